@@ -1,0 +1,330 @@
+"""Frozen values, enums and ids that every layer shares. No behaviour beyond what follows from the fields.
+
+Times are aware UTC datetimes named `*_at`; commits are full hexadecimal object names; digests are lower-case
+hexadecimal sha256. Everything here survives a round trip through `msgspec.json`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, NewType
+
+JobId = NewType("JobId", int)
+Evidence = Mapping[str, Any]  # what a step saw or did, as JSON values
+
+
+class Bump(StrEnum):
+    """How far a version moves; ordered by `rank`."""
+
+    NONE = "none"
+    PATCH = "patch"
+    MINOR = "minor"
+    MAJOR = "major"
+
+    @property
+    def rank(self) -> int:
+        """Return 0 for none up to 3 for major."""
+        return list(Bump).index(self)
+
+
+class JobState(StrEnum):
+    """The states of a release job; transitions are in core/lifecycle.py."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    SUPERSEDED = "superseded"
+
+
+class StepName(StrEnum):
+    """The nine steps, in the order in which they run (DESIGN.md §2)."""
+
+    PREFLIGHT = "preflight"
+    SYNC = "sync"
+    VERSION = "version"
+    BUILD = "build"
+    CHECK = "check"
+    TAG = "tag"
+    PUBLISH = "publish"
+    VERIFY = "verify"
+    ANNOUNCE = "announce"
+
+
+class StepState(StrEnum):
+    """The states of one step in a job's journal."""
+
+    STARTED = "started"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """A commit as git tells it. `message` is the whole text, trimmed; `parents` has two or more for a merge."""
+
+    id: str
+    message: str
+    parents: tuple[str, ...] = ()
+    author: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tag:
+    """A tag and the commit that it points at, annotated or not."""
+
+    name: str
+    commit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastRelease:
+    """The release that a plan starts from: the highest release tag reachable from the planned commit."""
+
+    tag: str
+    version: str
+    commit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseRule:
+    """One `releaseRules` entry in semantic-release's sense.
+
+    `match` maps parsed fields (`type`, `scope`, `subject`, …) to a glob, or to None for "absent"; `release` is the
+    bump, `Bump.NONE` for `release: false`.
+    """
+
+    release: Bump
+    match: Mapping[str, str | None] = field(default_factory=dict)
+    breaking: bool = False
+    revert: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildSpec:
+    """One build target, as the repository names it.
+
+    `run` is a POSIX shell script started in the root of the exported sources; it leaves its files in the folder
+    `$RELEASD_OUT`. `artifacts` are globs for the files wanted from there. Times are seconds.
+    """
+
+    name: str
+    run: str
+    labels: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
+    artifacts: tuple[str, ...] = ("*.whl", "*.tar.gz")
+    env: Mapping[str, str] = field(default_factory=dict)
+    timeout: float = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """A check of the project's own (tests, lint) that must pass before anything is built."""
+
+    name: str
+    run: str
+    labels: tuple[str, ...] = ()
+    timeout: float = 1800.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectConfig:
+    """What a repository says about its own releases: *what* to build, never where it may go (DESIGN.md §5.3)."""
+
+    source: str = "defaults"
+    name: str | None = None  # the distribution's name; None: read from pyproject.toml
+    tag_format: str = "v{version}"
+    initial_version: str = "0.1.0"
+    changelog: str = "CHANGELOG.md"
+    release_rules: tuple[ReleaseRule, ...] = ()
+    version_files: tuple[str, ...] = ()  # empty: pyproject.toml and Cargo.toml, where present
+    builds: tuple[BuildSpec, ...] = ()  # empty: the recipe of the build backend
+    gates: tuple[Gate, ...] = ()
+    warnings: tuple[str, ...] = ()  # what was found and cannot be honoured, never silently dropped
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """Everything that a decision may depend on, read before it is made.
+
+    `commits` are those reachable from `ref` and not from `last`, newest first. `files` holds the text of the
+    version and lock files at `ref`.
+    """
+
+    repository: str
+    ref: str
+    branch: str | None
+    last: LastRelease | None
+    commits: tuple[Commit, ...]
+    files: Mapping[str, str] = field(default_factory=dict)
+    web_url: str | None = None  # https base for links in notes, None where unknown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What one commit asks for, and why, in one sentence."""
+
+    commit: str
+    type: str | None
+    scope: str | None
+    subject: str
+    breaking: bool
+    bump: Bump
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileEdit:
+    """A version file to be changed: `kind` names the editor in core/files.py."""
+
+    path: str
+    kind: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The outcome of version analysis alone, before any file is looked at."""
+
+    bump: Bump
+    version: str | None
+    pep440: str | None
+    tag: str | None
+    reason: str
+    verdicts: tuple[Verdict, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A release, decided. Stored with its job and never recomputed once the job runs."""
+
+    project: str
+    distribution: str
+    commit: str
+    branch: str
+    last: LastRelease | None
+    bump: Bump
+    version: str
+    pep440: str
+    tag: str
+    reason: str
+    notes: str
+    changelog: str
+    edits: tuple[FileEdit, ...]
+    builds: tuple[BuildSpec, ...]
+    gates: tuple[Gate, ...]
+    indexes: tuple[str, ...]
+    webhooks: tuple[str, ...]
+    planned_at: datetime
+    verdicts: tuple[Verdict, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoRelease:
+    """Nothing is released, and why, in one sentence for the pusher."""
+
+    reason: str
+    verdicts: tuple[Verdict, ...] = ()
+    last: LastRelease | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """A built file, sealed: from the moment it is recorded its bytes are never made again. `size` in bytes."""
+
+    filename: str
+    sha256: str
+    size: int
+    build: str
+    host: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PushHint:
+    """Someone says that a ref moved. A hint only: git is asked before anything is believed.
+
+    `uid` is the sender's user id as the kernel told it, None where there was no sender (watch, reconcile).
+    """
+
+    repository: str
+    ref: str
+    old: str | None
+    new: str
+    source: str  # "hook", "spool", "watch", "reconcile", "operator"
+    uid: int | None = None
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRecord:
+    """A step's line in the journal. `error` is what a person reads; `retryable` follows from the error's class."""
+
+    name: StepName
+    state: StepState
+    attempts: int
+    evidence: Evidence = field(default_factory=dict)
+    error: str | None = None
+    advice: str = ""
+    retryable: bool = False
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A release job: one (project, commit). `token` rises with every claim and fences late writers."""
+
+    id: JobId
+    project: str
+    commit: str
+    branch: str
+    state: JobState
+    reason: str
+    attempt: int
+    token: int
+    created_at: datetime
+    not_before: datetime | None = None
+    owner: str | None = None
+    lease_until: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    bump: Bump | None = None  # asked for by an operator, instead of the analysis
+    source: str = "hook"
+    cancel_requested: bool = False
+    version: str | None = None
+    tag: str | None = None
+    plan: Plan | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One line of the audit log: `hash` covers the canonical JSON of all other fields, `prev` is the line before's."""
+
+    seq: int
+    at: datetime
+    event: str  # noun.verb_past
+    project: str | None
+    job: int | None
+    data: Mapping[str, Any]
+    prev: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostSpec:
+    """A registered build host, as the operator wrote it. `address` is None for the daemon's own machine."""
+
+    name: str
+    labels: frozenset[str]
+    slots: int = 1
+    address: str | None = None
+    port: int = 22
+    user: str | None = None
+    identity: str | None = None
+    known_hosts: str | None = None
+    path: str | None = None  # PATH for builds; None: the host's own
+    env: Mapping[str, str] = field(default_factory=dict)
+    workdir: str | None = None  # where fresh folders are made; None: ~/.cache/releasd

@@ -1,0 +1,272 @@
+"""What the engine and the steps need from the outside world, as Protocols without library types.
+
+Every method that waits has a time limit of its own. Errors are those of errors.py: `Transient` where the same call
+may succeed later, `Permanent` where it will not.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from releasd.model import Commit, HostSpec, Tag
+
+Sink = Callable[[bytes], None]  # takes live output, as it comes
+ShouldStop = Callable[[], bool]  # asked several times a second by whatever runs long
+
+
+class Clock(Protocol):
+    """Time, handed in."""
+
+    def now(self) -> datetime:
+        """Return the aware UTC time."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Wait that long."""
+        ...
+
+
+class Git(Protocol):
+    """One repository: a bare clone of the daemon's own, or for `plan` any work tree. Nothing changes unless said."""
+
+    def resolve(self, ref: str) -> str | None:
+        """Return the commit that `ref` names, or None."""
+        ...
+
+    def is_shallow(self) -> bool:
+        """Return whether history is cut off."""
+        ...
+
+    def branch(self) -> str | None:
+        """Return the branch that HEAD is on, or None."""
+        ...
+
+    def tags_merged(self, commit: str) -> tuple[Tag, ...]:
+        """Return the tags reachable from `commit`."""
+        ...
+
+    def log(self, commit: str, *, since: str | None) -> tuple[Commit, ...]:
+        """Return the commits reachable from `commit` and not from `since`, newest first, in git's default order."""
+        ...
+
+    def read(self, commit: str, paths: Sequence[str]) -> Mapping[str, bytes]:
+        """Return the contents of those of `paths` that exist at `commit`."""
+        ...
+
+    def files(self, commit: str) -> tuple[str, ...]:
+        """Return the paths of all files at `commit`."""
+        ...
+
+    def remote_refs(self, *patterns: str) -> Mapping[str, str]:
+        """Return refs of the remote as `ls-remote` shows them now; peeled tags under `NAME^{}`."""
+        ...
+
+    def fetch(self, branch: str) -> str:
+        """Fetch the branch and all tags from the remote; return the branch's tip."""
+        ...
+
+    def can_push(self, branch: str) -> None:
+        """Raise `Permanent` or `Transient` unless a push to `branch` would be accepted (a dry run)."""
+        ...
+
+    def write_commit(
+        self, *, parents: Sequence[str], files: Mapping[str, bytes], message: str, at: datetime
+    ) -> str:
+        """Write a commit whose tree is the first parent's with `files` replaced; the same input gives the same name."""
+        ...
+
+    def write_tag(self, *, name: str, commit: str, message: str, at: datetime) -> str:
+        """Write an annotated tag object (no ref) and return its name; the same input gives the same name."""
+        ...
+
+    def merge(self, ours: str, theirs: str, *, message: str, at: datetime) -> str | None:
+        """Write a merge commit without a work tree and return its name, or None on a conflict."""
+        ...
+
+    def is_ancestor(self, ancestor: str, commit: str) -> bool:
+        """Return whether `ancestor` is reachable from `commit`."""
+        ...
+
+    def set_ref(self, ref: str, commit: str | None) -> None:
+        """Point a ref of this clone at `commit`, or delete it. Idempotent."""
+        ...
+
+    def push(self, updates: Mapping[str, str], *, expect: Mapping[str, str]) -> None:
+        """Push `{remote ref: object}` in one atomic push. Refused unless each ref in `expect` is still at that value.
+
+        Raises `Replan` when the remote refused because a ref moved or exists.
+        """
+        ...
+
+    def archive(self, commit: str, dest: Path) -> None:
+        """Write a tar of `commit`'s tree to `dest`: tracked files only."""
+        ...
+
+    def commit_time(self, commit: str) -> int:
+        """Return the committer's time in seconds since the epoch, for SOURCE_DATE_EPOCH."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """Something to run on a host in a fresh folder. `source` is a tar that is unpacked there; `inputs` are put there.
+
+    `script` runs under `sh -eu` in the unpacked sources with exactly `env` plus what the host itself defines, and
+    leaves its files in `$RELEASD_OUT`. Files matching `outputs` come back into `dest`. `id` is unique to the attempt.
+    """
+
+    id: str
+    script: str
+    dest: Path
+    source: Path | None = None
+    inputs: Sequence[Path] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    outputs: Sequence[str] = ()
+    timeout: float = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """A file that a task named, as hashed on the host and found the same on arrival at `path`. `size` in bytes."""
+
+    path: Path
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskResult:
+    """How a task ended: its exit status and, when that is 0, its files. `why` is set when it was ended from outside."""
+
+    exit_status: int
+    outputs: tuple[Output, ...] = ()
+    why: str | None = None  # "timeout"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """What a host can do. `missing` are the tools asked for and not found; `disk_free` in bytes."""
+
+    system: str
+    machine: str
+    tools: Mapping[str, str]
+    missing: tuple[str, ...]
+    disk_free: int
+
+
+class Host(Protocol):
+    """A place where builds run. Nothing is left there afterwards: no process, no folder."""
+
+    spec: HostSpec
+
+    def probe(self, tools: Iterable[str]) -> Probe:
+        """Look at the host. Raises `HostLost` when it cannot be reached."""
+        ...
+
+    def run(self, task: Task, sink: Sink, should_stop: ShouldStop) -> TaskResult:
+        """Run `task` to its end.
+
+        Raises `HostLost` when the host went away, `Cancelled` when `should_stop` said so, `Permanent` when what came
+        back is not what the host hashed.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedFile:
+    """A file as an index lists it. `sha256` is None where the index gives none; `url` is where its bytes are."""
+
+    filename: str
+    sha256: str | None
+    url: str
+
+
+class Index(Protocol):
+    """A package index with one place to upload to and one to read from."""
+
+    name: str
+
+    def files(self, distribution: str, version: str) -> tuple[ServedFile, ...]:
+        """Return the files of one version as listed now, unfiltered by caches; empty when there are none."""
+        ...
+
+    def download_sha256(self, file: ServedFile) -> str:
+        """Fetch the bytes and return their digest."""
+        ...
+
+    def upload(self, paths: Sequence[Path], sink: Sink) -> None:
+        """Upload exactly these files. Returning proves nothing: the caller reads the index afterwards.
+
+        Raises `Denied`, `Conflict`, `Permanent` or `Transient` by cause.
+        """
+        ...
+
+    def install_options(self) -> tuple[str, ...]:
+        """Return the options that make `uv pip install` take packages from this index."""
+        ...
+
+    def check_secret(self) -> None:
+        """Prove that the token can be had and is shaped right, without keeping or showing it."""
+        ...
+
+
+class Secrets(Protocol):
+    """Resolves a reference such as `env:NAME` at the moment of use."""
+
+    def get(self, name: str) -> "Secret":
+        """Return the secret registered under `name`. Raises `SecretError` (or `Transient`), never with the value."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A value that does not show itself: only `reveal` gives it, to the one call that needs it."""
+
+    _value: str
+
+    def reveal(self) -> str:
+        """Return the value itself."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "[redacted]"
+
+    __str__ = __repr__
+
+
+class Notifier(Protocol):
+    """Tells someone of a release, at least once."""
+
+    def announce(self, webhook: str, body: bytes, *, key: str) -> None:
+        """Deliver `body` to the webhook; `key` lets the receiver drop a repetition."""
+        ...
+
+
+class Supervisor(Protocol):
+    """The service manager that started us, if any."""
+
+    def ready(self) -> None:
+        """Say that the first look at everything is done."""
+        ...
+
+    def status(self, text: str) -> None:
+        """Say in a line what goes on."""
+        ...
+
+    def watchdog(self) -> None:
+        """Say that the inbox loop is alive."""
+        ...
+
+    def stopping(self) -> None:
+        """Say that we are about to end."""
+        ...
+
+    def reloading(self) -> None:
+        """Say that the configuration is being read again."""
+        ...
