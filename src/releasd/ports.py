@@ -71,9 +71,7 @@ class Git(Protocol):
         """Raise `Permanent` or `Transient` unless a push to `branch` would be accepted (a dry run)."""
         ...
 
-    def write_commit(
-        self, *, parents: Sequence[str], files: Mapping[str, bytes], message: str, at: datetime
-    ) -> str:
+    def write_commit(self, *, parents: Sequence[str], files: Mapping[str, bytes], message: str, at: datetime) -> str:
         """Write a commit whose tree is the first parent's with `files` replaced; the same input gives the same name."""
         ...
 
