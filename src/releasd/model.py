@@ -328,3 +328,22 @@ class HostSpec:
     path: str | None = None  # PATH for builds; None: the host's own
     env: Mapping[str, str] = field(default_factory=dict)
     workdir: str | None = None  # where fresh folders are made; None: ~/.cache/releasd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """A project, as the operator registered it: where it may go, never what it contains. Times are seconds.
+
+    `builds` and `gates`, when given, replace the repository's own; `hosts` limits where they run (empty: anywhere).
+    """
+
+    name: str
+    repository: str  # path or URL
+    branch: str = "main"
+    indexes: tuple[str, ...] = ()
+    webhooks: tuple[str, ...] = ()
+    builds: tuple[BuildSpec, ...] = ()
+    gates: tuple[Gate, ...] = ()
+    hosts: tuple[str, ...] = ()
+    allow_repository_builds: bool = True
+    verify_timeout: float = 1800.0

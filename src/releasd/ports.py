@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
-from releasd.model import Commit, HostSpec, Tag
+from releasd.model import Artifact, Commit, Evidence, HostSpec, StepName, Tag
 
 Sink = Callable[[bytes], None]  # takes live output, as it comes
 ShouldStop = Callable[[], bool]  # asked several times a second by whatever runs long
@@ -173,6 +173,75 @@ class Host(Protocol):
 
     def close(self) -> None:
         """Let go of connections."""
+        ...
+
+
+class Hosts(Protocol):
+    """The registered hosts."""
+
+    @property
+    def here(self) -> Host:
+        """Return the daemon's own machine, registered for builds or not."""
+        ...
+
+    def able(self, labels: Iterable[str]) -> tuple[Host, ...]:
+        """Return the hosts that have all these labels, in the order of registration."""
+        ...
+
+
+class ArtifactStore(Protocol):
+    """Built files by digest, kept on disk until retention removes them."""
+
+    def adopt(self, path: Path, sha256: str) -> None:
+        """Move the file in, durably, under its own name. Raises `Permanent` when its bytes do not have that digest."""
+        ...
+
+    def has(self, artifact: Artifact) -> bool:
+        """Return whether the file is there with exactly the sealed bytes."""
+        ...
+
+    def path(self, artifact: Artifact) -> Path:
+        """Return where the file is."""
+        ...
+
+    def open(self, artifact: Artifact) -> BinaryIO:
+        """Open the file for reading."""
+        ...
+
+
+class Journal(Protocol):
+    """One claimed job's memory. Every call is guarded by the claim's token and raises `Fenced` once it is lost."""
+
+    def fence(self) -> None:
+        """Raise `Fenced` unless the claim still holds. Called right before each outside effect."""
+        ...
+
+    def evidence(self, step: StepName) -> Evidence:
+        """Return what an earlier step of this job recorded; empty when it has not succeeded."""
+        ...
+
+    def artifacts(self) -> tuple[Artifact, ...]:
+        """Return the sealed artifacts."""
+        ...
+
+    def build_begun(self, build: str, host: str, *, slots: int) -> bool:
+        """Take one of the host's slots for this build; False when all are taken."""
+        ...
+
+    def build_sealed(self, build: str, host: str, artifacts: Sequence[Artifact]) -> None:
+        """Record, in one transaction, that the build ended well and that these are its files for ever."""
+        ...
+
+    def build_failed(self, build: str, host: str, why: str) -> None:
+        """Record that the build ended badly on this host, or that the host was lost."""
+        ...
+
+    def own_push(self, commit: str) -> None:
+        """Remember a commit that is about to be pushed by this job, so that it does not release itself."""
+        ...
+
+    def audit_head(self) -> str:
+        """Return the audit chain's head, to be witnessed by the tag."""
         ...
 
 
