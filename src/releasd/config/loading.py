@@ -1,0 +1,160 @@
+"""Finds, reads, merges and checks the configuration, and reports every mistake in one go.
+
+What counts more comes later: the platform's folders, then the file, then the variables.
+"""
+
+import importlib
+import os
+import platform
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_settings import EnvSettingsSource, SettingsError
+
+from releasd.config.problems import Loc, Problem, from_validation, suggest, unknown_names
+from releasd.config.sections import PUBLIC_INDEX, Settings
+from releasd.errors import ConfigError
+
+_PREFIX = "RELEASD_"
+_SECTIONS = tuple(Settings.model_fields)
+
+
+class _Environment(EnvSettingsSource):
+    """The variables handed in, instead of those of this process."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        super().__init__(Settings)
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        return {name.lower(): value for name, value in self._environ.items()}
+
+
+def config_path(path: Path | None, environ: Mapping[str, str]) -> Path:
+    """Return where the configuration is looked for: `path`, else `RELEASD_CONFIG`, else the platform's place."""
+    if path is not None:
+        return path
+    named = environ.get("RELEASD_CONFIG")
+    return Path(named).expanduser() if named else _platform().config_file(*_machine(environ))
+
+
+def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
+    """Return the configuration, complete and checked.
+
+    Args:
+        path: the file; None looks it up as `config_path` does.
+        environ: the variables; those named `RELEASD_SECTION__KEY` override the file. They reach names in lower case.
+
+    Raises:
+        ConfigError: there is no file, it is not TOML, or it has mistakes: `problems` has all of them.
+    """
+    file = config_path(path, environ)
+    written = _read(file)
+    overrides, problems = _overrides(environ)
+    data = _merged(_merged(_defaults(environ), written), overrides)
+    problems += [*unknown_names(data), *_incomplete_indexes(data)]
+    try:
+        settings = Settings(**data)
+    except ValidationError as error:
+        problems += from_validation(error, Settings)
+    else:
+        if not problems:
+            return settings
+    raise _config_error(file, overrides, problems)
+
+
+def _platform() -> Any:
+    return importlib.import_module("releasd.core.platform")
+
+
+def _machine(environ: Mapping[str, str]) -> tuple[str, Path, int, Mapping[str, str]]:
+    return platform.system(), Path(environ.get("HOME") or Path.home()), os.getuid(), environ
+
+
+def _defaults(environ: Mapping[str, str]) -> dict[str, Any]:
+    machine = _machine(environ)
+    return {"daemon": {"state": _platform().state_dir(*machine), "runtime": _platform().runtime_dir(*machine)}}
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"no configuration at {file}", advice="releasd init") from None
+    except OSError as error:
+        raise ConfigError(
+            f"the configuration {file} cannot be read: {error.strerror}", advice=f"ls -l {file}"
+        ) from error
+    except tomllib.TOMLDecodeError as error:
+        raise _not_toml(file, str(error)) from error
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise _not_toml(file, f"not UTF-8 (at line {line})") from error
+
+
+def _not_toml(file: Path, why: str) -> ConfigError:
+    return ConfigError("the configuration is not valid TOML", problems=(f"{file}: {why}",), advice=f"edit {file}")
+
+
+def _overrides(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[Problem]]:
+    """Return what the variables say, as a table, and what is wrong with them: each is read alone, so each is named."""
+    tree: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for name, value in sorted(environ.items()):
+        head = name.removeprefix(_PREFIX).split("__")[0].lower()
+        if not name.startswith(_PREFIX) or (head not in _SECTIONS and "__" not in name):
+            continue  # not ours, or one of those that are no settings, as RELEASD_CONFIG
+        if head not in _SECTIONS:
+            problems.append(((name,), f"unknown section; {suggest(head, _SECTIONS)}"))
+            continue
+        try:
+            tree = _merged(tree, _Environment({name: value})())
+        except SettingsError:  # its text names neither the variable nor what is allowed
+            problems.append(((name,), "not JSON; lists and tables are written as JSON in a variable"))
+    return tree, problems
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        old = merged.get(key)
+        merged[key] = _merged(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return merged
+
+
+def _incomplete_indexes(data: Mapping[str, Any]) -> list[Problem]:
+    indexes = data.get("indexes")
+    tables = indexes.items() if isinstance(indexes, Mapping) else ()
+    return [
+        (("indexes", name), why)
+        for name, table in tables
+        if isinstance(table, Mapping) and (why := _lacks_url(name, table))
+    ]
+
+
+def _lacks_url(name: str, table: Mapping[str, Any]) -> str:
+    lacking = [key for key in ("publish_url", "simple_url") if key not in table]
+    if not lacking or (len(lacking) == 2 and name == PUBLIC_INDEX):  # noqa: PLR2004 - both
+        return ""
+    return f"{' and '.join(lacking)} missing; write both, or neither for the public index, named {PUBLIC_INDEX}"
+
+
+def _config_error(file: Path, overrides: Mapping[str, Any], problems: list[Problem]) -> ConfigError:
+    lines = tuple(f"{_origin(file, overrides, loc)}: {why}" for loc, why in problems)
+    count = "a mistake" if len(lines) == 1 else f"{len(lines)} mistakes"
+    return ConfigError(f"the configuration has {count}", problems=lines, advice=f"edit {file}, then releasd doctor")
+
+
+def _origin(file: Path, overrides: Mapping[str, Any], loc: Loc) -> str:
+    """Return `file: key.path`, or the variable's name where the value came from one."""
+    if len(loc) == 1 and str(loc[0]).startswith(_PREFIX):
+        return f"environment: {loc[0]}"
+    value: Any = overrides
+    for part in loc:
+        if not isinstance(value, Mapping) or part not in value:
+            return f"{file}: {'.'.join(map(str, loc))}"
+        value = value[part]
+    return f"environment: {_PREFIX}{'__'.join(str(part).upper() for part in loc)}"

@@ -1,0 +1,203 @@
+"""The sections of the operator's configuration, as pydantic models: frozen, and no key that is not known.
+
+config/releasd.toml describes every key for the operator; a test holds the two together.
+"""
+
+import re
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from releasd.config.types import Duration, Folder, Mode, Name, Names, Repository, Text, WebUrl
+
+# The one index whose addresses uv knows by itself.
+PUBLIC_INDEX = "pypi"
+_PASSWORD = re.compile(r"(?<=//)[^/@\s]*@")
+_SCHEMES = ("env", "file", "cred", "doppler", "cmd")
+_DOPPLER = re.compile(r"doppler:[^/\s]+/[^/\s]+/[^/\s]+")
+
+
+class Section(BaseModel):
+    """What all sections share: frozen, strict about keys, and silent about passwords when shown."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    def __repr_args__(self) -> Any:
+        for name, value in super().__repr_args__():
+            yield name, _PASSWORD.sub("[redacted]@", value) if isinstance(value, str) else value
+
+
+class Daemon(Section):
+    """`[daemon]`: where the daemon keeps things and how often it looks. Durations are seconds."""
+
+    state: Folder
+    runtime: Folder
+    database: Text | None = None
+    workers: int = Field(default=4, ge=1, le=64)
+    reconcile_every: Duration = 30.0
+    poll_remote_every: Duration = 30.0
+    lease: Duration = 60.0
+    keep_logs: Duration = 90 * 86400.0
+    hook_socket_mode: Mode = 0o666
+    api_socket_mode: Mode = 0o600
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["auto", "json", "console"] = "auto"
+
+    @property
+    def database_url(self) -> str:
+        """Return the database's URL: the one configured, or SQLite in the state folder."""
+        return self.database or f"sqlite:///{self.state / 'releasd.db'}"
+
+
+class Build(Section):
+    """One build target, when the operator's word goes before the repository's. `timeout` in seconds."""
+
+    name: Name
+    run: Text
+    labels: tuple[Text, ...] = ()
+    tools: tuple[Text, ...] = ()
+    artifacts: Annotated[tuple[Text, ...], Field(min_length=1)] = ("*.whl", "*.tar.gz")
+    env: dict[str, str] = Field(default_factory=dict, repr=False)
+    timeout: Duration = 3600.0
+
+
+class Gate(Section):
+    """One check that must pass before anything is built. `timeout` in seconds."""
+
+    name: Name
+    run: Text
+    labels: tuple[Text, ...] = ()
+    timeout: Duration = 1800.0
+
+
+class Policy(Section):
+    """`[projects.NAME.policy]`: what only the operator may say. `verify_timeout` in seconds."""
+
+    allow_repository_builds: bool = True
+    hosts: Names = ()  # empty: all
+    verify_timeout: Duration = 1800.0
+    committer_name: Text = "releasd"
+    committer_email: Annotated[Text, Field(pattern=r"^[^\s<>@]+@[^\s<>@]+$")] = "releasd@localhost"
+
+
+class Project(Section):
+    """`[projects.NAME]`: a repository to be released, and where to."""
+
+    repository: Repository
+    branch: Text = "main"
+    publish: Names = ()
+    webhooks: Names = ()
+    builds: tuple[Build, ...] = ()  # empty: what the repository says
+    gates: tuple[Gate, ...] = ()  # empty: what the repository says
+    policy: Policy = Policy()
+
+    @field_validator("builds", "gates")
+    @classmethod
+    def _named_once(cls, tables: tuple[Build | Gate, ...]) -> tuple[Build | Gate, ...]:
+        names = [table.name for table in tables]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"{', '.join(twice)} is there more than once; give each its own name")
+        return tables
+
+
+class Host(Section):
+    """`[hosts.NAME]`: a machine that builds; with an `address` it is reached over SSH. `leash` in seconds."""
+
+    address: Annotated[Text, Field(pattern=r"^([^\s@:/-][^\s@:/]*@)?[^\s@/-][^\s@/]*$")] | None = None
+    port: int = Field(default=22, ge=1, le=65535)
+    identity: Folder | None = None
+    known_hosts: Folder | None = None
+    labels: tuple[Text, ...] = ()
+    slots: int = Field(default=1, ge=1, le=256)
+    path: Text | None = None
+    env: dict[str, str] = Field(default_factory=dict, repr=False)
+    workdir: Text | None = None
+    leash: Duration = 15.0
+
+    @model_validator(mode="after")
+    def _ssh_keys_need_an_address(self) -> Self:
+        odd = [key for key in ("port", "identity", "known_hosts") if key in self.model_fields_set]
+        if odd and self.address is None:
+            raise ValueError(f"{', '.join(odd)} without address; add address, or remove what only SSH needs")
+        return self
+
+
+class Index(Section):
+    """`[indexes.NAME]`: a place to upload to and the place to read the same files from."""
+
+    publish_url: WebUrl | None = None
+    simple_url: WebUrl | None = None
+    secret: Name | None = None
+
+
+class SecretReference(Section):
+    """`[secrets.NAME]`: where a secret is kept. The value itself is never in the configuration."""
+
+    ref: Text | None = None
+    cmd: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
+    token: Text | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_string(cls, value: Any) -> Any:
+        return {"ref": value} if isinstance(value, str) else value
+
+    @field_validator("ref", "token")
+    @classmethod
+    def _known_scheme(cls, value: str | None) -> str | None:
+        # The value is not repeated in the message: it may be the secret itself, written here by mistake.
+        if value is not None and not re.match(rf"({'|'.join(_SCHEMES)}):.", value):
+            known = ", ".join(f"{scheme}:" for scheme in _SCHEMES)
+            raise ValueError(f"no reference to a secret; it has to begin with one of {known}")
+        if value is not None and value.startswith("doppler:") and not _DOPPLER.fullmatch(value):
+            raise ValueError("not a Doppler reference; write doppler:PROJECT/CONFIG/NAME")
+        return value
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.ref is None) == (self.cmd is None):
+            raise ValueError('needs one of ref and cmd; write ref = "env:NAME" or cmd = ["program", "argument"]')
+        is_doppler = self.ref is not None and self.ref.startswith("doppler:")
+        if is_doppler != (self.token is not None):
+            raise ValueError('a doppler: reference, and no other, needs token, as token = "cred:doppler"')
+        return self
+
+
+class Webhook(Section):
+    """`[webhooks.NAME]`: an address told of each release, signed where a secret is named."""
+
+    url: WebUrl = Field(repr=False)  # such addresses often hold a key in their path
+    secret: Name | None = None
+
+
+class Settings(BaseSettings, Section):
+    """The whole configuration. Made by `load` alone; every other way leaves the cross-references unchecked."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        env_prefix="RELEASD_",
+        env_nested_delimiter="__",
+    )
+
+    daemon: Daemon
+    projects: dict[Name, Project] = Field(default_factory=dict)
+    hosts: dict[Name, Host] = Field(default_factory=dict)
+    indexes: dict[Name, Index] = Field(default_factory=dict)
+    secrets: dict[Name, SecretReference] = Field(default_factory=dict)
+    webhooks: dict[Name, Webhook] = Field(default_factory=dict)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is pydantic-settings'
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take what `load` merged and nothing else: the environment is handed in there."""
+        return (init_settings,)
