@@ -1,0 +1,9 @@
+"""Git, through the git program (2.38 or newer) and nothing else.
+
+`run.py` starts processes, `failures.py` tells causes apart, `read.py`, `write.py` and `remote.py` are the three
+halves of the port, `repo.py` joins them and makes the daemon's own clone.
+"""
+
+from releasd.adapters.git.repo import GitRepo, clone_or_open
+
+__all__ = ["GitRepo", "clone_or_open"]

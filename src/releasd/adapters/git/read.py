@@ -1,0 +1,149 @@
+"""Reading a repository: refs, tags, history and files. Nothing here changes anything."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+
+from releasd.adapters.git.run import Repository
+from releasd.errors import GitError
+from releasd.model import Commit, Tag
+
+_LOG_FIELDS = ("%H", "%P", "%an <%ae>", "%B")  # no git object shows a NUL here: no message can break the framing
+_TAG_FIELDS = ("%(refname)", "%(objectname)", "%(*objectname)", "%(*objecttype)")
+
+
+class Reading(Repository):
+    """The half of the port that looks."""
+
+    def resolve(self, ref: str) -> str | None:
+        """Return the commit that `ref` names, or None."""
+        answer = self._ask(
+            "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}", action=f"resolve {ref}"
+        )
+        if answer.status == 0:
+            return answer.stdout.decode().strip()
+        if answer.stderr.startswith("fatal:") and "Needed a single revision" not in answer.stderr:
+            raise self._failure(f"resolve {ref}", answer.stderr)
+        return None
+
+    def is_shallow(self) -> bool:
+        """Return whether history is cut off."""
+        return self._git("rev-parse", "--is-shallow-repository", action="read history").strip() == b"true"
+
+    def branch(self) -> str | None:
+        """Return the branch that HEAD is on, born or not; None where HEAD is detached."""
+        answer = self._ask("symbolic-ref", "--quiet", "--short", "HEAD", action="read HEAD")
+        if answer.status not in (0, 1):
+            raise self._failure("read HEAD", answer.stderr)
+        return _text(answer.stdout).strip() or None
+
+    def tags_merged(self, commit: str) -> tuple[Tag, ...]:
+        """Return the tags reachable from `commit`, by name. Raises `GitError` where history is cut off."""
+        if self.is_shallow():
+            raise GitError(
+                f"{self.path}: the history is shallow, so the last release cannot be known",
+                advice=f"git -C {self.path} fetch --unshallow --tags",
+            )
+        out = self._git(
+            "for-each-ref",
+            f"--merged={self._existing(commit)}",
+            f"--format={'%00'.join(_TAG_FIELDS)}",
+            "refs/tags",
+            action="read the tags",
+        )
+        return tuple(self._tag(*line.split("\0")) for line in _text(out).splitlines())
+
+    def _tag(self, ref: str, target: str, peeled: str, peeled_type: str) -> Tag:
+        if peeled_type == "tag":  # a tag of a tag: git before 2.45 peels one layer here
+            peeled = self.resolve(ref) or peeled
+        return Tag(name=ref.removeprefix("refs/tags/"), commit=peeled or target)
+
+    def _existing(self, commit: str) -> str:
+        found = self.resolve(commit)
+        if found is None:
+            raise GitError(
+                f"{self.path}: there is no commit {commit}",
+                advice=f"See what there is: git -C {self.path} log --all --oneline",
+            )
+        return found
+
+    def log(self, commit: str, *, since: str | None) -> tuple[Commit, ...]:
+        """Return the commits reachable from `commit` and not from `since`, newest first, in git's default order."""
+        excluded = (f"^{since}",) if since else ()
+        out = self._git(
+            "log",
+            "-z",
+            "--no-show-signature",
+            "--no-color",
+            "--no-decorate",
+            "--encoding=UTF-8",
+            f"--format={'%x00'.join(_LOG_FIELDS)}",
+            "--end-of-options",
+            commit,
+            *excluded,
+            "--",
+            action=f"read the history of {commit}",
+        )
+        return tuple(_commits(out))
+
+    def read(self, commit: str, paths: Sequence[str]) -> Mapping[str, bytes]:
+        """Return the contents of those of `paths` that are files at `commit`; a symbolic link gives its target."""
+        root = self._existing(commit)
+        asked = [path for path in paths if not path.startswith(("./", "../")) and "\0" not in path]
+        requests = [f"{root}:{path}".encode(errors="surrogateescape") for path in asked]
+        if not requests:
+            return {}
+        stdin = b"".join(request + b"\0" for request in requests)
+        out = self._git("cat-file", "--batch", "-z", action="read files", stdin=stdin)
+        return {path: data for path, data in zip(asked, _blobs(out, requests), strict=True) if data is not None}
+
+    def files(self, commit: str) -> tuple[str, ...]:
+        """Return the paths of all files at `commit`, without submodules; bytes that are not UTF-8 are escaped."""
+        out = self._git(
+            "ls-tree", "-r", "-z", "--full-tree", "--format=%(objecttype) %(path)", commit, action="list files"
+        )
+        return tuple(os.fsdecode(row[5:]) for row in out.split(b"\0") if row.startswith(b"blob "))
+
+    def is_ancestor(self, ancestor: str, commit: str) -> bool:
+        """Return whether `ancestor` is reachable from `commit`. Raises `GitError` where either is unknown."""
+        answer = self._ask("merge-base", "--is-ancestor", ancestor, commit, action="compare commits")
+        if answer.status not in (0, 1):
+            raise self._failure(f"compare {ancestor} with {commit}", answer.stderr)
+        return answer.status == 0
+
+    def commit_time(self, commit: str) -> int:
+        """Return the committer's time in seconds since the epoch, for SOURCE_DATE_EPOCH."""
+        out = self._git(
+            "log", "-1", "--no-show-signature", "--format=%ct", "--end-of-options", commit, "--", action="read a commit"
+        )
+        return int(out)
+
+
+def _text(raw: bytes) -> str:
+    """Decode what git wrote; a broken character is shown as U+FFFD, for these values go into JSON."""
+    return raw.decode(errors="replace")
+
+
+def _commits(out: bytes) -> Iterator[Commit]:
+    fields = iter(out.split(b"\0"))
+    for commit_id, parents, author, message in zip(fields, fields, fields, fields, strict=False):
+        yield Commit(
+            id=_text(commit_id),
+            message=_text(message).strip(),
+            parents=tuple(_text(parents).split()),
+            author=_text(author),
+        )
+
+
+def _blobs(out: bytes, requests: Sequence[bytes]) -> Iterator[bytes | None]:
+    """Read `cat-file --batch` answers: a line `<id> <type> <size>` and the data, or the request and ` missing`."""
+    at = 0
+    for request in requests:
+        absent = request + b" missing\n"
+        if out.startswith(absent, at):
+            at += len(absent)
+            yield None
+            continue
+        end = out.index(b"\n", at)
+        _, kind, size = out[at:end].split(b" ")
+        start, at = end + 1, end + 1 + int(size) + 1
+        yield out[start : at - 1] if kind == b"blob" else None
