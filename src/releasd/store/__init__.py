@@ -1,0 +1,49 @@
+"""The store: the only SQL. One transaction for each method, each with its own events in the audit log.
+
+Times come in as `now`, aware UTC: the store reads no clock. A write under a token that is no longer the job's raises
+`Fenced` and changes nothing.
+"""
+
+from typing import Self
+
+from releasd.store import schema
+from releasd.store.builds import Builds
+from releasd.store.database import Database
+from releasd.store.events import Events
+from releasd.store.hosts import Hosts
+from releasd.store.jobs import Jobs
+from releasd.store.journal import Journal
+from releasd.store.queries import Queries
+from releasd.store.queue import Queue
+from releasd.store.values import BuildRecord, Enqueued, ProbeRecord
+
+__all__ = ["BuildRecord", "Enqueued", "ProbeRecord", "Store", "open_store"]
+
+
+class Store(Queue, Jobs, Journal, Builds, Queries, Events, Hosts):
+    """Everything that is remembered. Lives as long as its database connections; safe to use from several threads."""
+
+    def close(self) -> None:
+        """Close the database."""
+        self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def open_store(url: str, *, readonly: bool = False) -> Store:
+    """Open the store at an SQLAlchemy URL; make or migrate the tables, or with `readonly` change nothing.
+
+    Raises:
+        UsageError: there is nothing to read, or it was written by a newer releasd.
+    """
+    database = Database(url, readonly=readonly)
+    try:
+        schema.ensure(database)
+    except BaseException:
+        database.close()
+        raise
+    return Store(database)

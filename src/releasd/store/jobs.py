@@ -1,0 +1,169 @@
+"""One job's life between being claimed and being over: plan, end, back to the queue, and what operators ask for."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, select, update
+from sqlalchemy.exc import IntegrityError
+
+from releasd.core.lifecycle import JOB_TRANSITIONS, ORDER, POINT_OF_NO_RETURN, IllegalTransition
+from releasd.errors import Transient, UsageError
+from releasd.model import Job, JobId, JobState, Plan, StepName, StepState
+from releasd.store.queue import next_serial, put_back, set_head
+from releasd.store.rows import Part, find_jobs, get_job, guarded, move, record
+from releasd.store.tables import artifact, build, step
+from releasd.store.tables import job as job_table
+
+_END_EVENTS = {
+    JobState.SUCCEEDED: "job.succeeded",
+    JobState.FAILED: "job.failed",
+    JobState.CANCELLED: "job.cancelled",
+}
+_NO_PLAN = {"plan": None, "version": None, "tag": None, "irrevocable": False}
+
+
+class Jobs(Part):
+    """Changes to one job."""
+
+    def set_plan(self, job_id: JobId, token: int, plan: Plan, now: datetime) -> None:
+        """Store the plan with its job.
+
+        Raises:
+            Fenced: the job is no longer held under `token`.
+            Transient: another live job is releasing this version; plan again when it is over.
+        """
+        with self._db.write(durable=False) as conn:
+            job = guarded(conn, job_id, token)
+            other = _live_job_of(conn, job, plan.version)
+            if other is not None:
+                raise Transient(
+                    f"version {plan.version} is being released by job {other}",
+                    advice=f"Wait for it, or end it: releasd cancel {other}",
+                )
+            changed = {"plan": plan, "version": plan.version, "tag": plan.tag}
+            conn.execute(update(job_table).where(job_table.c.id == job_id).values(changed))
+            record(conn, "job.planned", job, now=now, version=plan.version, tag=plan.tag, bump=plan.bump)
+
+    def finish(self, job_id: JobId, token: int, state: JobState, reason: str, now: datetime) -> None:
+        """End a running job as succeeded, failed or cancelled, durably. Raises `Fenced`, `IllegalTransition`."""
+        with self._db.write() as conn:
+            job = guarded(conn, job_id, token)
+            if state not in _END_EVENTS:
+                raise IllegalTransition(f"a job cannot end as {state}")
+            move(conn, job, state, now=now, reason=reason, event=_END_EVENTS[state])
+
+    def requeue(
+        self,
+        job_id: JobId,
+        token: int,
+        *,
+        not_before: datetime | None,
+        reason: str,
+        now: datetime,
+        clear_plan: bool = False,
+        commit: str | None = None,
+    ) -> Job:
+        """Give a running job back to the queue, not to be claimed before `not_before`; return it as it then is.
+
+        A cancelled job is cancelled now; one that a newer queued commit replaces is superseded now. With
+        `clear_plan` its plan, journal, artifacts and builds are forgotten, and `commit` becomes its commit (the
+        branch moved). Raises `Fenced`; `IllegalTransition` when the plan's tag is public already.
+        """
+        with self._db.write() as conn:
+            job = guarded(conn, job_id, token)
+            values = _replanned(conn, job, commit, now) if clear_plan else {}
+            put_back(conn, job, now=now, reason=reason, not_before=not_before, **values)
+            return get_job(conn, job_id)
+
+    def cancel(self, job_id: JobId, now: datetime, by: str) -> Job:
+        """End a queued job, or ask the worker of a running one to stop. Raises `UsageError` when it is over."""
+        with self._db.write() as conn:
+            job = get_job(conn, job_id)
+            if job.state is JobState.QUEUED:
+                move(conn, job, JobState.CANCELLED, now=now, reason=f"cancelled by {by}", event="job.cancelled")
+            elif job.state is JobState.RUNNING:
+                conn.execute(update(job_table).where(job_table.c.id == job_id).values(cancel_requested=True))
+                record(conn, "job.cancel_requested", job, now=now, by=by)
+            else:
+                raise UsageError(f"job {job_id} is over: {job.state}", advice=f"Look at it: releasd status {job_id}")
+            return get_job(conn, job_id)
+
+    def cancel_requested(self, job_id: JobId) -> bool:
+        """Return whether someone asked for the job to stop. Cheap: to be asked several times a second."""
+        with self._db.read() as conn:
+            return bool(conn.execute(select(job_table.c.cancel_requested).where(job_table.c.id == job_id)).scalar())
+
+    def retry(self, job_id: JobId, now: datetime, *, from_step: StepName | None = None, by: str) -> Job:
+        """Queue a failed or cancelled job again, with a new budget for its failed steps.
+
+        The steps from `from_step` on are done again: what they recorded is forgotten (from `version` or before also
+        the plan, from `build` or before also the artifacts). Raises `UsageError` where that cannot be.
+        """
+        with self._db.write() as conn:
+            job = get_job(conn, job_id)
+            if JobState.QUEUED not in JOB_TRANSITIONS[job.state] or job.state is JobState.RUNNING:
+                raise UsageError(f"job {job_id} is {job.state}; only a failed or cancelled job can be retried")
+            values = _forget_from(conn, job_id, from_step) if from_step else {}
+            again = {"state": StepState.STARTED, "attempts": 0, "error": None, "advice": "", "retryable": False}
+            failed = (step.c.job_id == job_id, step.c.state == StepState.FAILED)
+            conn.execute(update(step).where(*failed).values(again))
+            try:
+                reason = f"retried by {by}"
+                move(
+                    conn, job, JobState.QUEUED, now=now, reason=reason, event="job.requeued",
+                    cancel_requested=False, **values,
+                )  # fmt: skip
+            except IntegrityError as error:
+                raise UsageError(
+                    f"job {job_id} cannot be retried: a newer commit or the same version is queued already",
+                    advice=f"Look at the queue: releasd status {job.project}",
+                ) from error
+            return get_job(conn, job_id)
+
+
+def _live_job_of(conn: Connection, job: Job, version: str) -> JobId | None:
+    live = job_table.c.state.in_((JobState.QUEUED, JobState.RUNNING))
+    same = (job_table.c.project == job.project, job_table.c.version == version, job_table.c.id != job.id)
+    found = find_jobs(conn, *same, live, limit=1)
+    return found[0].id if found else None
+
+
+def _replanned(conn: Connection, job: Job, commit: str | None, now: datetime) -> dict[str, object]:
+    _require_not_tagged(conn, job.id)
+    forget(conn, job.id, ORDER)
+    values: dict[str, object] = dict(_NO_PLAN)
+    if commit is not None and commit != job.commit:
+        values |= {"commit": commit, "serial": next_serial(conn, job.project, commit)}
+        set_head(conn, job.project, commit, now)
+    return values
+
+
+def _require_not_tagged(conn: Connection, job_id: JobId) -> None:
+    if _tag_state(conn, job_id) is StepState.SUCCEEDED:
+        raise IllegalTransition(f"job {job_id} cannot be planned again: its tag is public")
+
+
+def _tag_state(conn: Connection, job_id: JobId) -> StepState | None:
+    query = select(step.c.state).where(step.c.job_id == job_id, step.c.name == POINT_OF_NO_RETURN)
+    found: StepState | None = conn.execute(query).scalar_one_or_none()
+    return found
+
+
+def _forget_from(conn: Connection, job_id: JobId, from_step: StepName) -> dict[str, object]:
+    first = ORDER.index(from_step)
+    if first <= ORDER.index(POINT_OF_NO_RETURN) and _tag_state(conn, job_id) is StepState.SUCCEEDED:
+        raise UsageError(
+            f"job {job_id} cannot go back to {from_step}: its tag is public",
+            advice=f"Complete it: releasd retry {job_id} --from publish",
+        )
+    forget(conn, job_id, ORDER[first:])
+    if first <= ORDER.index(StepName.VERSION):
+        return dict(_NO_PLAN)
+    return {"irrevocable": False} if first <= ORDER.index(POINT_OF_NO_RETURN) else {}
+
+
+def forget(conn: Connection, job_id: JobId, steps: tuple[StepName, ...]) -> None:
+    """Remove what `steps` recorded; with `build` also the artifacts and builds."""
+    conn.execute(delete(step).where(step.c.job_id == job_id, step.c.name.in_(steps)))
+    if StepName.BUILD in steps:
+        conn.execute(delete(artifact).where(artifact.c.job_id == job_id))
+        conn.execute(delete(build).where(build.c.job_id == job_id))

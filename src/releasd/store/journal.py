@@ -1,0 +1,114 @@
+"""The journal: what each step of a job did (DESIGN.md §2, sentence 3).
+
+Which commits are waited for: `started` of a step that the world sees (`tag`, `publish`, `announce`) must be on the
+disk before the effect, and with it everything before. The rest may be lost by a power cut, which costs repeating a
+step whose `observe` finds what is there.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from releasd.core.lifecycle import POINT_OF_NO_RETURN, require_step
+from releasd.model import Evidence, Job, JobId, StepName, StepRecord, StepState
+from releasd.store.codec import clean
+from releasd.store.rows import Part, guarded, record
+from releasd.store.tables import job as job_table
+from releasd.store.tables import step as step_table
+
+SEEN_BY_THE_WORLD = frozenset({StepName.TAG, StepName.PUBLISH, StepName.ANNOUNCE})
+_NAMES = ("name", "state", "attempts", "evidence", "error", "advice", "retryable", "started_at", "finished_at")
+_COLUMNS = tuple(step_table.c[name] for name in _NAMES)
+
+
+class Journal(Part):
+    """The steps of a job. Every write raises `Fenced` when the job is no longer held under `token`."""
+
+    def step_started(self, job_id: JobId, token: int, step: StepName, now: datetime) -> StepRecord:
+        """Open a step's next attempt and return its record. Raises `IllegalTransition`."""
+        with self._db.write(durable=step in SEEN_BY_THE_WORLD) as conn:
+            return _start(conn, guarded(conn, job_id, token), step, now)
+
+    def step_finished(
+        self,
+        job_id: JobId,
+        token: int,
+        step: StepName,
+        evidence: Evidence,
+        now: datetime,
+        *,
+        adopted: bool = False,
+        then: StepName | None = None,
+    ) -> StepRecord | None:
+        """Close a step with what it did, or found done (`adopted`); open `then` in the same transaction.
+
+        Returns the record of `then`. Raises `IllegalTransition`.
+        """
+        with self._db.write(durable=then in SEEN_BY_THE_WORLD) as conn:
+            job = guarded(conn, job_id, token)
+            closed = {"evidence": evidence, "error": None, "advice": "", "retryable": False}
+            attempts = _close(conn, job, step, {"state": StepState.SUCCEEDED, "finished_at": now} | closed)
+            name = "step.adopted" if adopted else "step.succeeded"
+            record(conn, name, job, now=now, step=step, step_attempt=attempts, evidence=evidence)
+            return None if then is None else _start(conn, job, then, now)
+
+    def step_failed(
+        self,
+        job_id: JobId,
+        token: int,
+        step: StepName,
+        *,
+        error: str,
+        advice: str,
+        retryable: bool,
+        retry_after: float | None,
+        now: datetime,
+    ) -> None:
+        """Close a step that failed. `retry_after` (seconds, asked by the other side) is kept as evidence."""
+        evidence = {} if retry_after is None else {"retry_after": retry_after}
+        error, advice = clean(error), clean(advice)
+        closed = {"evidence": evidence, "error": error, "advice": advice, "retryable": retryable}
+        with self._db.write(durable=False) as conn:
+            job = guarded(conn, job_id, token)
+            attempts = _close(conn, job, step, {"state": StepState.FAILED, "finished_at": now} | closed)
+            told: dict[str, Any] = {"error": error, "advice": advice or None, "retryable": retryable}
+            record(conn, "step.failed", job, now=now, step=step, step_attempt=attempts, **told, **evidence)
+
+    def records(self, job_id: JobId) -> dict[StepName, StepRecord]:
+        """Return the journal of a job, by step; a step without a record was never started."""
+        query = select(*_COLUMNS).where(step_table.c.job_id == job_id)
+        with self._db.read() as conn:
+            return {row["name"]: StepRecord(**row) for row in conn.execute(query).mappings()}
+
+
+def _record(conn: Connection, job_id: JobId, step: StepName) -> StepRecord | None:
+    query = select(*_COLUMNS).where(step_table.c.job_id == job_id, step_table.c.name == step)
+    row = conn.execute(query).mappings().one_or_none()
+    return None if row is None else StepRecord(**row)
+
+
+def _start(conn: Connection, job: Job, step: StepName, now: datetime) -> StepRecord:
+    before = _record(conn, job.id, step)
+    require_step(before.state if before else None, StepState.STARTED)
+    values: dict[str, Any] = {"state": StepState.STARTED, "attempts": before.attempts + 1 if before else 1}
+    values |= {"evidence": {}, "error": None, "advice": "", "retryable": False, "finished_at": None}
+    values |= {"started_at": now}
+    if before is None:
+        conn.execute(insert(step_table).values(job_id=job.id, name=step, token=job.token, **values))
+    else:
+        mine = (step_table.c.job_id == job.id, step_table.c.name == step)
+        conn.execute(update(step_table).where(*mine).values(token=job.token, **values))
+    if step is POINT_OF_NO_RETURN:
+        conn.execute(update(job_table).where(job_table.c.id == job.id).values(irrevocable=True))
+    record(conn, "step.started", job, now=now, step=step, step_attempt=values["attempts"])
+    return StepRecord(name=step, **values)
+
+
+def _close(conn: Connection, job: Job, step: StepName, values: dict[str, Any]) -> int:
+    """Write the end of a step's attempt; return which attempt it was."""
+    before = _record(conn, job.id, step)
+    require_step(before.state if before else None, values["state"])
+    mine = (step_table.c.job_id == job.id, step_table.c.name == step)
+    conn.execute(update(step_table).where(*mine).values(token=job.token, **values))
+    return before.attempts if before else 0

@@ -1,0 +1,45 @@
+"""What people and the engine ask about jobs. Nothing here writes."""
+
+from collections.abc import Collection
+
+from releasd.model import Job, JobId, JobState
+from releasd.store.rows import Part, find_jobs, get_job
+from releasd.store.tables import job as job_table
+
+
+class Queries(Part):
+    """Reading jobs."""
+
+    def job(self, job_id: JobId) -> Job:
+        """Return one job. Raises `UsageError` when there is none of that number."""
+        with self._db.read() as conn:
+            return get_job(conn, job_id)
+
+    def jobs(
+        self, project: str | None = None, states: Collection[JobState] | None = None, limit: int = 100
+    ) -> tuple[Job, ...]:
+        """Return at most `limit` jobs, newest first, of one project and in `states` if given."""
+        where = [] if project is None else [job_table.c.project == project]
+        if states is not None:
+            where.append(job_table.c.state.in_(states))
+        with self._db.read() as conn:
+            return find_jobs(conn, *where, newest_first=True, limit=limit)
+
+    def queue(self) -> tuple[Job, ...]:
+        """Return the queued jobs, oldest first, due or not."""
+        with self._db.read() as conn:
+            return find_jobs(conn, job_table.c.state == JobState.QUEUED)
+
+    def last_release(self, project: str) -> Job | None:
+        """Return the newest job of the project that released a version."""
+        done = (job_table.c.state == JobState.SUCCEEDED, job_table.c.version.is_not(None))
+        with self._db.read() as conn:
+            found = find_jobs(conn, job_table.c.project == project, *done, newest_first=True, limit=1)
+        return found[0] if found else None
+
+    def unfinished_releases(self, project: str) -> tuple[Job, ...]:
+        """Return the jobs that ended although their version may be public, newest first: a person has to look."""
+        ended = job_table.c.state.in_((JobState.FAILED, JobState.CANCELLED))
+        with self._db.read() as conn:
+            mine = (job_table.c.project == project, ended, job_table.c.irrevocable)
+            return find_jobs(conn, *mine, newest_first=True)

@@ -1,0 +1,180 @@
+"""The tables. Invariants that must hold whatever the code does are constraints here (DESIGN.md §3).
+
+`migrations/` makes exactly these tables; a test compares the two.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from releasd.model import Bump, JobState, StepName, StepState
+from releasd.store.codec import Json, PlanJson, Utc, Word
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+
+def _partial(name: str, *columns: Column[str], where: str, unique: bool = True) -> Index:
+    return Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
+
+
+# Every hint that named a known project. The same hint from the same source is kept once.
+push = Table(
+    "push",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project", String, nullable=False),
+    Column("ref", String, nullable=False),
+    Column("old", String),
+    Column("new", String, nullable=False),
+    Column("source", String, nullable=False),
+    Column("uid", Integer),
+    Column("options", Json, nullable=False),
+    Column("at", Utc, nullable=False),
+    UniqueConstraint("project", "ref", "new", "source"),
+)
+
+# `serial` counts the jobs for one commit: an operator may ask for the same commit again.
+# `irrevocable`: `tag` was at least started, so the version may be public and the job is never superseded.
+job = Table(
+    "job",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project", String, nullable=False),
+    Column("commit", String, nullable=False),
+    Column("serial", Integer, nullable=False),
+    Column("branch", String, nullable=False),
+    Column("state", Word(JobState), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("token", Integer, nullable=False),
+    Column("created_at", Utc, nullable=False),
+    Column("not_before", Utc),
+    Column("owner", String),
+    Column("lease_until", Utc),
+    Column("started_at", Utc),
+    Column("finished_at", Utc),
+    Column("bump", Word(Bump)),
+    Column("source", String, nullable=False),
+    Column("cancel_requested", Boolean, nullable=False),
+    Column("irrevocable", Boolean, nullable=False),
+    Column("version", String),
+    Column("tag", String),
+    Column("plan", PlanJson),
+    UniqueConstraint("project", "commit", "serial"),
+    CheckConstraint(
+        "state IN ('queued', 'running', 'succeeded', 'failed', 'cancelled', 'superseded')",
+        name="state",
+    ),
+    CheckConstraint("state <> 'running' OR (owner IS NOT NULL AND lease_until IS NOT NULL)", name="running_has_owner"),
+    CheckConstraint("state = 'running' OR owner IS NULL", name="only_running_has_owner"),
+)
+_partial("uq_job_one_running", job.c.project, where="state = 'running'")
+_partial("uq_job_one_fresh", job.c.project, where="state = 'queued' AND NOT irrevocable")
+_partial(
+    "uq_job_one_live_version",
+    job.c.project,
+    job.c.version,
+    where="version IS NOT NULL AND state IN ('queued', 'running')",
+)
+_partial("ix_job_queued", job.c.project, where="state = 'queued'", unique=False)
+
+# The journal: what each step of a job did last.
+step = Table(
+    "step",
+    metadata,
+    Column("job_id", ForeignKey("job.id"), primary_key=True),
+    Column("name", Word(StepName), primary_key=True),
+    Column("state", Word(StepState), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("token", Integer, nullable=False),
+    Column("evidence", Json, nullable=False),
+    Column("error", Text),
+    Column("advice", Text, nullable=False),
+    Column("retryable", Boolean, nullable=False),
+    Column("started_at", Utc),
+    Column("finished_at", Utc),
+    CheckConstraint("state IN ('started', 'succeeded', 'failed')", name="state"),
+)
+
+# The last attempt of each build of a job, for people who look.
+build = Table(
+    "build",
+    metadata,
+    Column("job_id", ForeignKey("job.id"), primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("host", String, nullable=False),
+    Column("state", Word(StepState), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("error", Text),
+    Column("started_at", Utc, nullable=False),
+    Column("finished_at", Utc),
+    CheckConstraint("state IN ('started', 'succeeded', 'failed')", name="state"),
+)
+
+# Sealed files. Nothing updates a row.
+artifact = Table(
+    "artifact",
+    metadata,
+    Column("job_id", ForeignKey("job.id"), primary_key=True),
+    Column("filename", String, primary_key=True),
+    Column("sha256", String(64), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("build", String, nullable=False),
+    Column("host", String, nullable=False),
+    Column("sealed_at", Utc, nullable=False),
+)
+
+# The audit log; triggers made by the migration refuse UPDATE and DELETE.
+event = Table(
+    "event",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("at", Utc, nullable=False),
+    Column("event", String, nullable=False),
+    Column("project", String),
+    Column("job", Integer),
+    Column("data", Json, nullable=False),
+    Column("prev", String(64), nullable=False, unique=True),
+    Column("hash", String(64), nullable=False),
+    Index("ix_event_job", "job"),
+)
+
+# What the last look at each host said.
+host_probe = Table(
+    "host_probe",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("ok", Boolean, nullable=False),
+    Column("at", Utc, nullable=False),
+    Column("facts", Json, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
+# The last commit of each project that became a job, so that reconcile knows what it has not seen.
+project_head = Table(
+    "project_head",
+    metadata,
+    Column("project", String, primary_key=True),
+    Column("commit", String, nullable=False),
+    Column("at", Utc, nullable=False),
+)

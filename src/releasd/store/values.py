@@ -1,0 +1,41 @@
+"""What the store gives back beyond the model's own values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from releasd.model import JobId, StepState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enqueued:
+    """The job for a commit. `created` is False when it was there already; `superseded` are those it replaced."""
+
+    job_id: JobId
+    created: bool
+    superseded: tuple[JobId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildRecord:
+    """The last attempt of one build of a job."""
+
+    name: str
+    host: str
+    state: StepState
+    attempts: int
+    error: str | None
+    started_at: datetime
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeRecord:
+    """What the last look at a host said: `facts` as the prober gave them, `reason` why it is not `ok`."""
+
+    name: str
+    ok: bool
+    at: datetime
+    facts: Mapping[str, Any]
+    reason: str
