@@ -1,13 +1,16 @@
 """The operator's configuration: one TOML file, overridable by `RELEASD_…` variables (DESIGN.md §5.4).
 
 `load` is the only way in. It reads everything anew each time, so a reload is a second call: it raises, or it gives
-the new settings, and the caller keeps what it had. Importing this package costs some 0.2 s (pydantic): commands that
-need no configuration do not import it.
+the new settings, and the caller keeps what it had. Its names are imported on first use (PEP 562), for they bring
+pydantic, which costs over a tenth of a second; `releasd.config.places` does without.
 """
 
-from releasd.config.convert import build_specs, gates, host_specs
-from releasd.config.loading import config_path, load
-from releasd.config.sections import Daemon, Host, Index, Policy, Project, SecretReference, Settings, Webhook
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from releasd.config.convert import build_specs, gates, host_specs
+    from releasd.config.loading import load
+    from releasd.config.sections import Daemon, Host, Index, Policy, Project, SecretReference, Settings, Webhook
 
 __all__ = [
     "Daemon",
@@ -19,8 +22,15 @@ __all__ = [
     "Settings",
     "Webhook",
     "build_specs",
-    "config_path",
     "gates",
     "host_specs",
     "load",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__} has no attribute {name}")
+    from releasd.config import convert, loading, sections  # noqa: PLC0415 - see above
+
+    return next(getattr(module, name) for module in (loading, convert, sections) if hasattr(module, name))

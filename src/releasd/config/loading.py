@@ -3,10 +3,6 @@
 What counts more comes later: the platform's folders, then the file, then the variables.
 """
 
-import importlib
-import os
-import platform
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_settings import EnvSettingsSource, SettingsError
 
+from releasd.config.places import config_path, defaults, read_toml
 from releasd.config.problems import Loc, Problem, from_validation, suggest, unknown_names
 from releasd.config.sections import PUBLIC_INDEX, Settings
 from releasd.errors import ConfigError
@@ -33,14 +30,6 @@ class _Environment(EnvSettingsSource):
         return {name.lower(): value for name, value in self._environ.items()}
 
 
-def config_path(path: Path | None, environ: Mapping[str, str]) -> Path:
-    """Return where the configuration is looked for: `path`, else `RELEASD_CONFIG`, else the platform's place."""
-    if path is not None:
-        return path
-    named = environ.get("RELEASD_CONFIG")
-    return Path(named).expanduser() if named else _platform().config_file(*_machine(environ))
-
-
 def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     """Return the configuration, complete and checked.
 
@@ -52,7 +41,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
         ConfigError: there is no file, it is not TOML, or it has mistakes: `problems` has all of them.
     """
     file = config_path(path, environ)
-    written = _read(file)
+    written = read_toml(file)
     overrides, problems = _overrides(environ)
     data = _merged(_merged(_defaults(environ), written), overrides)
     problems += [*unknown_names(data), *_incomplete_indexes(data)]
@@ -66,37 +55,9 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     raise _config_error(file, overrides, problems)
 
 
-def _platform() -> Any:
-    return importlib.import_module("releasd.core.platform")
-
-
-def _machine(environ: Mapping[str, str]) -> tuple[str, Path, int, Mapping[str, str]]:
-    return platform.system(), Path(environ.get("HOME") or Path.home()), os.getuid(), environ
-
-
 def _defaults(environ: Mapping[str, str]) -> dict[str, Any]:
-    machine = _machine(environ)
-    return {"daemon": {"state": _platform().state_dir(*machine), "runtime": _platform().runtime_dir(*machine)}}
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(f"no configuration at {file}", advice="releasd init") from None
-    except OSError as error:
-        raise ConfigError(
-            f"the configuration {file} cannot be read: {error.strerror}", advice=f"ls -l {file}"
-        ) from error
-    except tomllib.TOMLDecodeError as error:
-        raise _not_toml(file, str(error)) from error
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise _not_toml(file, f"not UTF-8 (at line {line})") from error
-
-
-def _not_toml(file: Path, why: str) -> ConfigError:
-    return ConfigError("the configuration is not valid TOML", problems=(f"{file}: {why}",), advice=f"edit {file}")
+    folders = defaults(environ)
+    return {"daemon": {"state": folders.state, "runtime": folders.runtime}}
 
 
 def _overrides(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[Problem]]:

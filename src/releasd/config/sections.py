@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from releasd.config.places import sqlite_url
 from releasd.config.types import Duration, Folder, Mode, Name, Names, Repository, Text, WebUrl
 
 # The one index whose addresses uv knows by itself.
@@ -47,7 +48,7 @@ class Daemon(Section):
     @property
     def database_url(self) -> str:
         """Return the database's URL: the one configured, or SQLite in the state folder."""
-        return self.database or f"sqlite:///{self.state / 'releasd.db'}"
+        return self.database or sqlite_url(self.state)
 
 
 class Build(Section):
