@@ -1,0 +1,150 @@
+"""A package index over HTTP: reads its simple pages (PEP 503 and 691), uploads through uv.
+
+The daemon imports neither httpx nor pypi_simple until an index is really looked at. No address of the public index
+is written here: uv knows where to upload, pypi_simple where to read.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from packaging.utils import (
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    canonicalize_name,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
+from packaging.version import Version
+
+from releasd.adapters import http, uvpublish
+from releasd.errors import ConfigError, Transient
+from releasd.ports import Secret, ServedFile, Sink
+
+if TYPE_CHECKING:
+    from pypi_simple import ProjectPage
+
+_JSON = "application/vnd.pypi.simple.v1+json"
+_NOT_FOUND = 404
+
+
+class HttpIndex:
+    """One index: where to upload, where to read, and how to come by its token.
+
+    Both URLs None is the public index. `token` is called at the moment of use and its value not kept. Times are
+    seconds: `read_timeout` for a page, `download_timeout` for a file, `upload_timeout` for one release's files.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        publish_url: str | None,
+        simple_url: str | None,
+        token: Callable[[], Secret],
+        read_timeout: float = 30.0,
+        download_timeout: float = 600.0,
+        upload_timeout: float = 1800.0,
+    ) -> None:
+        if (publish_url is None) != (simple_url is None):
+            raise ConfigError(
+                f"index {name}: publish_url and simple_url belong together",
+                advice=f"Give both in [indexes.{name}], or neither for the public index.",
+            )
+        self.name = name
+        self._publish_url = publish_url
+        self._simple_url = simple_url
+        self._token = token
+        self._read_timeout = read_timeout
+        self._download_timeout = download_timeout
+        self._upload_timeout = upload_timeout
+
+    def files(self, distribution: str, version: str) -> tuple[ServedFile, ...]:
+        """Return the files of one version as listed now; empty when there are none.
+
+        Raises `Transient` while the index cannot be read, `Denied` when it wants a credential for reading.
+        """
+        project = canonicalize_name(distribution)
+        answer = http.request(
+            "GET",
+            f"{self._reading_url()}{project}/",
+            what=f"index {self.name}",
+            headers={"accept": f"{_JSON}, application/vnd.pypi.simple.v1+html;q=0.5, text/html;q=0.1",
+                     "cache-control": "no-cache"},
+            timeout=self._read_timeout,
+            follow=True,
+        )  # fmt: skip
+        if answer.status == _NOT_FOUND:
+            return ()
+        http.raise_for_status(answer, what=f"index {self.name}", denied=f"Reading {self.name} must need no credential.")
+        page = _parse(answer, project, index=self.name)
+        return tuple(
+            ServedFile(filename=package.filename, sha256=_sha256(package.digests), url=package.url)
+            for package in page.packages
+            if _belongs(package.filename, project, Version(version))
+        )
+
+    def download_sha256(self, file: ServedFile) -> str:
+        """Fetch the bytes and return their digest. A listed file that is not there yet is `Transient`."""
+        what = f"{file.filename} on index {self.name}"
+        return http.sha256_of(file.url, what=what, timeout=self._download_timeout)
+
+    def upload(self, paths: Sequence[Path], sink: Sink) -> None:
+        """Upload exactly these files through uv; returning proves nothing. Raises as `uvpublish.publish` does."""
+        uvpublish.publish(
+            paths,
+            publish_url=self._publish_url,
+            check_url=self._reading_url(),
+            token=self._token(),
+            sink=sink,
+            timeout=self._upload_timeout,
+        )
+
+    def install_options(self) -> tuple[str, ...]:
+        """Return the options that make `uv pip install` take packages from this index and no other."""
+        return ("--default-index", self._reading_url())
+
+    def check_secret(self) -> None:
+        """Prove that the token can be had and is shaped right, without keeping or showing it."""
+        uvpublish.check_token(self._token(), public=self._publish_url is None)
+
+    def _reading_url(self) -> str:
+        if self._simple_url is not None:
+            return self._simple_url.rstrip("/") + "/"
+        from pypi_simple import PYPI_SIMPLE_ENDPOINT  # noqa: PLC0415 - 0.2 s that only a release needs
+
+        return PYPI_SIMPLE_ENDPOINT
+
+
+def _parse(answer: http.Answer, project: str, *, index: str) -> "ProjectPage":
+    import msgspec  # noqa: PLC0415
+    from pypi_simple import ProjectPage, UnsupportedRepoVersionError  # noqa: PLC0415 - 0.2 s that only a release needs
+
+    kind = answer.headers.get("content-type", "text/html").partition(";")[0].strip().lower()
+    try:
+        if kind.endswith("json"):
+            return ProjectPage.from_json_data(msgspec.json.decode(answer.body), answer.url)
+        return ProjectPage.from_html(project, answer.body, answer.url)
+    except (ValueError, UnsupportedRepoVersionError) as error:
+        # A proxy's or a half-deployed server's page: the next look may be better, and the budget bounds the looks.
+        reason = str(error).splitlines()[0]
+        raise Transient(
+            f"index {index} sent a page that cannot be read: {reason}", advice="Check simple_url."
+        ) from None
+
+
+def _sha256(digests: dict[str, str]) -> str | None:
+    digest = digests.get("sha256")
+    return digest.lower() if digest else None
+
+
+def _belongs(filename: str, project: str, version: Version) -> bool:
+    """Return whether the file's own name says that it is of this project and version."""
+    try:
+        if filename.endswith(".whl"):
+            name, found, _, _ = parse_wheel_filename(filename)
+        else:
+            name, found = parse_sdist_filename(filename)
+    except (InvalidWheelFilename, InvalidSdistFilename):
+        return False
+    return name == project and found == version

@@ -1,0 +1,114 @@
+"""Secrets by reference, fetched at the moment of use and never kept.
+
+A reference says where a secret is: `env:NAME`, `file:PATH`, `cred:NAME` (systemd credentials),
+`doppler:PROJECT/CONFIG/NAME`, `cmd:COMMAND` or a list of words to run. Errors are `SecretError`, or `Transient` while
+the place cannot be reached, and never hold the value.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from releasd.adapters.secrets import command, cred, doppler, env, file
+from releasd.errors import ConfigError, SecretError
+from releasd.ports import Secret
+
+Reference = str | tuple[str, ...]
+SCHEMES = ("env:NAME", "file:PATH", "cred:NAME", "doppler:PROJECT/CONFIG/NAME", "cmd:COMMAND", "a list of words to run")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretSource:
+    """One `[secrets.NAME]` entry.
+
+    `token` is the reference of the Doppler service token, for `doppler:` alone. `env` names the variables that a
+    command sees besides PATH and HOME.
+    """
+
+    ref: Reference
+    token: Reference | None = None
+    env: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """Where references are looked up: the environment, systemd's folder of credentials, Doppler's API.
+
+    `timeout` is in seconds, for a command or a request.
+    """
+
+    environ: Mapping[str, str]
+    doppler_api: str = doppler.API
+    timeout: float = 30.0
+
+
+class SecretStore:
+    """`ports.Secrets` over the operator's `[secrets]` entries."""
+
+    def __init__(self, sources: Mapping[str, SecretSource], surroundings: Surroundings) -> None:
+        self._sources = sources
+        self._surroundings = surroundings
+
+    def get(self, name: str) -> Secret:
+        """Return the secret registered under `name`, fetched now."""
+        source = self._sources.get(name)
+        if source is None:
+            raise SecretError(f"no secret is called {name!r}", advice=f"Add [secrets.{name}] to the configuration.")
+        return resolve(source, self._surroundings)
+
+
+def resolve(source: SecretSource, surroundings: Surroundings) -> Secret:
+    """Return the secret that `source` refers to. Raises `SecretError`, `Transient`, or `ConfigError` for its form."""
+    if isinstance(source.ref, tuple):
+        return _checked(_run(source.ref, source, surroundings), "the command")
+    scheme, colon, rest = source.ref.partition(":")
+    if not colon or not rest:
+        raise _unknown(scheme if colon else None)
+    return _checked(_fetch(scheme, rest, source, surroundings), f"{scheme}:…" if scheme == "cmd" else source.ref)
+
+
+def _fetch(scheme: str, rest: str, source: SecretSource, surroundings: Surroundings) -> str:
+    match scheme:
+        case "env":
+            return env.read(rest, surroundings.environ)
+        case "file":
+            return file.read(rest)
+        case "cred":
+            return cred.read(rest, surroundings.environ)
+        case "doppler":
+            return _doppler(rest, source, surroundings)
+        case "cmd":
+            return _run(command.split(rest), source, surroundings)
+        case _:
+            raise _unknown(scheme)
+
+
+def _run(argv: tuple[str, ...], source: SecretSource, surroundings: Surroundings) -> str:
+    return command.read(argv, surroundings.environ, names=source.env, timeout=surroundings.timeout)
+
+
+def _doppler(rest: str, source: SecretSource, surroundings: Surroundings) -> str:
+    if source.token is None:
+        raise ConfigError(
+            "a doppler: secret needs a service token",
+            advice='Add token = "cred:doppler" (or another reference) beside its ref.',
+        )
+    if isinstance(source.token, str) and source.token.startswith("doppler:"):
+        raise ConfigError("Doppler's own token cannot come from Doppler", advice='Use token = "cred:doppler".')
+    token = resolve(SecretSource(ref=source.token, env=source.env), surroundings)
+    return doppler.read(rest, token, api=surroundings.doppler_api, timeout=surroundings.timeout)
+
+
+def _checked(value: str, where: str) -> Secret:
+    if not value.strip():
+        raise SecretError(f"the secret at {where} is empty", advice="Store the value there and try again.")
+    return Secret(value)
+
+
+def _unknown(scheme: str | None) -> ConfigError:
+    # A reference without a known scheme may be the secret itself, pasted in: it is not repeated.
+    named = f"{scheme!r} is no place for secrets" if scheme is not None and scheme.isalpha() else "not a reference"
+    return ConfigError(
+        f"a secret's ref must be a reference: {named}",
+        problems=(f"allowed: {', '.join(SCHEMES)}",),
+        advice="Name where the secret is, never the secret itself.",
+    )

@@ -1,0 +1,169 @@
+"""Uploads through `uv publish`, kept on a short leash.
+
+uv sees exactly the files it is given, no configuration but ours, and the token only in its environment: an argument
+would be readable by every user of the machine. Its exit status proves nothing (publishing-facts.md §2); the caller
+reads the index afterwards.
+"""
+
+import os
+import selectors
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO, cast
+
+from releasd.adapters.secrets.redact import redactor
+from releasd.core.publisherrors import classify
+from releasd.errors import Permanent, SecretError, Transient
+from releasd.ports import Secret, Sink
+
+PUBLIC_PREFIX = "pypi-"
+_PASSED_ON = (  # how this machine reaches the network; everything else is ours
+    "PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "UV_SYSTEM_CERTS", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY",
+    "http_proxy", "https_proxy", "all_proxy", "no_proxy",
+)  # fmt: skip
+_KEPT = 64 * 1024  # bytes of output looked at for the cause
+
+
+def check_token(token: Secret, *, public: bool) -> None:
+    """Raise `SecretError`, without the value, unless the token could be one.
+
+    `public` is the public index, whose tokens all begin with `pypi-`. A token with a log line in front of it is what
+    the hand-run workflow once uploaded with (publishing-facts.md §0.10).
+    """
+    problem = _token_problem(token.reveal(), public=public)
+    if problem:
+        raise SecretError(
+            f"the upload token {problem}", advice="Store the bare token, nothing around it, and run `releasd doctor`."
+        )
+
+
+def _token_problem(value: str, *, public: bool) -> str | None:
+    if not value:
+        return "is empty"
+    if "\x1b" in value:
+        return "contains terminal colour codes: the command that prints it prints a log line as well"
+    if any(ch.isspace() for ch in value):
+        return "contains white space: the command that prints it prints something else as well"
+    if not (value.isascii() and value.isprintable()):
+        return "contains characters that no token has"
+    if public and not value.startswith(PUBLIC_PREFIX):
+        return f"does not begin with {PUBLIC_PREFIX!r}, as every token of the public index does"
+    return None
+
+
+def publish(
+    paths: Sequence[Path],
+    *,
+    publish_url: str | None,
+    check_url: str | None,
+    token: Secret,
+    sink: Sink,
+    timeout: float,
+) -> None:
+    """Upload exactly `paths`, skipping those that `check_url` already lists with the same bytes.
+
+    `publish_url` None is uv's own default, the public index; `timeout` is in seconds for all files together.
+    Raises `SecretError` for a token that cannot be one, else what `classify` makes of uv's words.
+    """
+    check_token(token, public=publish_url is None)
+    redact = redactor([token])
+    with tempfile.TemporaryDirectory(prefix="releasd-publish-") as scratch:
+        names = _link(paths, Path(scratch))
+        argv = _argv(names, publish_url=publish_url, check_url=check_url)
+        env = _environment(scratch, token, timeout=timeout)
+        code, output = _run(argv, env, cwd=scratch, sink=sink, redact=redact, timeout=timeout)
+    error = classify(code, output.decode("utf-8", "replace"))
+    if error is not None:
+        raise error
+
+
+def _link(paths: Sequence[Path], scratch: Path) -> list[str]:
+    """Link the files into the empty folder and return their names: uv takes globs, and no name of a file is one."""
+    for path in paths:
+        if not path.is_file():
+            raise Permanent(f"{path.name} is gone from the artifact store", advice="Run `releasd doctor`.")
+        (scratch / path.name).symlink_to(path.resolve())
+    return [path.name for path in paths]
+
+
+def _argv(names: Sequence[str], *, publish_url: str | None, check_url: str | None) -> list[str]:
+    import uv  # noqa: PLC0415 - only to find the binary
+
+    # Trusted publishing costs 46 s where there is none, and the index refuses attestations from a token (facts §2).
+    fixed = ("--trusted-publishing", "never", "--no-attestations", "--keyring-provider", "disabled", "--no-progress")
+    urls = [
+        *(("--publish-url", publish_url) if publish_url else ()),
+        *(("--check-url", check_url) if check_url else ()),
+    ]
+    return [uv.find_uv_bin(), "publish", *fixed, *urls, "--", *names]
+
+
+def _environment(scratch: str, token: Secret, *, timeout: float) -> dict[str, str]:
+    passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    return passed | {
+        "HOME": scratch,
+        "TMPDIR": scratch,
+        "NO_COLOR": "1",
+        "UV_NO_CONFIG": "1",  # neither a repository's nor a user's configuration may redirect an upload
+        "UV_NO_CACHE": "1",
+        "UV_UPLOAD_HTTP_TIMEOUT": str(max(1, int(timeout))),
+        "UV_PUBLISH_TOKEN": token.reveal(),
+    }
+
+
+def _run(
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    *,
+    cwd: str,
+    sink: Sink,
+    redact: Callable[[bytes], bytes],
+    timeout: float,
+) -> tuple[int, bytes]:
+    """Run to the end and return the exit status and the redacted end of the output. Raises `Transient` on time-out.
+
+    A daemon that is killed meanwhile takes uv with it at the next file: uv cannot write into the closed pipe.
+    """
+    deadline = time.monotonic() + timeout
+    process = subprocess.Popen(
+        argv, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )  # fmt: skip
+    with process:
+        try:
+            kept = b""
+            for line in _lines(cast("IO[bytes]", process.stdout), deadline):
+                clean = redact(line)
+                sink(clean)
+                kept = (kept + clean)[-_KEPT:]
+            return process.wait(max(0.0, deadline - time.monotonic())), kept
+        except (TimeoutError, subprocess.TimeoutExpired):
+            raise Transient(
+                f"uv publish did not end within {timeout:g} s", advice="Check the connection to the index."
+            ) from None
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def _lines(pipe: IO[bytes], deadline: float) -> Iterator[bytes]:
+    """Yield whole lines as they come, so that a secret is never cut in two. Raises `TimeoutError` at the deadline."""
+    rest = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(pipe, selectors.EVENT_READ)
+        while True:
+            if not selector.select(max(0.0, deadline - time.monotonic())):
+                raise TimeoutError
+            chunk = os.read(pipe.fileno(), _KEPT)
+            if not chunk:
+                break
+            *whole, rest = (rest + chunk).splitlines(keepends=True) or [b""]
+            if rest.endswith(b"\n"):
+                whole, rest = [*whole, rest], b""
+            yield from whole
+    if rest:
+        yield rest
