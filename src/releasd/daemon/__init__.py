@@ -1,0 +1,1 @@
+"""What wakes the engine: the inbox loop, and everything that puts hints into the inbox."""
