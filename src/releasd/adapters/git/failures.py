@@ -20,7 +20,8 @@ _PERMANENT = tuple(
         (
             (
                 r"permission denied \(|authentication failed|could not read (username|password)"
-                r"|terminal prompts disabled|access denied|returned error: 40[13]|write access to repository not granted|too many auth"
+                r"|terminal prompts disabled|access denied|returned error: 40[13]"
+                r"|write access to repository not granted|too many auth"
             ),
             "Give the daemon's user a key or token that may read and push: git ls-remote {where}",
         ),
