@@ -1,0 +1,105 @@
+"""The HTTP API on `control.sock`, for operators: what the command line asks for when the daemon runs.
+
+The socket's mode is the permission. Answers are JSON; an error is `{"error", "advice", "exit_code"}` with status 400,
+or 404 for what is not there.
+"""
+
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from threading import Thread
+
+import msgspec
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from releasd.engine import view
+from releasd.engine.operator import Operator
+from releasd.errors import ReleasdError
+from releasd.model import Bump, JobId, StepName
+
+CLOSE_WITHIN = 2.0  # seconds for requests that run
+BACKLOG = 64
+
+
+def _json(value: object, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(value), status_code=status, media_type="application/json")
+
+
+def _refused(_: Request, error: Exception) -> Response:
+    if not isinstance(error, ReleasdError):
+        raise error
+    return _json({"error": error.message, "advice": error.advice, "exit_code": error.exit_code}, 400)
+
+
+def routes(operator: Callable[[], Operator]) -> Starlette:
+    """Return the application. `operator` gives the present one: a reload replaces it."""
+
+    def status(request: Request) -> Response:
+        seen = operator().status(request.query_params.get("project"))
+        return _json(seen | {"daemon": {"running": True, "pid": os.getpid()}})
+
+    def job(request: Request) -> Response:
+        return _json(operator().job(request.path_params["job"]))
+
+    def release(request: Request) -> Response:
+        asked = request.query_params
+        bump = Bump(asked["bump"]) if "bump" in asked else None
+        return _json({"job": operator().release(asked["project"], ref=asked.get("ref"), bump=bump)})
+
+    def retry(request: Request) -> Response:
+        step = request.query_params.get("from")
+        operator().retry(JobId(request.path_params["job"]), StepName(step) if step else None)
+        return _json(operator().job(request.path_params["job"]))
+
+    def cancel(request: Request) -> Response:
+        operator().cancel(JobId(request.path_params["job"]))
+        return _json(operator().job(request.path_params["job"]))
+
+    def probe(_: Request) -> Response:
+        return _json(operator().probe())
+
+    return Starlette(
+        routes=[
+            Route("/v1/status", status),
+            Route("/v1/jobs/{job:int}", job),
+            Route("/v1/jobs/{job:int}/retry", retry, methods=["POST"]),
+            Route("/v1/jobs/{job:int}/cancel", cancel, methods=["POST"]),
+            Route("/v1/release", release, methods=["POST"]),
+            Route("/v1/hosts/probe", probe, methods=["POST"]),
+        ],
+        exception_handlers={ReleasdError: _refused},
+    )
+
+
+class Api:
+    """Serves until closed, on a Unix socket of its own making."""
+
+    def __init__(self, path: Path, mode: int, operator: Callable[[], Operator]) -> None:
+        self._path = path
+        config = uvicorn.Config(routes(operator), log_config=None, access_log=False, lifespan="off", ws="none")
+        self._server = uvicorn.Server(config)
+        self._socket = _listen(path, mode)
+        self._thread = Thread(target=self._server.run, args=([self._socket],), name="api", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop serving and remove the socket."""
+        self._server.should_exit = True
+        self._thread.join(timeout=CLOSE_WITHIN)
+        self._socket.close()
+        self._path.unlink(missing_ok=True)
+
+
+def _listen(path: Path, mode: int) -> socket.socket:
+    """Listen on a fresh socket; the lock on the state folder proves that an old file there is nobody's."""
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(str(path))
+    path.chmod(mode)
+    listener.listen(BACKLOG)
+    return listener

@@ -1,0 +1,61 @@
+"""From a hint to a queued job. The hint says where to look; what is queued is what git says there."""
+
+from collections.abc import Callable
+
+from releasd.daemon.inbox import Inbox, LookAt, Wake
+from releasd.engine.reconcile import look_at, preview, take_push
+from releasd.engine.world import World
+from releasd.errors import UsageError
+from releasd.model import Project, PushHint
+
+
+def handle_push(world: World, inbox: Inbox, hint: PushHint) -> str:
+    """Queue what a hook tells of, durably, and return the line for the pusher; empty when nobody is concerned.
+
+    Raises:
+        UsageError: no configured project has this repository.
+    """
+    known = [project for project in world.projects.values() if world.same(project.repository, hint.repository)]
+    if not known:
+        world.store.append_event(
+            "hook.refused", data={"repository": hint.repository, "uid": hint.uid}, now=world.clock.now()
+        )
+        raise UsageError(
+            f"no project is configured for the repository {hint.repository}",
+            advice="add it under [projects.NAME] and send the daemon SIGHUP, or: releasd hook remove",
+        )
+    answers = [_queue(world, inbox, p, hint) for p in known if hint.ref == f"refs/heads/{p.branch}"]
+    return "; ".join(answer for answer in answers if answer)
+
+
+def _queue(world: World, inbox: Inbox, project: Project, hint: PushHint) -> str:
+    here = world.peek(project)
+    tip = (here.resolve(hint.ref) if here else None) or hint.new
+    job = take_push(world, project, hint, tip)
+    if job is None:
+        return ""
+    inbox.put(Wake())
+    return preview(world, project, here, tip) if here else f"{project.name}: queued as job {job}"
+
+
+def look(world: World, hint: LookAt) -> bool:
+    """Look at one project's branch and queue what is new; return whether anything was."""
+    project = world.projects.get(hint.project)
+    if project is None:
+        return False
+    found = look_at(world, project, world.clone(project), hint.source)
+    return found is not None and take_push(world, project, found, found.new) is not None
+
+
+def poll(world: World, inbox: Inbox, on_error: Callable[[str, BaseException], None]) -> None:
+    """Look at every project: those on this machine through the main thread, the others right here, off it."""
+    for project in world.projects.values():
+        hint = LookAt(project.name, "reconcile")
+        if world.peek(project) is not None:
+            inbox.put(hint)
+            continue
+        try:
+            if look(world, hint):
+                inbox.put(Wake())
+        except Exception as error:  # noqa: BLE001 (one project out of reach must not hide the others)
+            on_error(project.name, error)

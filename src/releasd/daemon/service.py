@@ -1,0 +1,162 @@
+"""The daemon's main thread: wait for a message, look at everything, do what is due, ping the watchdog.
+
+It implements this set of rules:
+
+* Nothing else decides. Hook, watch, ticks, API and signals only put messages into the inbox.
+* READY is said after the first look: leases of a dead predecessor taken back, spool drained, branches looked at.
+* The watchdog is pinged only after a look that reached the store, never by a timer of its own.
+* Stopping takes no new job, ends what runs on hosts, puts those jobs back, and takes at most `STOP_WITHIN` seconds.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import Event as Flag
+from typing import Protocol
+
+from releasd.core.lifecycle import LIVE_STATES
+from releasd.daemon.inbox import (
+    DrainSpool,
+    Inbox,
+    JobEnded,
+    LookAt,
+    Message,
+    Reload,
+    RenewLeases,
+    Stop,
+    Wake,
+    take_all,
+)
+from releasd.daemon.workers import Workers
+from releasd.engine.executor import execute
+from releasd.daemon.pushes import look
+from releasd.engine.reconcile import reconcile
+from releasd.engine.world import World
+from releasd.errors import ReleasdError
+from releasd.model import JobState
+from releasd.ports import Supervisor
+
+STOP_WITHIN = 8.0  # seconds, of the 10 that are promised
+LONGEST_WAIT = 1.0  # seconds between looks while jobs wait for a time; also bounds the watchdog's interval
+
+
+class Outlet(Protocol):
+    """Where the audit log and the operational log go."""
+
+    def flush(self) -> None:
+        """Write the events that are new in the store to the audit file, durably."""
+        ...
+
+    def warn(self, event: str, **values: object) -> None:
+        """Write one operational log line."""
+        ...
+
+
+@dataclass(kw_only=True)
+class Service:
+    """One run of the daemon. `world` changes on a reload; jobs that run keep the one that they were started with."""
+
+    world: World
+    inbox: Inbox
+    workers: Workers
+    supervisor: Supervisor
+    outlet: Outlet
+    stopping: Flag
+    drain_spool: Callable[[World], None]
+    reload: Callable[[World], World]
+    sources: Callable[[World], Callable[[], None]]  # starts what hints for this world; returns what ends it
+    _said: str = field(default="", init=False)
+
+    def run(self) -> None:
+        """Serve until `Stop` arrives."""
+        self._start()
+        end_sources = self.sources(self.world)
+        self.supervisor.ready()
+        timeout = 0.0
+        while True:
+            messages = take_all(self.inbox, timeout)
+            if Stop() in messages:
+                break
+            if Reload() in messages:
+                end_sources = self._reload(end_sources)
+            timeout = self._turn(messages)
+        self._stop(end_sources)
+
+    def _start(self) -> None:
+        now = self.world.clock.now()
+        self.world.store.append_event("daemon.started", data={"owner": self.world.owner}, now=now)
+        self.world.store.reclaim(now, except_owner=self.world.owner, all_others=True)
+        self.drain_spool(self.world)
+        self._look_at_all("start")
+        self.outlet.flush()
+
+    def _turn(self, messages: tuple[Message, ...]) -> float:
+        for message in messages:
+            self._take(message)
+        look = reconcile(self.world, free=self.workers.free)
+        world = self.world
+        for job in look.claimed:
+            self.workers.start(job, lambda job: execute(world, job))
+        self.outlet.flush()
+        self._say()
+        self.supervisor.watchdog()
+        return min(look.sleep, LONGEST_WAIT)
+
+    def _take(self, message: Message) -> None:
+        match message:
+            case LookAt():
+                self._look_at(message)
+            case DrainSpool():
+                self.drain_spool(self.world)
+            case RenewLeases():
+                self.world.store.renew(self.world.owner, now=self.world.clock.now(), lease=self.world.lease)
+            case JobEnded(job, defect) if defect is not None:
+                self.outlet.warn("job.crashed", job=job, why=defect)
+            case Wake() | JobEnded() | Reload() | Stop():
+                pass  # the look that follows is all that they ask for
+
+    def _look_at_all(self, source: str) -> None:
+        """Look at what is on this machine; what is behind a network is left to the poll tick, off this thread."""
+        for project in self.world.projects.values():
+            if self.world.peek(project) is not None:
+                self._look_at(LookAt(project.name, source))
+
+    def _look_at(self, hint: LookAt) -> None:
+        try:
+            look(self.world, hint)
+        except ReleasdError as error:
+            self.outlet.warn("project.unreachable", project=hint.project, why=error.message)
+
+    def _reload(self, end_sources: Callable[[], None]) -> Callable[[], None]:
+        self.supervisor.reloading()
+        try:
+            self.world = self.reload(self.world)
+        except ReleasdError as error:
+            self._event("config.refused", why=error.message)
+            self.outlet.warn("config.refused", why=error.message)
+        else:
+            self._event("config.reloaded", projects=sorted(self.world.projects))
+            end_sources()
+            end_sources = self.sources(self.world)
+            self._look_at_all("reload")
+        self.supervisor.ready()
+        return end_sources
+
+    def _event(self, name: str, **data: object) -> None:
+        self.world.store.append_event(name, data=data, now=self.world.clock.now())
+
+    def _say(self) -> None:
+        live = self.world.store.jobs(states=LIVE_STATES)
+        running = [job for job in live if job.state is JobState.RUNNING]
+        text = ", ".join(f"{job.project} {job.version or job.commit[:12]}" for job in running)
+        said = f"releasing {text}; {len(live) - len(running)} queued" if running else f"{len(live)} queued"
+        if said != self._said:
+            self._said = said
+            self.supervisor.status(said)
+
+    def _stop(self, end_sources: Callable[[], None]) -> None:
+        self.supervisor.stopping()
+        self.stopping.set()
+        end_sources()
+        ended = self.workers.close(STOP_WITHIN)
+        self._event("daemon.stopped", clean=ended)
+        self.outlet.flush()

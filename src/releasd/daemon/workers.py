@@ -1,0 +1,41 @@
+"""The small pool that runs claimed jobs. It tells the inbox when one has ended, however it ended."""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+
+from releasd.daemon.inbox import Inbox, JobEnded
+from releasd.model import Job
+
+
+class Workers:
+    """At most `size` jobs at once; owned by the main thread, which alone submits and counts."""
+
+    def __init__(self, size: int, inbox: Inbox) -> None:
+        self.size = size
+        self._inbox = inbox
+        self._pool = ThreadPoolExecutor(max_workers=size, thread_name_prefix="job")
+        self._running: set[Future[None]] = set()
+
+    @property
+    def free(self) -> int:
+        """Return how many more jobs may be started."""
+        self._running = {future for future in self._running if not future.done()}
+        return self.size - len(self._running)
+
+    def start(self, job: Job, execute: Callable[[Job], None]) -> None:
+        """Run a claimed job in the pool."""
+        self._running.add(self._pool.submit(self._run, job, execute))
+
+    def _run(self, job: Job, execute: Callable[[Job], None]) -> None:
+        defect: str | None = None
+        try:
+            execute(job)
+        except BaseException as error:  # noqa: BLE001 (reported through the inbox; the lease puts the job back)
+            defect = f"{type(error).__name__}: {error}"
+        finally:
+            self._inbox.put(JobEnded(job.id, defect))
+
+    def close(self, timeout: float) -> bool:
+        """Take no more; wait up to `timeout` seconds for what runs. Return whether all of it ended."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        return not wait(self._running, timeout=timeout).not_done

@@ -1,0 +1,144 @@
+"""Runs one claimed job to the end of its attempt, and says in the store how it ended.
+
+It implements this set of rules:
+
+* A plan is made once, stored, and not made again while the job runs; only `Replan` throws it away.
+* A claim that was lost ends the attempt at once, without touching anything more.
+* A defect of our own ends the job like any other permanent failure: with its text in the journal, never silently.
+* Whatever happens, the attempt's scratch folder is removed.
+"""
+
+import traceback
+from datetime import timedelta
+from pathlib import Path
+
+from releasd.core.retry import BUDGET, delay
+from releasd.engine.attempt import run_steps
+from releasd.engine.facts import decide
+from releasd.engine.journal import JobJournal
+from releasd.engine.world import World
+from releasd.errors import Cancelled, Fenced, Permanent, ReleasdError, Replan, Stopping, Transient
+from releasd.model import Job, JobState, NoRelease, Plan, Project
+from releasd.ports import Git, Sink
+from releasd.steps.context import Context
+
+
+def execute(world: World, job: Job) -> None:
+    """Run a claimed job until it finishes, waits, is cancelled or fenced, or the daemon stops."""
+    world.fault("job.claimed")
+    scratch = world.scratch(f"{job.id}-{job.token}")
+    try:
+        _guarded(world, job, scratch)
+    except Fenced as lost:
+        world.store.append_event(
+            "job.fenced", project=job.project, job=job.id, data={"why": lost.message}, now=world.clock.now()
+        )
+    finally:
+        world.forget(scratch)
+
+
+def _guarded(world: World, job: Job, scratch: Path) -> None:
+    try:
+        _attempt(world, job, scratch)
+    except Fenced:
+        raise
+    except (Cancelled, Stopping):
+        _interrupted(world, job)
+    except Replan as moved:
+        _replan(world, job, moved)
+    except Transient as error:
+        _later(world, job, error)
+    except ReleasdError as error:
+        _failed(world, job, error.message, error.advice)
+    except Exception as error:  # noqa: BLE001 (a defect must end the job visibly, not the daemon)
+        world.sink(job.id, "engine", "defect")(traceback.format_exc().encode())
+        text = f"a defect in releasd: {type(error).__name__}: {error}"
+        _failed(world, job, text, f"releasd log {job.id} --step engine")
+
+
+def _attempt(world: World, job: Job, scratch: Path) -> None:
+    project = world.projects.get(job.project)
+    if project is None:
+        raise Permanent(f"no project {job.project} is configured any more", advice="add it, then releasd retry")
+    git = world.clone(project)
+    decided = job.plan or _plan(world, job, project, git)
+    if isinstance(decided, NoRelease):
+        world.store.finish(job.id, job.token, JobState.SUCCEEDED, decided.reason, now=world.clock.now())
+        return
+    end = run_steps(world, context(world, job, decided, project, git, scratch))
+    world.fault("job.finished")
+    if end is JobState.FAILED or end is JobState.SUCCEEDED:
+        git.set_ref(f"refs/releasd/jobs/{job.id}", None)
+
+
+def context(world: World, job: Job, plan: Plan, project: Project, git: Git, scratch: Path) -> Context:
+    """Return what this job's steps are given."""
+
+    def sink(part: str) -> Sink:
+        raise Permanent(f"{part} has output outside of a step")  # attempt.py binds the step
+
+    return Context(
+        job=job,
+        plan=plan,
+        project=project,
+        git=git,
+        hosts=world.hosts,
+        indexes=world.indexes,
+        notifier=world.notifier,
+        artifacts=world.artifacts,
+        journal=JobJournal(world.store, world.clock, job),
+        clock=world.clock,
+        scratch=scratch,
+        sink=sink,
+        fault=world.fault,
+        should_stop=lambda: world.stopping() or world.store.cancel_requested(job.id),
+    )
+
+
+def _plan(world: World, job: Job, project: Project, git: Git) -> Plan | NoRelease:
+    """Plan from the newest state of the branch. An operator's own commit is taken as it is."""
+    tip = git.fetch(project.branch)
+    if tip != job.commit and job.source != "operator":
+        raise Replan(f"{project.branch} is at {tip[:12]} by now")
+    now = world.clock.now()
+    decided = decide(git, job.commit, project, bump=job.bump, now=now)
+    if isinstance(decided, Plan):
+        world.store.set_plan(job.id, job.token, decided, now=now)
+        world.fault("job.planned")
+    return decided
+
+
+def _replan(world: World, job: Job, moved: Replan) -> None:
+    """Give this job up for one at the newest commit. Without a trace: nothing was public yet."""
+    project = world.projects[job.project]
+    git = world.clone(project)
+    git.set_ref(f"refs/releasd/jobs/{job.id}", None)
+    tip = git.fetch(project.branch)
+    now = world.clock.now()
+    world.store.requeue(job.id, job.token, not_before=None, reason=moved.message, now=now, clear_plan=True)
+    world.store.enqueue(job.project, tip, project.branch, source="replan", bump=job.bump, now=now)
+
+
+def _interrupted(world: World, job: Job) -> None:
+    now = world.clock.now()
+    if world.store.cancel_requested(job.id):
+        world.store.finish(job.id, job.token, JobState.CANCELLED, "cancelled by an operator", now=now)
+    else:
+        world.store.requeue(job.id, job.token, not_before=None, reason="the daemon was stopped", now=now)
+
+
+def _later(world: World, job: Job, error: Transient) -> None:
+    """Put off a job whose planning met something that may pass; its steps have their own retries."""
+    if job.attempt >= BUDGET:
+        _failed(world, job, f"planning, {job.attempt} times: {error.message}", error.advice)
+        return
+    now = world.clock.now()
+    until = now + timedelta(seconds=max(error.retry_after or 0.0, delay(job.attempt)))
+    world.store.requeue(
+        job.id, job.token, not_before=until, reason=f"planning is tried again: {error.message}", now=now
+    )
+
+
+def _failed(world: World, job: Job, why: str, advice: str) -> None:
+    reason = f"{why} — {advice}" if advice else why
+    world.store.finish(job.id, job.token, JobState.FAILED, reason, now=world.clock.now())

@@ -1,0 +1,52 @@
+"""One claimed job's memory in the store: the `Journal` port, bound to a job and its token."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from releasd.model import Artifact, Evidence, Job, StepName, StepState
+from releasd.ports import Clock
+from releasd.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class JobJournal:
+    """Implements `ports.Journal`; every call is one transaction, guarded by the claim's token."""
+
+    store: Store
+    clock: Clock
+    job: Job
+
+    def fence(self) -> None:
+        """Raise `Fenced` unless the claim still holds."""
+        self.store.fence(self.job.id, self.job.token)
+
+    def evidence(self, step: StepName) -> Evidence:
+        """Return what a step that succeeded recorded."""
+        record = self.store.records(self.job.id).get(step)
+        return record.evidence if record and record.state is StepState.SUCCEEDED else {}
+
+    def artifacts(self) -> tuple[Artifact, ...]:
+        """Return the sealed artifacts."""
+        return self.store.artifacts(self.job.id)
+
+    def build_begun(self, build: str, host: str, *, slots: int) -> bool:
+        """Take a slot of the host; False when all are taken."""
+        return self.store.build_started(self.job.id, self.job.token, build, host, slots=slots, now=self.clock.now())
+
+    def build_sealed(self, build: str, host: str, artifacts: Sequence[Artifact]) -> None:
+        """Record success and files in one transaction."""
+        self.store.build_sealed(self.job.id, self.job.token, build, host, tuple(artifacts), now=self.clock.now())
+
+    def build_failed(self, build: str, host: str, why: str) -> None:
+        """Record that the build ended badly on this host."""
+        self.store.build_failed(self.job.id, self.job.token, build, host, why, now=self.clock.now())
+
+    def own_push(self, commit: str) -> None:
+        """Remember our own commit before it is public."""
+        self.fence()
+        self.store.set_head(self.job.project, commit, now=self.clock.now())
+
+    def audit_head(self) -> str:
+        """Return `SEQ:HASH` of the newest event."""
+        seq, digest = self.store.head()
+        return f"{seq}:{digest}"

@@ -1,0 +1,80 @@
+"""What an operator may ask for: looking, releasing, retrying, cancelling, probing. Decides nothing about releases."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from releasd.engine import view
+from releasd.engine.world import World
+from releasd.errors import ReleasdError, UsageError
+from releasd.model import Bump, JobId, Project, StepName
+from releasd.ports import Host
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """Bound to one world; `wake` makes the main thread look at once."""
+
+    world: World
+    wake: Callable[[], None]
+
+    def status(self, project: str | None = None) -> dict[str, Any]:
+        """Return what view.status says, with the projects that are configured but have no history yet."""
+        if project is not None:
+            self._project(project)
+        return view.status(self.world.store, self.world.clock.now(), project=project)
+
+    def job(self, job_id: int) -> dict[str, Any]:
+        """Return one job's view."""
+        return view.find_job(self.world.store, job_id)
+
+    def release(self, name: str, *, ref: str | None, bump: Bump | None) -> JobId:
+        """Queue a release of `ref`, by default the branch's tip, even if that commit was judged before."""
+        project = self._project(name)
+        git = self.world.clone(project)
+        tip = git.fetch(project.branch)
+        commit = git.resolve(ref) if ref else tip
+        if commit is None or not git.is_ancestor(commit, tip):
+            raise UsageError(f"{ref} is no commit on {project.branch}", advice=f"git log origin/{project.branch}")
+        source = "operator" if ref else "request"
+        queued = self.world.store.enqueue(
+            name, commit, project.branch, source=source, bump=bump, force=True, now=self.world.clock.now()
+        )
+        self.wake()
+        return queued.job_id
+
+    def retry(self, job_id: JobId, step: StepName | None) -> None:
+        """Put a failed or cancelled job back into the queue, to resume where it stopped or from `step`."""
+        self.world.store.retry(job_id, self.world.clock.now(), from_step=step, by="operator")
+        self.wake()
+
+    def cancel(self, job_id: JobId) -> None:
+        """Cancel a job: at once when it is queued or builds, else before its next step."""
+        self.world.store.cancel(job_id, self.world.clock.now(), by="operator")
+        self.wake()
+
+    def probe(self) -> list[dict[str, Any]]:
+        """Look at every host with the tools that the configured builds name; remember and return what each said."""
+        hosts = self.world.hosts.able(())
+        with ThreadPoolExecutor(max_workers=8, thread_name_prefix="probe") as pool:
+            return list(pool.map(self._probe, hosts))
+
+    def _probe(self, host: Host) -> dict[str, Any]:
+        tools = {tool for p in self.world.projects.values() for build in p.builds for tool in build.tools}
+        try:
+            found = host.probe(sorted(tools | {"uv"}))
+        except ReleasdError as error:
+            facts, ok, reason = {"advice": error.advice}, False, error.message
+        else:
+            facts, ok = asdict(found), not found.missing
+            reason = f"lacks {', '.join(found.missing)}" if found.missing else ""
+        facts |= {"labels": sorted(host.spec.labels), "slots": host.spec.slots, "address": host.spec.address}
+        self.world.store.save_probe(host.spec.name, ok=ok, facts=facts, reason=reason, now=self.world.clock.now())
+        return {"name": host.spec.name, "ok": ok, "reason": reason, **facts}
+
+    def _project(self, name: str) -> Project:
+        if name not in self.world.projects:
+            known = ", ".join(sorted(self.world.projects)) or "none"
+            raise UsageError(f"no project {name} is configured; configured: {known}", advice="releasd status")
+        return self.world.projects[name]

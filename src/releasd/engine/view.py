@@ -1,0 +1,113 @@
+"""What `releasd status` and the API show, read from the store alone: the same with the daemon up or down.
+
+The shape is a promise (docs/status-json.md): keys are added, never changed within a schema number.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from releasd.core.lifecycle import LIVE_STATES
+from releasd.errors import UsageError
+from releasd.model import Job, JobId
+from releasd.store import Store
+
+SCHEMA = 1
+RECENT = 10
+
+
+def status(store: Store, now: datetime, *, project: str | None = None) -> dict[str, Any]:
+    """Return projects, live jobs with their steps and builds, recent jobs, and hosts as last probed."""
+    live = [job for job in reversed(store.jobs(project, LIVE_STATES))]
+    recent = [job for job in store.jobs(project, limit=RECENT + len(live)) if job.state not in LIVE_STATES]
+    return {
+        "schema": SCHEMA,
+        "at": _time(now),
+        "projects": [_project(store, name) for name in store.projects() if project in {None, name}],
+        "jobs": [job_view(store, job) for job in live],
+        "recent": [_brief(job) for job in recent[:RECENT]],
+        "hosts": [
+            {"name": p.name, "ok": p.ok, "reason": p.reason, "at": _time(p.at), "facts": p.facts}
+            for p in store.probes()
+        ],
+    }
+
+
+def job_view(store: Store, job: Job) -> dict[str, Any]:
+    """Return everything about one job: its steps with their evidence, builds, files, and why it waits."""
+    return _brief(job) | {
+        "attempt": job.attempt,
+        "not_before": _time(job.not_before),
+        "owner": job.owner,
+        "steps": [
+            {
+                "name": record.name,
+                "state": record.state,
+                "attempts": record.attempts,
+                "error": record.error,
+                "advice": record.advice,
+                "evidence": record.evidence,
+                "started_at": _time(record.started_at),
+                "finished_at": _time(record.finished_at),
+            }
+            for record in store.records(job.id).values()
+        ],
+        "builds": [
+            {
+                "name": build.name,
+                "host": build.host,
+                "state": build.state,
+                "attempts": build.attempts,
+                "error": build.error,
+                "started_at": _time(build.started_at),
+                "finished_at": _time(build.finished_at),
+            }
+            for build in store.builds(job.id)
+        ],
+        "artifacts": [
+            {"filename": a.filename, "sha256": a.sha256, "size": a.size, "build": a.build, "host": a.host}
+            for a in store.artifacts(job.id)
+        ],
+    }
+
+
+def find_job(store: Store, job_id: int) -> dict[str, Any]:
+    """Return one job's view. Raises `UsageError` when there is none of that number."""
+    return job_view(store, store.job(JobId(job_id)))
+
+
+def latest_job(store: Store, project: str) -> Job:
+    """Return the newest job of a project. Raises `UsageError` when it has none."""
+    for job in store.jobs(project, limit=1):
+        return job
+    raise UsageError(f"{project} has no jobs", advice="releasd status lists the projects and their jobs")
+
+
+def _project(store: Store, name: str) -> dict[str, Any]:
+    last = store.last_release(name)
+    return {
+        "name": name,
+        "head": store.head_of(name),
+        "last_release": _brief(last) if last else None,
+        "unfinished": [_brief(job) for job in store.unfinished_releases(name)],
+    }
+
+
+def _brief(job: Job) -> dict[str, Any]:
+    return {
+        "id": job.id,
+        "project": job.project,
+        "commit": job.commit,
+        "branch": job.branch,
+        "state": job.state,
+        "reason": job.reason,
+        "version": job.version,
+        "tag": job.tag,
+        "source": job.source,
+        "created_at": _time(job.created_at),
+        "started_at": _time(job.started_at),
+        "finished_at": _time(job.finished_at),
+    }
+
+
+def _time(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

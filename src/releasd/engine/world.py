@@ -1,0 +1,44 @@
+"""What the engine works with, joined once by app.py."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from releasd.model import JobId, Project
+from releasd.ports import ArtifactStore, Clock, Git, Hosts, Index, Notifier, Sink
+from releasd.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """One daemon's surroundings under one configuration; a reload makes a new one.
+
+    Attributes:
+        owner: this process's name in leases.
+        clone: gives the daemon's own clone of a project, made when it is missing.
+        peek: gives a project's repository itself, for reading, where it is on this machine; else None.
+        same: whether two spellings (path or URL) name one repository.
+        sink: `sink(job, step, part)` is where that output goes, live.
+        forget: `forget(folder)` removes a scratch folder.
+        stopping: whether the daemon was told to stop.
+        fault: ends the process at the point that a test armed; does nothing in production.
+    """
+
+    owner: str
+    lease: timedelta
+    store: Store
+    clock: Clock
+    projects: Mapping[str, Project]
+    clone: Callable[[Project], Git]
+    peek: Callable[[Project], Git | None]
+    same: Callable[[str, str], bool]
+    hosts: Hosts
+    indexes: Mapping[str, Index]
+    notifier: Notifier
+    artifacts: ArtifactStore
+    sink: Callable[[JobId, str, str], Sink]
+    scratch: Callable[[str], Path]
+    forget: Callable[[Path], None]
+    stopping: Callable[[], bool]
+    fault: Callable[[str], None]

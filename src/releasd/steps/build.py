@@ -1,0 +1,107 @@
+"""`build`: one build per target, all at once, each on a host that has its labels, from the release commit alone.
+
+A build's files are sealed in one transaction with its success: from then on the same bytes are used by every later
+attempt, which is what makes an upload idempotent (DESIGN.md §2, "Sealing").
+"""
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from releasd.errors import BuildFailed, Cancelled, Permanent
+from releasd.model import Artifact, BuildSpec, Evidence
+from releasd.ports import Host, Output, Task, TaskResult
+from releasd.steps import farm
+from releasd.steps.context import Context
+
+
+def observe(ctx: Context) -> Evidence | None:
+    """Return the sealed files when every build of the plan has them, with exactly the sealed bytes."""
+    missing = _missing(ctx)
+    return None if missing else _evidence(ctx)
+
+
+def apply(ctx: Context) -> Evidence:
+    """Run the builds that have no sealed files yet; raise the first failure once all have ended."""
+    source = ctx.scratch / "source.tar"
+    ctx.git.archive(ctx.release_commit, source)
+    epoch = ctx.git.commit_time(ctx.release_commit)
+    wanted = _missing(ctx)
+    with ThreadPoolExecutor(max_workers=len(wanted), thread_name_prefix="build") as pool:
+        futures = [pool.submit(_build, ctx, build, source, epoch) for build in wanted]
+    errors = [error for future in futures if (error := future.exception())]
+    for error in sorted(errors, key=lambda error: isinstance(error, Cancelled)):
+        raise error
+    return _evidence(ctx)
+
+
+def _missing(ctx: Context) -> tuple[BuildSpec, ...]:
+    sealed = ctx.journal.artifacts()
+    for artifact in sealed:
+        if not ctx.artifacts.has(artifact):
+            raise Permanent(
+                f"the sealed file {artifact.filename} is gone from the artifact store or has other bytes",
+                advice="restore it from a backup; it must not be built again, for it may be public already",
+            )
+    built = {artifact.build for artifact in sealed}
+    return tuple(build for build in ctx.plan.builds if build.name not in built)
+
+
+def _evidence(ctx: Context) -> Evidence:
+    sealed = ctx.journal.artifacts()
+    return {"files": {artifact.filename: artifact.sha256 for artifact in sealed}}
+
+
+def environment(ctx: Context, build: BuildSpec, epoch: int) -> Mapping[str, str]:
+    """Return what a build may know: never a secret, never the daemon's own environment."""
+    return {
+        "SOURCE_DATE_EPOCH": str(epoch),
+        "RELEASD_PROJECT": ctx.plan.project,
+        "RELEASD_VERSION": ctx.plan.version,
+        "RELEASD_TAG": ctx.plan.tag,
+        **build.env,
+    }
+
+
+def _build(ctx: Context, build: BuildSpec, source: Path, epoch: int) -> None:
+    def task(host: Host) -> Task:
+        dest = ctx.scratch / f"{build.name}-{host.spec.name}"
+        dest.mkdir(parents=True, exist_ok=True)
+        return Task(
+            id=f"{ctx.plan.project}-{ctx.job.id}-{ctx.job.token}-{build.name}",
+            script=build.run,
+            dest=dest,
+            source=source,
+            env=environment(ctx, build, epoch),
+            outputs=build.artifacts,
+            timeout=build.timeout,
+        )
+
+    host, result = farm.run_build(ctx, build.name, farm.candidates(ctx, build.labels), task)
+    problem = _problem(build, result)
+    if problem:
+        ctx.journal.build_failed(build.name, host.spec.name, problem)
+        raise BuildFailed(
+            f"{build.name} on {host.spec.name}: {problem}", advice=f"releasd log {ctx.job.id} --step build"
+        )
+    sealed = [_adopted(ctx, build, host, output) for output in result.outputs]
+    ctx.fault("build.adopted")
+    ctx.journal.build_sealed(build.name, host.spec.name, sealed)
+    ctx.fault("build.sealed")
+
+
+def _problem(build: BuildSpec, result: TaskResult) -> str | None:
+    if result.why == "timeout":
+        return f"it ran longer than its limit of {build.timeout:.0f} s and was ended"
+    if result.exit_status != 0:
+        return f"its command ended with exit status {result.exit_status}"
+    if not result.outputs:
+        return f"it ended well but left no file matching {', '.join(build.artifacts)} in $RELEASD_OUT"
+    return None
+
+
+def _adopted(ctx: Context, build: BuildSpec, host: Host, output: Output) -> Artifact:
+    ctx.artifacts.adopt(output.path, output.sha256)
+    return Artifact(
+        filename=output.path.name, sha256=output.sha256, size=output.size, build=build.name, host=host.spec.name
+    )

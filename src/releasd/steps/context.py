@@ -1,0 +1,59 @@
+"""What a step is given: a decided plan, the ports, and the journal of its own job. Nothing is read from elsewhere."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from releasd.errors import Permanent
+from releasd.model import Evidence, Job, Plan, Project, StepName
+from releasd.ports import ArtifactStore, Clock, Git, Hosts, Index, Journal, Notifier, ShouldStop, Sink
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """One claimed job's surroundings. `scratch` is a folder of this attempt's own, removed afterwards."""
+
+    job: Job
+    plan: Plan
+    project: Project
+    git: Git
+    hosts: Hosts
+    indexes: Mapping[str, Index]
+    notifier: Notifier
+    artifacts: ArtifactStore
+    journal: Journal
+    clock: Clock
+    scratch: Path
+    sink: Callable[[str], Sink]  # sink(part): where that part of the step writes its output, live
+    fault: Callable[[str], None]  # a named point where a test may end the process; see steps/faultpoints.py
+    should_stop: ShouldStop
+
+    @property
+    def release_commit(self) -> str:
+        """Return the commit that the `version` step made."""
+        commit = self.journal.evidence(StepName.VERSION).get("commit")
+        if not isinstance(commit, str):
+            raise Permanent("the release commit is not in the journal", advice=f"releasd retry {self.job.id}")
+        return commit
+
+    @property
+    def private_ref(self) -> str:
+        """Return the ref, in the daemon's own clone only, that keeps the release commit until it is tagged."""
+        return f"refs/releasd/jobs/{self.job.id}"
+
+    def say(self, part: str, text: str) -> None:
+        """Write one line of our own into the output of a part of the step."""
+        self.sink(part)(f"releasd: {text}\n".encode())
+
+
+class Step(Protocol):
+    """A step is a module: `observe` looks at the world, `apply` changes it and only where `observe` saw nothing."""
+
+    def observe(self, ctx: Context) -> Evidence | None:
+        """Return the evidence that the effect is there and ours, or None. Raises `Conflict` if it is not ours."""
+        ...
+
+    def apply(self, ctx: Context) -> Evidence:
+        """Bring the effect about and return the evidence."""
+        ...

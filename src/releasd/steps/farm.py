@@ -1,0 +1,78 @@
+"""Runs a task on some host that can do it, passing over those that cannot be reached.
+
+Hosts with the labels are tried in turn, a host with a free slot first; the task's id names the attempt, so that a late
+answer of a lost host is never mistaken for this one's.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from releasd.errors import Cancelled, HostLost, Permanent
+from releasd.ports import Host, Task, TaskResult
+from releasd.steps.context import Context
+
+SLOT_PAUSE = 0.2  # seconds between looks for a free slot
+
+
+def candidates(ctx: Context, labels: Iterable[str]) -> tuple[Host, ...]:
+    """Return the hosts that may run work with these labels for this project.
+
+    Raises:
+        Permanent: no registered host could ever match; waiting would be for nothing.
+    """
+    wanted = tuple(labels)
+    allowed = ctx.project.hosts
+    hosts = tuple(h for h in ctx.hosts.able(wanted) if not allowed or h.spec.name in allowed)
+    if not hosts:
+        limit = f" among the hosts allowed for {ctx.project.name} ({', '.join(allowed)})" if allowed else ""
+        raise Permanent(
+            f"no registered host has the labels {', '.join(wanted) or '(none)'}{limit}",
+            advice="register one under [hosts.NAME] with these labels, or change the build's labels",
+        )
+    return hosts
+
+
+def run_build(ctx: Context, build: str, hosts: Sequence[Host], task: Callable[[Host], Task]) -> tuple[Host, TaskResult]:
+    """Run a build on the first of `hosts` that has a free slot and stays reachable to the end."""
+    lost: list[str] = []
+    remaining = list(hosts)
+    while remaining:
+        host = _take_slot(ctx, build, remaining)
+        try:
+            return host, host.run(task(host), ctx.sink(build), ctx.should_stop)
+        except HostLost as error:
+            ctx.journal.build_failed(build, host.spec.name, error.message)
+            ctx.say(build, f"{host.spec.name} is passed over: {error.message}")
+            lost.append(f"{host.spec.name} ({error.message})")
+            remaining.remove(host)
+        except Exception as error:
+            ctx.journal.build_failed(build, host.spec.name, str(error))
+            raise
+    raise all_lost(build, lost)
+
+
+def run_anywhere(ctx: Context, part: str, hosts: Sequence[Host], task: Task) -> tuple[Host, TaskResult]:
+    """Run a short task (a gate, a trial installation) on the first of `hosts` that can be reached; takes no slot."""
+    lost: list[str] = []
+    for host in hosts:
+        try:
+            return host, host.run(task, ctx.sink(part), ctx.should_stop)
+        except HostLost as error:
+            lost.append(f"{host.spec.name} ({error.message})")
+    raise all_lost(part, lost)
+
+
+def all_lost(part: str, lost: Iterable[str]) -> HostLost:
+    """Say that every able host is out of reach."""
+    return HostLost(
+        f"{part}: no able host can be reached: {'; '.join(lost)}", advice="releasd hosts probe shows what each one says"
+    )
+
+
+def _take_slot(ctx: Context, build: str, hosts: Sequence[Host]) -> Host:
+    while True:
+        for host in hosts:
+            if ctx.journal.build_begun(build, host.spec.name, slots=host.spec.slots):
+                return host
+        if ctx.should_stop():
+            raise Cancelled(f"{build} was waiting for a free slot")
+        ctx.clock.sleep(SLOT_PAUSE)

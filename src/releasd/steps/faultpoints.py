@@ -1,0 +1,25 @@
+"""The named points around every effect where the fault tier kills the daemon (tests/fault).
+
+The tier enumerates `POINTS`, so that a new step is covered on the day it is added. In production the function behind
+them does nothing.
+"""
+
+from releasd.model import StepName
+
+AROUND_A_STEP = ("started", "observed", "applied", "recorded")
+
+INSIDE = (
+    "push.recorded",  # the hint is in the store, the pusher not yet answered
+    "job.claimed",
+    "job.planned",
+    "version.ref_set",
+    "build.adopted",  # files in the artifact store, not yet sealed
+    "build.sealed",
+    "tag.own_push_noted",
+    "tag.pushed",  # branch and tag are public, the journal does not know
+    "publish.uploaded",  # the index has the files, the journal does not know
+    "announce.delivered",
+    "job.finished",
+)
+
+POINTS: tuple[str, ...] = (*(f"{step}.{moment}" for step in StepName for moment in AROUND_A_STEP), *INSIDE)

@@ -1,0 +1,107 @@
+"""`preflight`: everything that could fail later and can be known now. It changes nothing, so it is never skipped.
+
+Checked: the remote takes a push, the tag is free, every build has an able host with its tools, each index can be
+reached, its token can be had, and the version is not on it, the project's own gates are green.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from releasd.errors import CheckFailed, Conflict, HostLost, Permanent
+from releasd.model import BuildSpec, Evidence, Gate
+from releasd.ports import Host, Probe, Task
+from releasd.steps import farm
+from releasd.steps.context import Context
+
+DISK_NEEDED = 256 << 20  # bytes; less free space than this on a host means that a build there is bound to fail
+
+
+def observe(ctx: Context) -> Evidence | None:
+    """Return None: circumstances are looked at anew in each attempt."""
+
+
+def apply(ctx: Context) -> Evidence:
+    """Check everything; raise the first thing that is wrong, with what fixes it."""
+    ctx.git.can_push(ctx.plan.branch)
+    _tag_is_free(ctx)
+    hosts = _able_hosts(ctx)
+    for name in ctx.plan.indexes:
+        _version_is_free(ctx, name)
+    gates = {gate.name: _gate(ctx, gate) for gate in ctx.plan.gates}
+    return {"hosts": hosts, "gates": gates, "indexes": list(ctx.plan.indexes)}
+
+
+def _tag_is_free(ctx: Context) -> None:
+    ref = f"refs/tags/{ctx.plan.tag}"
+    taken = ctx.git.remote_refs(ref, f"{ref}^{{}}")
+    if taken:
+        commit = taken.get(f"{ref}^{{}}") or taken[ref]
+        raise Conflict(
+            f"the tag {ctx.plan.tag} exists on the remote already, at {commit[:12]}, off the planned line of history",
+            advice=f"merge that commit into {ctx.plan.branch}, or: git push --delete origin {ctx.plan.tag}",
+        )
+
+
+def _version_is_free(ctx: Context, name: str) -> None:
+    index = ctx.indexes[name]
+    index.check_secret()
+    listed = index.files(ctx.plan.distribution, ctx.plan.pep440)
+    if listed:
+        raise Conflict(
+            f"{ctx.plan.distribution} {ctx.plan.pep440} is on the index {name} already: "
+            + ", ".join(file.filename for file in listed),
+            advice="an index never takes a version back: tag it in the repository, or push a commit that asks for more",
+        )
+
+
+def _able_hosts(ctx: Context) -> dict[str, list[str]]:
+    if not ctx.plan.builds:
+        return {}
+    with ThreadPoolExecutor(max_workers=8, thread_name_prefix="preflight") as pool:
+        found = pool.map(lambda build: _hosts_for(ctx, build), ctx.plan.builds)
+        return {build.name: names for build, names in zip(ctx.plan.builds, found, strict=True)}
+
+
+def _hosts_for(ctx: Context, build: BuildSpec) -> list[str]:
+    hosts = farm.candidates(ctx, build.labels)
+    verdicts = {host.spec.name: _verdict(host, build) for host in hosts}
+    able = [name for name, why in verdicts.items() if why is None]
+    if able:
+        return able
+    told = "; ".join(f"{name}: {why}" for name, why in verdicts.items())
+    if any(isinstance(why, HostLost) for why in verdicts.values()):
+        raise HostLost(f"no host can do the build {build.name} now: {told}", advice="releasd hosts probe")
+    raise Permanent(
+        f"no host can do the build {build.name}: {told}", advice="install what is missing, then releasd retry"
+    )
+
+
+def _verdict(host: Host, build: BuildSpec) -> Exception | str | None:
+    try:
+        probe: Probe = host.probe(build.tools)
+    except (HostLost, Permanent) as error:
+        return error
+    if probe.missing:
+        return f"lacks {', '.join(probe.missing)}"
+    if probe.disk_free < DISK_NEEDED:
+        return f"has only {probe.disk_free >> 20} MB of disk free"
+    return None
+
+
+def _gate(ctx: Context, gate: Gate) -> str:
+    source = ctx.scratch / "gate.tar"
+    if not source.exists():
+        ctx.git.archive(ctx.plan.commit, source)
+    task = Task(
+        id=f"{ctx.plan.project}-{ctx.job.id}-{ctx.job.token}-gate-{gate.name}",
+        script=gate.run,
+        dest=ctx.scratch,
+        source=source,
+        timeout=gate.timeout,
+    )
+    host, result = farm.run_anywhere(ctx, f"gate-{gate.name}", farm.candidates(ctx, gate.labels), task)
+    if result.exit_status != 0:
+        raise CheckFailed(
+            f"the gate {gate.name} failed on {host.spec.name}: {result.why or f'exit status {result.exit_status}'}",
+            advice=f"releasd log {ctx.job.id} --step preflight",
+        )
+    return host.spec.name

@@ -1,0 +1,47 @@
+"""`version`: the release commit, written without a work tree and kept under a private ref until `tag`.
+
+The commit is a function of the plan alone (its date is the plan's), so a second attempt makes the same object.
+"""
+
+from collections.abc import Mapping
+
+from releasd.core.changelog import prepend
+from releasd.core.files import apply_edit
+from releasd.model import Evidence, Plan
+from releasd.steps.context import Context
+
+
+def observe(ctx: Context) -> Evidence | None:
+    """Return the release commit when the private ref holds one."""
+    commit = ctx.git.resolve(ctx.private_ref)
+    return {"commit": commit} if commit else None
+
+
+def apply(ctx: Context) -> Evidence:
+    """Edit version files, lock files and the changelog; commit them on top of the planned commit."""
+    plan = ctx.plan
+    files = _edited(plan, ctx.git.read(plan.commit, _paths(plan)))
+    commit = ctx.git.write_commit(parents=(plan.commit,), files=files, message=message(plan), at=plan.planned_at)
+    ctx.journal.fence()
+    ctx.git.set_ref(ctx.private_ref, commit)
+    ctx.fault("version.ref_set")
+    return {"commit": commit, "files": sorted(files)}
+
+
+def message(plan: Plan) -> str:
+    """Return the release commit's message, in the form that semantic-release's git plug-in uses."""
+    return f"chore(release): {plan.version} [skip ci]\n\n{plan.notes.strip()}\n"
+
+
+def _paths(plan: Plan) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*(edit.path for edit in plan.edits), plan.changelog)))
+
+
+def _edited(plan: Plan, found: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Apply all edits; several may be of one file."""
+    texts = {path: content.decode() for path, content in found.items()}
+    for edit in plan.edits:
+        texts[edit.path] = apply_edit(edit, texts[edit.path])
+    if plan.changelog:
+        texts[plan.changelog] = prepend(texts.get(plan.changelog), plan.notes)
+    return {path: text.encode() for path, text in texts.items()}
