@@ -10,6 +10,7 @@ from releasd.store import schema
 from releasd.store.builds import Builds
 from releasd.store.database import Database
 from releasd.store.events import Events
+from releasd.store.hints import Hints
 from releasd.store.hosts import Hosts
 from releasd.store.jobs import Jobs
 from releasd.store.journal import Journal
@@ -20,7 +21,7 @@ from releasd.store.values import BuildRecord, Enqueued, ProbeRecord
 __all__ = ["BuildRecord", "Enqueued", "ProbeRecord", "Store", "open_store"]
 
 
-class Store(Queue, Jobs, Journal, Builds, Queries, Events, Hosts):
+class Store(Hints, Queue, Jobs, Journal, Builds, Queries, Events, Hosts):
     """Everything that is remembered. Lives as long as its database connections; safe to use from several threads."""
 
     def close(self) -> None:

@@ -7,9 +7,9 @@ from sqlalchemy import Connection, insert, select, update
 
 from releasd.core.lifecycle import require_step
 from releasd.errors import Conflict
-from releasd.model import Artifact, Job, JobId, StepState
+from releasd.model import Artifact, JobId, StepState
 from releasd.store.codec import clean
-from releasd.store.rows import Part, guarded, record
+from releasd.store.rows import Brief, Part, guarded, record
 from releasd.store.tables import artifact as artifact_table
 from releasd.store.tables import build as build_table
 from releasd.store.values import BuildRecord
@@ -110,7 +110,7 @@ def _artifact(conn: Connection, job_id: JobId, filename: str) -> Artifact | None
     return None if row is None else Artifact(**row)
 
 
-def _seal(conn: Connection, job: Job, sealed: Artifact, now: datetime) -> None:
+def _seal(conn: Connection, job: Brief, sealed: Artifact, now: datetime) -> None:
     values = {name: getattr(sealed, name) for name in ("filename", "sha256", "size", "build", "host")}
     conn.execute(insert(artifact_table).values(job_id=job.id, sealed_at=now, **values))
     record(conn, "artifact.sealed", job, now=now, **values)

@@ -2,14 +2,15 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 from sqlalchemy.exc import IntegrityError
 
 from releasd.core.lifecycle import JOB_TRANSITIONS, ORDER, POINT_OF_NO_RETURN, IllegalTransition
 from releasd.errors import Transient, UsageError
 from releasd.model import Job, JobId, JobState, Plan, StepName, StepState
-from releasd.store.queue import next_serial, put_back, set_head
-from releasd.store.rows import Part, find_jobs, get_job, guarded, move, record
+from releasd.store.hints import move_head
+from releasd.store.queue import next_serial, put_back
+from releasd.store.rows import Brief, Part, briefs, change, get_brief, get_job, guarded, move, record
 from releasd.store.tables import artifact, build, step
 from releasd.store.tables import job as job_table
 
@@ -18,6 +19,7 @@ _END_EVENTS = {
     JobState.FAILED: "job.failed",
     JobState.CANCELLED: "job.cancelled",
 }
+_ASKED = select(job_table.c.cancel_requested).where(job_table.c.id == bindparam("id"))
 _NO_PLAN = {"plan": None, "version": None, "tag": None, "irrevocable": False}
 
 
@@ -39,8 +41,7 @@ class Jobs(Part):
                     f"version {plan.version} is being released by job {other}",
                     advice=f"Wait for it, or end it: releasd cancel {other}",
                 )
-            changed = {"plan": plan, "version": plan.version, "tag": plan.tag}
-            conn.execute(update(job_table).where(job_table.c.id == job_id).values(changed))
+            change(conn, job_id, plan=plan, version=plan.version, tag=plan.tag)
             record(conn, "job.planned", job, now=now, version=plan.version, tag=plan.tag, bump=plan.bump)
 
     def finish(self, job_id: JobId, token: int, state: JobState, reason: str, now: datetime) -> None:
@@ -70,18 +71,20 @@ class Jobs(Part):
         """
         with self._db.write() as conn:
             job = guarded(conn, job_id, token)
-            values = _replanned(conn, job, commit, now) if clear_plan else {}
-            put_back(conn, job, now=now, reason=reason, not_before=not_before, **values)
+            if clear_plan:
+                _clear_plan(conn, job, commit, now)
+                job = guarded(conn, job_id, token)
+            put_back(conn, job, now=now, reason=reason, not_before=not_before)
             return get_job(conn, job_id)
 
     def cancel(self, job_id: JobId, now: datetime, by: str) -> Job:
         """End a queued job, or ask the worker of a running one to stop. Raises `UsageError` when it is over."""
         with self._db.write() as conn:
-            job = get_job(conn, job_id)
+            job = get_brief(conn, job_id)
             if job.state is JobState.QUEUED:
                 move(conn, job, JobState.CANCELLED, now=now, reason=f"cancelled by {by}", event="job.cancelled")
             elif job.state is JobState.RUNNING:
-                conn.execute(update(job_table).where(job_table.c.id == job_id).values(cancel_requested=True))
+                change(conn, job_id, cancel_requested=True)
                 record(conn, "job.cancel_requested", job, now=now, by=by)
             else:
                 raise UsageError(f"job {job_id} is over: {job.state}", advice=f"Look at it: releasd status {job_id}")
@@ -90,7 +93,7 @@ class Jobs(Part):
     def cancel_requested(self, job_id: JobId) -> bool:
         """Return whether someone asked for the job to stop. Cheap: to be asked several times a second."""
         with self._db.read() as conn:
-            return bool(conn.execute(select(job_table.c.cancel_requested).where(job_table.c.id == job_id)).scalar())
+            return bool(conn.execute(_ASKED, {"id": job_id}).scalar())
 
     def retry(self, job_id: JobId, now: datetime, *, from_step: StepName | None = None, by: str) -> Job:
         """Queue a failed or cancelled job again, with a new budget for its failed steps.
@@ -99,7 +102,7 @@ class Jobs(Part):
         the plan, from `build` or before also the artifacts). Raises `UsageError` where that cannot be.
         """
         with self._db.write() as conn:
-            job = get_job(conn, job_id)
+            job = get_brief(conn, job_id)
             if JobState.QUEUED not in JOB_TRANSITIONS[job.state] or job.state is JobState.RUNNING:
                 raise UsageError(f"job {job_id} is {job.state}; only a failed or cancelled job can be retried")
             values = _forget_from(conn, job_id, from_step) if from_step else {}
@@ -120,26 +123,21 @@ class Jobs(Part):
             return get_job(conn, job_id)
 
 
-def _live_job_of(conn: Connection, job: Job, version: str) -> JobId | None:
+def _live_job_of(conn: Connection, job: Brief, version: str) -> JobId | None:
     live = job_table.c.state.in_((JobState.QUEUED, JobState.RUNNING))
     same = (job_table.c.project == job.project, job_table.c.version == version, job_table.c.id != job.id)
-    found = find_jobs(conn, *same, live, limit=1)
+    found = briefs(conn, *same, live)
     return found[0].id if found else None
 
 
-def _replanned(conn: Connection, job: Job, commit: str | None, now: datetime) -> dict[str, object]:
-    _require_not_tagged(conn, job.id)
-    forget(conn, job.id, ORDER)
-    values: dict[str, object] = dict(_NO_PLAN)
+def _clear_plan(conn: Connection, job: Brief, commit: str | None, now: datetime) -> None:
+    if _tag_state(conn, job.id) is StepState.SUCCEEDED:
+        raise IllegalTransition(f"job {job.id} cannot be planned again: its tag is public")
+    _forget(conn, job.id, ORDER)
+    change(conn, job.id, **_NO_PLAN)
     if commit is not None and commit != job.commit:
-        values |= {"commit": commit, "serial": next_serial(conn, job.project, commit)}
-        set_head(conn, job.project, commit, now)
-    return values
-
-
-def _require_not_tagged(conn: Connection, job_id: JobId) -> None:
-    if _tag_state(conn, job_id) is StepState.SUCCEEDED:
-        raise IllegalTransition(f"job {job_id} cannot be planned again: its tag is public")
+        change(conn, job.id, commit=commit, serial=next_serial(conn, job.project, commit))
+        move_head(conn, job.project, commit, now)
 
 
 def _tag_state(conn: Connection, job_id: JobId) -> StepState | None:
@@ -155,13 +153,13 @@ def _forget_from(conn: Connection, job_id: JobId, from_step: StepName) -> dict[s
             f"job {job_id} cannot go back to {from_step}: its tag is public",
             advice=f"Complete it: releasd retry {job_id} --from publish",
         )
-    forget(conn, job_id, ORDER[first:])
+    _forget(conn, job_id, ORDER[first:])
     if first <= ORDER.index(StepName.VERSION):
         return dict(_NO_PLAN)
     return {"irrevocable": False} if first <= ORDER.index(POINT_OF_NO_RETURN) else {}
 
 
-def forget(conn: Connection, job_id: JobId, steps: tuple[StepName, ...]) -> None:
+def _forget(conn: Connection, job_id: JobId, steps: tuple[StepName, ...]) -> None:
     """Remove what `steps` recorded; with `build` also the artifacts and builds."""
     conn.execute(delete(step).where(step.c.job_id == job_id, step.c.name.in_(steps)))
     if StepName.BUILD in steps:

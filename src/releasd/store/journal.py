@@ -8,18 +8,20 @@ step whose `observe` finds what is there.
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from releasd.core.lifecycle import POINT_OF_NO_RETURN, require_step
-from releasd.model import Evidence, Job, JobId, StepName, StepRecord, StepState
+from releasd.model import Evidence, JobId, StepName, StepRecord, StepState
 from releasd.store.codec import clean
-from releasd.store.rows import Part, guarded, record
-from releasd.store.tables import job as job_table
+from releasd.store.rows import Brief, Part, change, guarded, record
 from releasd.store.tables import step as step_table
 
 SEEN_BY_THE_WORLD = frozenset({StepName.TAG, StepName.PUBLISH, StepName.ANNOUNCE})
 _NAMES = ("name", "state", "attempts", "evidence", "error", "advice", "retryable", "started_at", "finished_at")
-_COLUMNS = tuple(step_table.c[name] for name in _NAMES)
+_RECORDS = select(*(step_table.c[name] for name in _NAMES)).where(step_table.c.job_id == bindparam("job"))
+_RECORD = _RECORDS.where(step_table.c.name == bindparam("step"))
+_ADD = insert(step_table)
+_CHANGE = update(step_table).where(step_table.c.job_id == bindparam("job"), step_table.c.name == bindparam("step"))
 
 
 class Journal(Part):
@@ -77,38 +79,34 @@ class Journal(Part):
 
     def records(self, job_id: JobId) -> dict[StepName, StepRecord]:
         """Return the journal of a job, by step; a step without a record was never started."""
-        query = select(*_COLUMNS).where(step_table.c.job_id == job_id)
         with self._db.read() as conn:
-            return {row["name"]: StepRecord(**row) for row in conn.execute(query).mappings()}
+            return {row["name"]: StepRecord(**row) for row in conn.execute(_RECORDS, {"job": job_id}).mappings()}
 
 
 def _record(conn: Connection, job_id: JobId, step: StepName) -> StepRecord | None:
-    query = select(*_COLUMNS).where(step_table.c.job_id == job_id, step_table.c.name == step)
-    row = conn.execute(query).mappings().one_or_none()
+    row = conn.execute(_RECORD, {"job": job_id, "step": step}).mappings().one_or_none()
     return None if row is None else StepRecord(**row)
 
 
-def _start(conn: Connection, job: Job, step: StepName, now: datetime) -> StepRecord:
+def _start(conn: Connection, job: Brief, step: StepName, now: datetime) -> StepRecord:
     before = _record(conn, job.id, step)
     require_step(before.state if before else None, StepState.STARTED)
     values: dict[str, Any] = {"state": StepState.STARTED, "attempts": before.attempts + 1 if before else 1}
     values |= {"evidence": {}, "error": None, "advice": "", "retryable": False, "finished_at": None}
     values |= {"started_at": now}
     if before is None:
-        conn.execute(insert(step_table).values(job_id=job.id, name=step, token=job.token, **values))
+        conn.execute(_ADD, values | {"job_id": job.id, "name": step, "token": job.token})
     else:
-        mine = (step_table.c.job_id == job.id, step_table.c.name == step)
-        conn.execute(update(step_table).where(*mine).values(token=job.token, **values))
+        conn.execute(_CHANGE, values | {"job": job.id, "step": step, "token": job.token})
     if step is POINT_OF_NO_RETURN:
-        conn.execute(update(job_table).where(job_table.c.id == job.id).values(irrevocable=True))
+        change(conn, job.id, irrevocable=True)
     record(conn, "step.started", job, now=now, step=step, step_attempt=values["attempts"])
     return StepRecord(name=step, **values)
 
 
-def _close(conn: Connection, job: Job, step: StepName, values: dict[str, Any]) -> int:
+def _close(conn: Connection, job: Brief, step: StepName, values: dict[str, Any]) -> int:
     """Write the end of a step's attempt; return which attempt it was."""
     before = _record(conn, job.id, step)
     require_step(before.state if before else None, values["state"])
-    mine = (step_table.c.job_id == job.id, step_table.c.name == step)
-    conn.execute(update(step_table).where(*mine).values(token=job.token, **values))
+    conn.execute(_CHANGE, values | {"job": job.id, "step": step, "token": job.token})
     return before.attempts if before else 0

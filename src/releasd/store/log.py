@@ -12,12 +12,13 @@ from releasd.model import Event
 from releasd.store.tables import event as event_table
 
 _COLUMNS = tuple(event_table.c[name] for name in ("seq", "at", "event", "project", "job", "data", "prev", "hash"))
+_HEAD = select(event_table.c.seq, event_table.c.hash).order_by(event_table.c.seq.desc()).limit(1)
+_APPEND = insert(event_table)
 
 
 def head(conn: Connection) -> tuple[int, str]:
     """Return the number and the hash of the last event; of an empty log, 0 and `GENESIS`."""
-    last = select(event_table.c.seq, event_table.c.hash).order_by(event_table.c.seq.desc()).limit(1)
-    row = conn.execute(last).one_or_none()
+    row = conn.execute(_HEAD).one_or_none()
     return (0, GENESIS) if row is None else (row.seq, row.hash)
 
 
@@ -34,7 +35,7 @@ def append(
     seq, prev = head(conn)
     plain = msgspec.json.decode(msgspec.json.encode(data or {}))
     fields = {"seq": seq + 1, "at": now, "event": name, "project": project, "job": job, "data": plain}
-    conn.execute(insert(event_table), fields | {"prev": prev, "hash": link(prev, fields)})
+    conn.execute(_APPEND, fields | {"prev": prev, "hash": link(prev, fields)})
 
 
 def after(conn: Connection, seq: int, limit: int) -> tuple[Event, ...]:

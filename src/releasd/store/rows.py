@@ -1,21 +1,50 @@
 """What all modules of the store share: reading a job, guarding a write by the job's token, moving a job's state."""
 
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, select, update
 
 from releasd.core.lifecycle import require_job
 from releasd.errors import Fenced, UsageError
-from releasd.model import Job, JobId, JobState
+from releasd.model import Bump, Job, JobId, JobState
 from releasd.store import log
 from releasd.store.codec import clean
 from releasd.store.database import Database
 from releasd.store.tables import job as job_table
 
 JOB_COLUMNS = tuple(job_table.c[field.name] for field in fields(Job))
+"""Statements that every step of every job runs are made once: making them costs more than running them."""
+
 TERMINAL = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED, JobState.SUPERSEDED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brief:
+    """Of a job, what deciding about it and telling of it needs; without the plan, which may be large.
+
+    `irrevocable`: `tag` was at least started, so the version may be public.
+    """
+
+    id: JobId
+    project: str
+    commit: str
+    version: str | None
+    attempt: int
+    token: int
+    state: JobState
+    owner: str | None
+    bump: Bump | None
+    cancel_requested: bool
+    irrevocable: bool
+
+
+_BRIEF = select(*(job_table.c[field.name] for field in fields(Brief))).order_by(job_table.c.id)
+_HELD = _BRIEF.where(
+    job_table.c.id == bindparam("id"), job_table.c.token == bindparam("token"), job_table.c.state == JobState.RUNNING
+)
+_CHANGE = update(job_table).where(job_table.c.id == bindparam("job_id"))
 
 
 class Part:
@@ -38,23 +67,44 @@ def get_job(conn: Connection, job_id: JobId) -> Job:
     """Return one job. Raises `UsageError` when there is none of that number."""
     found = find_jobs(conn, job_table.c.id == job_id)
     if not found:
-        raise UsageError(f"there is no job {job_id}", advice="List the jobs: releasd status")
+        raise _unknown(job_id)
     return found[0]
 
 
-def guarded(conn: Connection, job_id: JobId, token: int) -> Job:
+def briefs(conn: Connection, *where: ColumnElement[bool]) -> tuple[Brief, ...]:
+    """Return what meets all of `where`, in the order of their making."""
+    return tuple(Brief(**row) for row in conn.execute(_BRIEF.where(*where)).mappings())
+
+
+def get_brief(conn: Connection, job_id: JobId) -> Brief:
+    """Return one job in brief. Raises `UsageError` when there is none of that number."""
+    found = briefs(conn, job_table.c.id == job_id)
+    if not found:
+        raise _unknown(job_id)
+    return found[0]
+
+
+def _unknown(job_id: JobId) -> UsageError:
+    return UsageError(f"there is no job {job_id}", advice="List the jobs: releasd status")
+
+
+def guarded(conn: Connection, job_id: JobId, token: int) -> Brief:
     """Return the job if it runs under exactly this token. Raises `Fenced` otherwise.
 
     The caller's transaction is the only writer, so what is true here stays true until it commits.
     """
-    holds = (job_table.c.id == job_id, job_table.c.token == token, job_table.c.state == JobState.RUNNING)
-    found = find_jobs(conn, *holds)
-    if not found:
-        raise Fenced(f"job {job_id} is no longer held by attempt token {token}")
-    return found[0]
+    row = conn.execute(_HELD, {"id": job_id, "token": token}).mappings().one_or_none()
+    if row is None:
+        raise Fenced(f"job {job_id} is no longer held under token {token}")
+    return Brief(**row)
 
 
-def record(conn: Connection, name: str, job: Job, *, now: datetime, **data: Any) -> None:
+def change(conn: Connection, job_id: JobId, **values: Any) -> None:
+    """Write columns of one job."""
+    conn.execute(_CHANGE, {"job_id": job_id} | values)
+
+
+def record(conn: Connection, name: str, job: Brief | Job, *, now: datetime, **data: Any) -> None:
     """Append an event about `job`; what is None is left out."""
     keys = {"version": job.version, "commit": job.commit, "attempt": job.attempt}
     known = {key: value for key, value in (keys | data).items() if value is not None}
@@ -62,7 +112,7 @@ def record(conn: Connection, name: str, job: Job, *, now: datetime, **data: Any)
 
 
 def move(
-    conn: Connection, job: Job, target: JobState, *, now: datetime, reason: str, event: str, **values: Any
+    conn: Connection, job: Brief, target: JobState, *, now: datetime, reason: str, event: str, **values: Any
 ) -> None:
     """Change a job's state, with its event. Raises `IllegalTransition`."""
     require_job(job.state, target)
@@ -74,5 +124,5 @@ def move(
         "not_before": None,
         "finished_at": now if target in TERMINAL else None,
     }
-    conn.execute(update(job_table).where(job_table.c.id == job.id).values(changed | values))
+    change(conn, job.id, **(changed | values))
     record(conn, event, job, now=now, reason=clean(reason))
