@@ -1,0 +1,156 @@
+"""The versions in a Cargo workspace: one release, one version, and what depends on it by path kept in step.
+
+The release's own crates are the root package and the workspace's members whose version is the root's (its
+`workspace.package.version` or `package.version`). A member with another version of its own, such as an `xtask` at
+0.0.0, is versioned by someone else and stays. Members are found as Cargo finds them: `members` globs without `exclude`,
+and path dependencies of members inside the tree.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from posixpath import dirname, join, normpath
+from typing import Any
+
+from releasd.core import lockfiles, toml
+from releasd.errors import ConfigError
+from releasd.model import FileEdit
+
+_DEPENDENCIES = ("dependencies", "dev-dependencies", "build-dependencies")
+_VERSION_TABLES: tuple[tuple[str, ...], ...] = (("workspace", "package"), ("package",))
+_FULL = 3  # numbers in a complete version
+_REQUIREMENT = re.compile(r"(?P<operator>[=^~]?\s*)(?P<version>\d+(?:\.\d+){0,2}(?:-[0-9A-Za-z.-]+)?)")
+
+Crates = Mapping[str, dict[str, Any]]  # the folder of each crate → its manifest, "" for the root
+
+
+def root_of(files: Mapping[str, str]) -> str:
+    """Return the path of the manifest that a maturin project names, else `Cargo.toml`."""
+    if "Cargo.toml" not in files and "pyproject.toml" in files:
+        maturin = toml.table(toml.read("pyproject.toml", files["pyproject.toml"]), "tool", "maturin")
+        return normpath(str(maturin.get("manifest-path", "Cargo.toml")))
+    return "Cargo.toml"
+
+
+def edits(files: Mapping[str, str], root: str, version: str) -> list[FileEdit]:
+    """Return the edits to every manifest of the workspace at `root` and to its Cargo.lock.
+
+    None where the root names no version and the crates differ in theirs. Raises `ConfigError` for malformed manifests.
+    """
+    base = dirname(root)
+    crates = _crates(files, base)
+    old = _own_version(crates, base)
+    if old is None:
+        return []
+    own = sorted(_names(crates, base, old))
+    kind = f"cargo:{','.join(own)}"
+    found = [
+        FileEdit(path=join(folder, "Cargo.toml"), kind=kind, old=old, new=version)
+        for folder, manifest in sorted(crates.items())
+        if any(_changes(manifest, frozenset(own), old, version))
+    ]
+    lock = join(base, "Cargo.lock")
+    if lock in files:
+        found += lockfiles.cargo_edits(lock, files[lock], own, old, version)
+    return found
+
+
+def apply_edit(edit: FileEdit, text: str, crates: Sequence[str]) -> str:
+    """Return the manifest `text` with the versions of `crates` moved. Raises `ConfigError` where nothing fits."""
+    wanted = dict(_changes(toml.read(edit.path, text), frozenset(crates), edit.old, edit.new))
+    if not wanted:
+        raise ConfigError(f"{edit.path} holds no version {edit.old} to change", advice="plan the release again")
+    return toml.replace_strings(edit.path, text, wanted)
+
+
+def _crates(files: Mapping[str, str], base: str) -> dict[str, dict[str, Any]]:
+    """Return the root and its members, by folder."""
+    manifests = {dirname(path): path for path in files if path == join(dirname(path), "Cargo.toml")}
+    root = toml.read(manifests[base], files[manifests[base]])
+    found = {base: root}
+    workspace = root.get("workspace")
+    if not isinstance(workspace, dict):
+        return found
+    waiting = [folder for folder in manifests if _listed(folder, base, workspace.get("members"))]
+    while waiting:
+        folder = waiting.pop()
+        if folder in found or folder not in manifests or _listed(folder, base, workspace.get("exclude")):
+            continue
+        found[folder] = toml.read(manifests[folder], files[manifests[folder]])
+        waiting += _paths(found[folder], folder)
+    return found
+
+
+def _listed(folder: str, base: str, patterns: Any) -> bool:
+    """Return whether one of the globs of the workspace names the folder; a glob's `*` is one level, as in Cargo."""
+    for pattern in patterns if isinstance(patterns, list) else ():
+        full = normpath(join(base, str(pattern)))
+        if fnmatchcase(folder, full) and ("**" in full or folder.count("/") == full.count("/")):
+            return True
+    return False
+
+
+def _paths(manifest: Mapping[str, Any], folder: str) -> list[str]:
+    return [normpath(join(folder, str(dep["path"]))) for _, _, dep in _path_dependencies(manifest)]
+
+
+def _own_version(crates: Crates, base: str) -> str | None:
+    manifest = crates[base]
+    for keys in _VERSION_TABLES:
+        version = toml.table(manifest, *keys).get("version")
+        if isinstance(version, str):
+            return version
+    versions = {_version(crate, None) for folder, crate in crates.items() if folder != base} - {None}
+    return versions.pop() if len(versions) == 1 else None
+
+
+def _names(crates: Crates, base: str, old: str) -> Iterator[str]:
+    inherited = toml.table(crates[base], "workspace", "package").get("version")
+    for manifest in crates.values():
+        name = toml.table(manifest, "package").get("name")
+        if isinstance(name, str) and _version(manifest, inherited) == old:
+            yield name
+
+
+def _version(manifest: Mapping[str, Any], inherited: Any) -> Any:
+    version = toml.table(manifest, "package").get("version")
+    return inherited if isinstance(version, dict) else version
+
+
+def _changes(
+    manifest: Mapping[str, Any], own: frozenset[str], old: str, new: str
+) -> Iterator[tuple[toml.Path, tuple[str, str]]]:
+    """Yield the values of one manifest that move: (path, (old, new))."""
+    for keys in _VERSION_TABLES:
+        if toml.table(manifest, *keys).get("version") == old and _is_ours(manifest, keys, own):
+            yield (*keys, "version"), (old, new)
+    for keys, name, dependency in _path_dependencies(manifest):
+        requirement = dependency.get("version")
+        if dependency.get("package", name) in own and isinstance(requirement, str):
+            moved = _moved(requirement, old, new)
+            if moved != requirement:
+                yield (*keys, name, "version"), (requirement, moved)
+
+
+def _is_ours(manifest: Mapping[str, Any], keys: tuple[str, ...], own: frozenset[str]) -> bool:
+    return keys[0] == "workspace" or toml.table(manifest, "package").get("name") in own
+
+
+def _path_dependencies(manifest: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str, dict[str, Any]]]:
+    tables = [(kind,) for kind in _DEPENDENCIES]
+    places: list[tuple[str, ...]] = [*tables, ("workspace", "dependencies")]
+    places += [("target", name, kind) for name in toml.table(manifest, "target") for kind in _DEPENDENCIES]
+    for keys in places:
+        for name, dependency in toml.table(manifest, *keys).items():
+            if isinstance(dependency, dict) and isinstance(dependency.get("path"), str):
+                yield keys, name, dependency
+
+
+def _moved(requirement: str, old: str, new: str) -> str:
+    """Return a requirement moved from `old` to `new` as precisely as it was written; ranges stay as they are."""
+    match = _REQUIREMENT.fullmatch(requirement)
+    if match is None or not f"{old}.".startswith(f"{match['version']}."):
+        return requirement
+    written = match["version"].partition("-")[0].split(".")
+    short = new.partition("-")[0].split(".")[: len(written)]
+    return match["operator"] + (new if len(written) == _FULL or "-" in new else ".".join(short))

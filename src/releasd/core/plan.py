@@ -1,0 +1,104 @@
+"""The plan of a release: a pure function from git facts and policy (DESIGN.md §2, sentence 1).
+
+The repository says what to build, in its `ProjectConfig`; the operator says where it may go, in the `Policy`.
+"""
+
+import datetime as dt
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from releasd.core import files as version_files
+from releasd.core.notes import render_notes
+from releasd.core.recipes import default_builds
+from releasd.core.version import decide
+from releasd.errors import ConfigError
+from releasd.model import BuildSpec, Bump, Decision, Facts, Gate, NoRelease, Plan, ProjectConfig
+
+SCHEMA = 1  # of `plan --json`; a key's meaning never changes within a number (DESIGN.md §5.2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What the operator says about a project.
+
+    Attributes:
+        builds: used instead of the repository's; empty: the repository's.
+        gates: checks in addition to the repository's.
+        forced_bump: an operator's wish for this one release; None: the commits decide.
+    """
+
+    project: str
+    indexes: tuple[str, ...] = ()
+    webhooks: tuple[str, ...] = ()
+    builds: tuple[BuildSpec, ...] = ()
+    gates: tuple[Gate, ...] = ()
+    forced_bump: Bump | None = None
+
+
+def plan(facts: Facts, config: ProjectConfig, policy: Policy, planned_at: dt.datetime) -> Plan | NoRelease:
+    """Decide everything about the release of `facts.ref`, or why there is none.
+
+    `planned_at` is aware UTC; its day dates the notes. Raises `ConfigError` for malformed files, an unusable
+    configuration, or a project that nothing says how to build.
+    """
+    decision = decide(facts, config, policy.forced_bump)
+    if decision.version is None or decision.pep440 is None or decision.tag is None:
+        return NoRelease(reason=decision.reason, verdicts=decision.verdicts, last=facts.last)
+    return Plan(
+        project=policy.project,
+        distribution=_required(config.name, "the distribution has no name", "add name to [project] in pyproject.toml"),
+        commit=facts.ref,
+        branch=_required(facts.branch, "no branch is checked out or named", "name the branch to release from"),
+        last=facts.last,
+        bump=decision.bump,
+        version=decision.version,
+        pep440=decision.pep440,
+        tag=decision.tag,
+        reason=decision.reason,
+        notes=_notes(facts, decision, planned_at.astimezone(dt.UTC).date()),
+        changelog=config.changelog,
+        edits=_changes(facts, config, decision).edits,
+        builds=policy.builds or config.builds or default_builds(facts.files),
+        gates=(*config.gates, *policy.gates),
+        indexes=policy.indexes,
+        webhooks=policy.webhooks,
+        planned_at=planned_at,
+        verdicts=decision.verdicts,
+    )
+
+
+def to_json(facts: Facts, config: ProjectConfig, decision: Decision, *, date: dt.date) -> dict[str, Any]:
+    """Return what `plan --json` prints (DESIGN.md §5.2, schema 1); `date` is the day in the notes, in UTC."""
+    changes = _changes(facts, config, decision)
+    released = decision.version is not None
+    return {
+        "schema": SCHEMA,
+        "repo": facts.repository,
+        "ref": facts.ref,
+        "branch": facts.branch,
+        "channel": None,
+        "last": asdict(facts.last) if facts.last else None,
+        "bump": str(decision.bump),
+        "next": {"version": decision.version, "pep440": decision.pep440, "tag": decision.tag} if released else None,
+        "reason": decision.reason,
+        "commits": [{**asdict(verdict), "bump": str(verdict.bump)} for verdict in decision.verdicts],
+        "files": [{"path": edit.path, "old": edit.old, "new": edit.new} for edit in changes.edits],
+        "notes": _notes(facts, decision, date),
+        "warnings": [*config.warnings, *changes.warnings],
+    }
+
+
+def _notes(facts: Facts, decision: Decision, date: dt.date) -> str:
+    return render_notes(decision, last=facts.last, web_url=facts.web_url, date=date, commits=facts.commits)
+
+
+def _changes(facts: Facts, config: ProjectConfig, decision: Decision) -> version_files.Changes:
+    if decision.version is None or decision.pep440 is None:
+        return version_files.Changes(edits=())
+    return version_files.detect(facts.files, config, version=decision.version, pep440=decision.pep440)
+
+
+def _required(value: str | None, missing: str, advice: str) -> str:
+    if value is None:
+        raise ConfigError(missing, advice=advice)
+    return value
