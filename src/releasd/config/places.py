@@ -60,16 +60,23 @@ def defaults(environ: Mapping[str, str]) -> Folders:
 
 def read_toml(file: Path) -> dict[str, Any]:
     """Return what the file says. Raises ConfigError where there is none, or where it is not TOML, with the line."""
+    text = _read(file)
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        last = f"at line {text.count(chr(10)) + 1}, the last"
+        raise _not_toml(file, str(error).replace("at end of document", last)) from error
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ConfigError(f"no configuration at {file}", advice="releasd init") from None
     except OSError as error:
         raise ConfigError(
             f"the configuration {file} cannot be read: {error.strerror}", advice=f"ls -l {file}"
         ) from error
-    except tomllib.TOMLDecodeError as error:
-        raise _not_toml(file, str(error)) from error
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise _not_toml(file, f"not UTF-8 (at line {line})") from error

@@ -27,7 +27,7 @@ def unknown_names(data: Mapping[str, Any]) -> tuple[Problem, ...]:
 
 def suggest(word: str, known: Sequence[str]) -> str:
     """Return `did you mean …?` where a known word is near, else the list of what is known."""
-    near = get_close_matches(word, known, n=1, cutoff=0.6)
+    near = get_close_matches(word, known, n=1, cutoff=0.5)
     if near:
         return f"did you mean {near[0]}?"
     return f"known are {', '.join(sorted(known))}" if known else "none is defined"
@@ -44,7 +44,7 @@ def _say(item: ErrorDetails, root: type[BaseModel]) -> str:
             return f"unknown key; {suggest(str(item['loc'][-1]), allowed)}"
         case "missing":
             return "is missing; it is required"
-        case "string_pattern_mismatch" if item["loc"][-1] == "[key]" or item["loc"][-1] != "address":
+        case "string_pattern_mismatch":  # `Name` is the only type with a pattern
             return "not accepted here; allowed are letters, digits and . _ -, beginning with a letter or digit"
         case "value_error":
             return item["msg"].removeprefix("Value error, ")

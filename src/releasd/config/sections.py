@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from releasd.config.places import sqlite_url
-from releasd.config.types import Duration, Folder, Mode, Name, Names, Repository, Text, WebUrl
+from releasd.config.types import Address, Duration, Email, Folder, Mode, Name, Names, Repository, Text, WebUrl
 
 # The one index whose addresses uv knows by itself.
 PUBLIC_INDEX = "pypi"
@@ -79,7 +79,7 @@ class Policy(Section):
     hosts: Names = ()  # empty: all
     verify_timeout: Duration = 1800.0
     committer_name: Text = "releasd"
-    committer_email: Annotated[Text, Field(pattern=r"^[^\s<>@]+@[^\s<>@]+$")] = "releasd@localhost"
+    committer_email: Email = "releasd@localhost"
 
 
 class Project(Section):
@@ -106,7 +106,7 @@ class Project(Section):
 class Host(Section):
     """`[hosts.NAME]`: a machine that builds; with an `address` it is reached over SSH. `leash` in seconds."""
 
-    address: Annotated[Text, Field(pattern=r"^([^\s@:/-][^\s@:/]*@)?[^\s@/-][^\s@/]*$")] | None = None
+    address: Address | None = None
     port: int = Field(default=22, ge=1, le=65535)
     identity: Folder | None = None
     known_hosts: Folder | None = None

@@ -8,6 +8,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_USER = r"[^\s@:/-][^\s@:/]*"
+_MACHINE = r"[^\s@:/-][^\s@:/]*|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*"  # a name, IPv4, IPv6
+_ADDRESS = re.compile(rf"(?:{_USER}@)?(?:{_MACHINE})")
 _SCP_LIKE = re.compile(r"[^/:\s]+:\S+")
 
 
@@ -59,11 +62,27 @@ def parse_web_url(value: str) -> str:
     return value
 
 
+def parse_address(value: str) -> str:
+    """Return where SSH goes, as written. Nothing that begins with a dash: some program might take it for an option."""
+    if not _ADDRESS.fullmatch(value):
+        raise ValueError("not an address; write machine, user@machine or an SSH alias, and the port under port")
+    return value
+
+
+def parse_email(value: str) -> str:
+    """Return an address that git takes for a committer."""
+    if not re.fullmatch(r"[^\s<>@]+@[^\s<>@]+", value):
+        raise ValueError("not an e-mail address; write name@domain")
+    return value
+
+
 Duration = Annotated[float, BeforeValidator(parse_duration)]
 Mode = Annotated[int, BeforeValidator(parse_mode)]
 Folder = Annotated[Path, AfterValidator(parse_folder)]
 Repository = Annotated[str, Field(min_length=1), AfterValidator(parse_repository)]
 WebUrl = Annotated[str, AfterValidator(parse_web_url)]
+Address = Annotated[str, AfterValidator(parse_address)]
+Email = Annotated[str, AfterValidator(parse_email)]
 # A name becomes part of a path and of a variable: nothing that needs quoting in either.
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 Names = tuple[Name, ...]
