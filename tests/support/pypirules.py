@@ -194,6 +194,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._guarded(self._get)
 
+    def do_HEAD(self) -> None:
+        self._guarded(self._get)
+
     def do_POST(self) -> None:
         self._guarded(self._fault_order if self.path == "/_faults" else self._upload)
 
@@ -243,7 +246,8 @@ def answer(handler: BaseHTTPRequestHandler, status: int, body: bytes, kind: str,
     for name, value in {"Content-Type": kind, "Content-Length": str(len(body)), **headers}.items():
         handler.send_header(name.replace("_", "-"), value)
     handler.end_headers()
-    handler.wfile.write(body)
+    if handler.command != "HEAD":
+        handler.wfile.write(body)
 
 
 def refuse(handler: BaseHTTPRequestHandler, refused: Refused) -> None:
