@@ -1,0 +1,156 @@
+"""The daemon's end of one link to a runner: frames both ways, signs of life, and the runner's last word.
+
+local.py makes links of pipes, ssh.py of a channel. The runner itself is sent over the link, so that nothing has to
+be on a host beforehand, and nothing stays.
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, Protocol, Self
+
+from releasd.adapters.runner import bundle
+from releasd.adapters.runner import leash as wire
+from releasd.errors import DiskFull, HostLost, Permanent, ReleasdError
+from releasd.model import HostSpec
+
+SILENCE = 30.0  # seconds without a sign of life after which the host is lost; it may be busy swapping
+BEAT_EVERY = 1.0  # seconds
+LOOK_EVERY = 0.2  # seconds that one look for a frame takes at most
+NOT_FOUND = 127  # a POSIX shell's exit status for a command that is not there
+
+
+class LinkClosed(Exception):
+    """The other side is gone. `said` is what it printed outside of the protocol, `status` its exit status if known."""
+
+    def __init__(self, said: str = "", status: int | None = None) -> None:
+        super().__init__(said)
+        self.said = said
+        self.status = status
+
+
+class Link(Protocol):
+    """A started runner's two streams. Nothing here waits longer than a minute."""
+
+    def send(self, data: bytes) -> None:
+        """Send all of it. Raises `LinkClosed`."""
+        ...
+
+    def receive(self, timeout: float) -> bytes:
+        """Return what came within `timeout` seconds, b"" for nothing. Raises `LinkClosed` at the end of the stream."""
+        ...
+
+    def close(self) -> None:
+        """End it: the runner notices, and ends what it started."""
+        ...
+
+
+def lost(host: str, closed: LinkClosed) -> ReleasdError:
+    """Return the error for a link that ended without a last word."""
+    detail = f": {closed.said}" if closed.said else ""
+    return HostLost(f"host {host} went away{detail}", advice=f"releasd hosts probe {host}")
+
+
+class Conversation:
+    """The daemon's end of one link. Use it as a context manager: leaving it closes the link."""
+
+    def __init__(self, spec: HostSpec, link: Link) -> None:
+        self.host = spec.name
+        self._link = link
+        self._frames = wire.Frames()
+        self._waiting: list[tuple[bytes, bytes]] = []
+        self._heard = self._beaten = time.monotonic()
+        try:
+            link.send(bundle())
+            self._hello()
+        except LinkClosed as closed:
+            link.close()
+            raise _not_started(spec, closed) from closed
+        except BaseException:
+            link.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._link.close()
+
+    def send(self, kind: bytes, payload: bytes = b"") -> None:
+        """Send one frame. A closed link is reported by the next `next`, which may find a last word first."""
+        with suppress(LinkClosed):
+            self._link.send(wire.pack(kind, payload))
+
+    def next(self, timeout: float) -> tuple[bytes, bytes] | None:
+        """Return the next frame, or None after `timeout` seconds; keep the leash alive meanwhile.
+
+        Raises:
+            HostLost: the link ended, or nothing was heard for too long.
+            DiskFull, Permanent: the runner says why it stops.
+        """
+        if time.monotonic() - self._beaten >= BEAT_EVERY:
+            self._beaten = time.monotonic()
+            self.send(wire.BEAT)
+        if not self._waiting:
+            self._waiting.extend(self._frames.feed(self._receive(timeout)))
+        frames = self._waiting
+        while frames and frames[0][0] == wire.BEAT:
+            frames.pop(0)
+        if not frames:
+            return None
+        kind, payload = frames.pop(0)
+        if kind == wire.CONTROL and b'"error"' in payload:
+            self._raise_if_error(json.loads(payload))
+        return kind, payload
+
+    def _receive(self, timeout: float) -> bytes:
+        try:
+            data = self._link.receive(timeout)
+        except LinkClosed as closed:
+            raise lost(self.host, closed) from closed
+        now = time.monotonic()
+        if data:
+            self._heard = now
+        elif now - self._heard > SILENCE:
+            raise HostLost(
+                f"host {self.host} said nothing for {SILENCE:.0f} s", advice=f"releasd hosts probe {self.host}"
+            )
+        return data
+
+    def _hello(self) -> None:
+        """Wait for the runner's first word; what a login shell printed before it is dropped."""
+        seen = b""
+        limit = time.monotonic() + SILENCE
+        while wire.HELLO not in seen:
+            seen = seen[-len(wire.HELLO) :] + self._link.receive(LOOK_EVERY)
+            if time.monotonic() > limit:
+                raise HostLost(
+                    f"host {self.host} did not start the runner within {SILENCE:.0f} s",
+                    advice="look at the user's login shell there",
+                )
+        self._waiting.extend(self._frames.feed(seen.partition(wire.HELLO)[2]))
+
+    def _raise_if_error(self, message: Mapping[str, Any]) -> None:
+        if message.get("disk_full"):
+            raise disk_full(self.host, message["error"])
+        raise Permanent(f"host {self.host}: {message['error']}", advice=f"releasd hosts probe {self.host}")
+
+
+def disk_full(where: str, detail: str) -> DiskFull:
+    """Return the error for a host without space."""
+    return DiskFull(f"the disk of host {where} is full: {detail}", advice=f"free space on {where}, or set its workdir")
+
+
+def _not_started(spec: HostSpec, closed: LinkClosed) -> ReleasdError:
+    if closed.status is None:
+        return lost(spec.name, closed)
+    if closed.status == NOT_FOUND:
+        return Permanent(
+            f"host {spec.name} has no python3, which runs builds there: {closed.said}",
+            advice="install Python 3.8 or later there, as in `apt-get install python3`",
+        )
+    return Permanent(
+        f"host {spec.name} could not start the runner (exit status {closed.status}): {closed.said}",
+        advice=f"try `ssh {spec.address or 'localhost'} python3 --version`",
+    )

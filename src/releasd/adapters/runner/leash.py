@@ -1,0 +1,145 @@
+"""The two streams between daemon and runner: frames of one kind byte, four length bytes and a payload."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import struct
+import time
+from typing import Any, Iterable, Iterator  # noqa: UP035 - also read by Python 3.8
+
+HELLO = b"\0releasd-runner-1\n"  # whatever a login shell prints comes before this
+HEADER = struct.Struct(">cI")
+CHUNK = 1 << 16  # bytes moved at once
+BACKLOG = 1 << 18  # bytes kept for a slow daemon before the build has to wait
+TICK = 0.25  # seconds between two looks at the clock
+
+# To the runner: the task, a file's name, go, end the build, a wanted file's name, the end. Payloads are JSON,
+# but for GET's (the name) and DATA's (the bytes). BEAT is the sign of life, sent and answered.
+SPEC, PUT, GO, KILL, GET, BYE, BEAT, DATA = b"S", b"P", b"G", b"K", b"T", b"B", b"H", b"D"
+# From the runner: a message, the build's output; DATA and BEAT as above.
+CONTROL, OUTPUT = b"C", b"O"
+
+
+class LeashBroken(Exception):
+    """The daemon is gone, or everything has to end."""
+
+
+def pack(kind: bytes, payload: bytes = b"") -> bytes:
+    """Return one frame."""
+    return HEADER.pack(kind, len(payload)) + payload
+
+
+class Frames:
+    """Takes bytes as they come and gives whole frames."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Yield each (kind, payload) that `data` completes."""
+        self._buffer += data
+        while len(self._buffer) >= HEADER.size:
+            kind, length = HEADER.unpack_from(self._buffer)
+            end = HEADER.size + length
+            if len(self._buffer) < end:
+                return
+            payload = bytes(self._buffer[HEADER.size : end])
+            del self._buffer[:end]
+            yield kind, payload
+
+
+class Leash:
+    """The runner's end. `wait` is the only place where the runner sleeps while the leash holds."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.inbox: list[tuple[bytes, bytes]] = []
+        self._heard = time.monotonic()
+        self._frames = Frames()
+        self._out = bytearray(HELLO)
+        self._wake = _wake_on_signals()
+        for fd in (0, 1):
+            os.set_blocking(fd, False)
+
+    @property
+    def is_backed_up(self) -> bool:
+        """Return whether the daemon is slow to read."""
+        return len(self._out) >= BACKLOG
+
+    def send(self, kind: bytes, payload: bytes = b"") -> None:
+        """Queue one frame."""
+        self._out += pack(kind, payload)
+
+    def control(self, **message: Any) -> None:
+        """Queue one message."""
+        self.send(CONTROL, json.dumps(message).encode())
+
+    def wait(self, timeout: float = 0.0, also: Iterable[int] = ()) -> list[int]:
+        """Move bytes both ways for at most `timeout` seconds; return which of `also` are readable.
+
+        Raises:
+            LeashBroken: nothing was heard for too long, the stream ended, or SIGTERM came.
+        """
+        reads, writes, _ = select.select([0, self._wake, *also], [1] if self._out else [], [], timeout)
+        if writes:
+            self._write()
+        if self._wake in reads and signal.SIGTERM in os.read(self._wake, CHUNK):
+            raise LeashBroken("terminated")
+        if 0 in reads:
+            self._hear()
+        elif time.monotonic() - self._heard > self.seconds:
+            raise LeashBroken(f"nothing heard for {self.seconds} s")
+        return [fd for fd in reads if fd not in (0, self._wake)]
+
+    def expect(self) -> tuple[bytes, bytes]:
+        """Return the next frame."""
+        while not self.inbox:
+            self.wait(TICK)
+        return self.inbox.pop(0)
+
+    def flush(self) -> None:
+        """Return when everything queued has been taken."""
+        while self._out:
+            self.wait(TICK)
+
+    def beat(self) -> None:
+        """Show a sign of life in the middle of something long that has to be finished in any case."""
+        try:
+            self.wait()
+        except LeashBroken:
+            return  # the next `wait` says so again
+
+    def _write(self) -> None:
+        try:
+            del self._out[: os.write(1, self._out[:CHUNK])]
+        except BlockingIOError:
+            return
+        except OSError as error:
+            raise LeashBroken(str(error)) from error
+
+    def _hear(self) -> None:
+        data = os.read(0, CHUNK)
+        if not data:
+            raise LeashBroken("the daemon closed the stream")
+        self._heard = time.monotonic()
+        for kind, payload in self._frames.feed(data):
+            if kind == BEAT:
+                self.send(BEAT)
+            else:
+                self.inbox.append((kind, payload))
+
+
+def _wake_on_signals() -> int:
+    """Return a descriptor from which the numbers of SIGCHLD and SIGTERM can be read as they come."""
+    wake, write = os.pipe()
+    for fd in (wake, write):
+        os.set_blocking(fd, False)
+    signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+    for number in (signal.SIGCHLD, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)  # does nothing, but without it no byte is written
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    return wake
