@@ -27,7 +27,8 @@ class HookStatus:
     """What is in the repository.
 
     `state`: "installed" is our hook as packaged here, "outdated" ours but different or not executable, "foreign"
-    someone else's, "missing" none. `earlier` is the kept hook that ours runs first. `socket` and `spool` are as configured there.
+    someone else's, "missing" none. `earlier` is the kept hook that ours runs first. `socket` and `spool` are as
+    configured there.
     `answering`: a daemon answers on that socket. `push_options`: `git push -o` is accepted (post-receive only).
     """
 

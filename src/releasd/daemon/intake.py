@@ -64,7 +64,7 @@ class Intake:
         self._made = where if isinstance(where, Path) else None
         self._listener = where if isinstance(where, socket.socket) else _listen(where, mode)
         self._listener.settimeout(0)  # another thread may have taken the connection
-        self._stopped, self._stop = socket.socketpair()
+        self._stopped, self._stop = os.pipe()
         self._threads = tuple(Thread(target=self._work, name=f"intake-{n}", daemon=True) for n in range(_WORKERS))
         for thread in self._threads:
             thread.start()
@@ -73,13 +73,13 @@ class Intake:
         """Stop accepting, give running connections 0.8 s, and remove the socket if we made it."""
         if self._made is not None:
             self._made.unlink(missing_ok=True)
-        self._stop.close()  # seen by every thread as end of file
+        os.close(self._stop)  # seen by every thread as end of file
         deadline = time.monotonic() + _CLOSE_SECONDS
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
         self._listener.close()
-        if not any(thread.is_alive() for thread in self._threads):
-            self._stopped.close()
+        if not any(thread.is_alive() for thread in self._threads):  # else a number is lost, in a process that ends
+            os.close(self._stopped)
 
     def __enter__(self) -> Self:
         return self
@@ -91,9 +91,9 @@ class Intake:
 
     def _work(self) -> None:
         poll = select.poll()  # unlike select.select, at home with any descriptor number
-        for source in (self._listener, self._stopped):
-            poll.register(source, select.POLLIN)
-        while not any(fd == self._stopped.fileno() for fd, _ in poll.poll()):
+        poll.register(self._listener, select.POLLIN)
+        poll.register(self._stopped, select.POLLIN)
+        while not any(fd == self._stopped for fd, _ in poll.poll()):
             try:
                 connection, _ = self._listener.accept()
             except (BlockingIOError, ConnectionAbortedError):
