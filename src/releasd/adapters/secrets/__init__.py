@@ -5,6 +5,7 @@ A reference says where a secret is: `env:NAME`, `file:PATH`, `cred:NAME` (system
 the place cannot be reached, and never hold the value.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from releasd.errors import ConfigError, SecretError
 from releasd.ports import Secret
 
 Reference = str | tuple[str, ...]
+_WORD = re.compile(r"[a-z]{1,12}")
 SCHEMES = ("env:NAME", "file:PATH", "cred:NAME", "doppler:PROJECT/CONFIG/NAME", "cmd:COMMAND", "a list of words to run")
 
 
@@ -106,7 +108,9 @@ def _checked(value: str, where: str) -> Secret:
 
 def _unknown(scheme: str | None) -> ConfigError:
     # A reference without a known scheme may be the secret itself, pasted in: it is not repeated.
-    named = f"{scheme!r} is no place for secrets" if scheme is not None and scheme.isalpha() else "not a reference"
+    named = (
+        f"{scheme!r} is no place for secrets" if scheme is not None and _WORD.fullmatch(scheme) else "not a reference"
+    )
     return ConfigError(
         f"a secret's ref must be a reference: {named}",
         problems=(f"allowed: {', '.join(SCHEMES)}",),
