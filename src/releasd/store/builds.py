@@ -1,9 +1,10 @@
 """Builds and the artifacts that they leave. A sealed artifact is never changed and never made again."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, and_, func, insert, or_, select, update
 
 from releasd.core.lifecycle import require_step
 from releasd.errors import Conflict
@@ -22,22 +23,20 @@ _BUILD = tuple(build_table.c[name] for name in _BUILD_NAMES)
 class Builds(Part):
     """Builds and artifacts of a job. Every write raises `Fenced` when the job is no longer held under `token`."""
 
-    def seal(self, job_id: JobId, token: int, artifact: Artifact, now: datetime) -> None:
-        """Record a file, durably, before anyone is shown it. Sealing the same bytes again changes nothing.
+    def build_sealed(
+        self, job_id: JobId, token: int, name: str, host: str, artifacts: Sequence[Artifact], now: datetime
+    ) -> None:
+        """Record, durably, that a build ended well and that these are its files for ever.
 
         Raises:
-            Conflict: a file of this name with other bytes is sealed.
+            Conflict: a file of one of these names with other bytes is sealed.
         """
         with self._db.write() as conn:
             job = guarded(conn, job_id, token)
-            sealed = _artifact(conn, job_id, artifact.filename)
-            if sealed is None:
+            for artifact in artifacts:
                 _seal(conn, job, artifact, now)
-            elif sealed.sha256 != artifact.sha256:
-                raise Conflict(
-                    f"{artifact.filename} is sealed with sha256 {sealed.sha256}, not {artifact.sha256}",
-                    advice=f"Build everything again, before the tag: releasd retry {job_id} --from build",
-                )
+            _close(conn, job, name, StepState.SUCCEEDED, host=host, error=None, finished_at=now)
+            record(conn, "build.succeeded", job, now=now, build=name, host=host)
 
     def artifacts(self, job_id: JobId) -> tuple[Artifact, ...]:
         """Return the sealed files of a job, by name."""
@@ -45,47 +44,31 @@ class Builds(Part):
         with self._db.read() as conn:
             return tuple(Artifact(**row) for row in conn.execute(query).mappings())
 
-    def build_started(self, job_id: JobId, token: int, name: str, host: str, now: datetime) -> BuildRecord:
-        """Open the next attempt of a build, on `host`."""
+    def build_started(
+        self, job_id: JobId, token: int, name: str, host: str, *, slots: int, now: datetime
+    ) -> bool:
+        """Open the next attempt of a build on `host`; False, and nothing changes, when all its slots are taken."""
         with self._db.write(durable=False) as conn:
             job = guarded(conn, job_id, token)
+            if _busy(conn, job_id, name, host) >= slots:
+                return False
             before = _build(conn, job_id, name)
-            values: dict[str, Any] = {
-                "host": host,
-                "state": StepState.STARTED,
-                "attempts": before.attempts + 1 if before else 1,
-            }
+            attempts = before.attempts + 1 if before else 1
+            values: dict[str, Any] = {"host": host, "state": StepState.STARTED, "attempts": attempts}
             values |= {"error": None, "started_at": now, "finished_at": None}
             if before is None:
                 conn.execute(insert(build_table).values(job_id=job_id, name=name, **values))
             else:
                 conn.execute(_change(job_id, name).values(values))
-            record(conn, "build.started", job, now=now, build=name, host=host, build_attempt=values["attempts"])
-            return BuildRecord(name=name, **values)
+            record(conn, "build.started", job, now=now, build=name, host=host, build_attempt=attempts)
+            return True
 
-    def build_finished(
-        self,
-        job_id: JobId,
-        token: int,
-        name: str,
-        host: str,
-        now: datetime,
-        *,
-        error: str | None = None,
-        host_lost: bool = False,
-    ) -> None:
-        """Close a build: well, or with `error`; `host_lost` says that the host went away, not that the build is bad."""
-        told = None if error is None else clean(error)
+    def build_failed(self, job_id: JobId, token: int, name: str, host: str, error: str, now: datetime) -> None:
+        """Close a build that ended badly, or whose host was lost."""
         with self._db.write(durable=False) as conn:
             job = guarded(conn, job_id, token)
-            before = _build(conn, job_id, name)
-            state = StepState.SUCCEEDED if error is None else StepState.FAILED
-            require_step(before.state if before else None, state)
-            conn.execute(_change(job_id, name).values(host=host, state=state, error=told, finished_at=now))
-            if host_lost:
-                record(conn, "host.lost", job, now=now, build=name, host=host, error=told)
-            event = "build.succeeded" if error is None else "build.failed"
-            record(conn, event, job, now=now, build=name, host=host, error=told)
+            _close(conn, job, name, StepState.FAILED, host=host, error=clean(error), finished_at=now)
+            record(conn, "build.failed", job, now=now, build=name, host=host, error=clean(error))
 
     def builds(self, job_id: JobId) -> tuple[BuildRecord, ...]:
         """Return the builds of a job, by name."""
@@ -110,7 +93,27 @@ def _artifact(conn: Connection, job_id: JobId, filename: str) -> Artifact | None
     return None if row is None else Artifact(**row)
 
 
-def _seal(conn: Connection, job: Brief, sealed: Artifact, now: datetime) -> None:
-    values = {name: getattr(sealed, name) for name in ("filename", "sha256", "size", "build", "host")}
-    conn.execute(insert(artifact_table).values(job_id=job.id, sealed_at=now, **values))
-    record(conn, "artifact.sealed", job, now=now, **values)
+def _busy(conn: Connection, job_id: JobId, name: str, host: str) -> int:
+    """Return how many builds run on a host, the one asked about aside."""
+    running = and_(build_table.c.host == host, build_table.c.state == StepState.STARTED)
+    other = or_(build_table.c.job_id != job_id, build_table.c.name != name)
+    return conn.execute(select(func.count()).select_from(build_table).where(running, other)).scalar_one()
+
+
+def _close(conn: Connection, job: Brief, name: str, state: StepState, **values: Any) -> None:
+    before = _build(conn, job.id, name)
+    require_step(before.state if before else None, state)
+    conn.execute(_change(job.id, name).values(state=state, **values))
+
+
+def _seal(conn: Connection, job: Brief, artifact: Artifact, now: datetime) -> None:
+    sealed = _artifact(conn, job.id, artifact.filename)
+    if sealed is None:
+        values = {name: getattr(artifact, name) for name in ("filename", "sha256", "size", "build", "host")}
+        conn.execute(insert(artifact_table).values(job_id=job.id, sealed_at=now, **values))
+        record(conn, "artifact.sealed", job, now=now, **values)
+    elif sealed.sha256 != artifact.sha256:
+        raise Conflict(
+            f"{artifact.filename} is sealed with sha256 {sealed.sha256}, not {artifact.sha256}",
+            advice=f"Build everything again, before the tag: releasd retry {job.id} --from build",
+        )

@@ -25,6 +25,11 @@ class Hints(Part):
         with self._db.read() as conn:
             return conn.execute(_HEAD, {"of": project}).scalar_one_or_none()
 
+    def projects(self) -> tuple[str, ...]:
+        """Return the names of all projects that were ever looked at, in order."""
+        with self._db.read() as conn:
+            return tuple(conn.execute(select(project_head.c.project).order_by(project_head.c.project)).scalars())
+
     def set_head(self, project: str, commit: str, now: datetime) -> None:
         """Note that `commit` is handled: reconcile makes a job when the branch's tip is another one."""
         with self._db.write() as conn:

@@ -4,14 +4,15 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, select, update
 
 from releasd.core.lifecycle import require_job
 from releasd.errors import Fenced, UsageError
-from releasd.model import Bump, Job, JobId, JobState
+from releasd.model import Bump, Job, JobId, JobState, StepState
 from releasd.store import log
 from releasd.store.codec import clean
 from releasd.store.database import Database
+from releasd.store.tables import build as build_table
 from releasd.store.tables import job as job_table
 
 JOB_COLUMNS = tuple(job_table.c[field.name] for field in fields(Job))
@@ -116,6 +117,7 @@ def move(
 ) -> None:
     """Change a job's state, with its event. Raises `IllegalTransition`."""
     require_job(job.state, target)
+    end_builds(conn, job.id, now)
     changed = {
         "state": target,
         "reason": clean(reason),
@@ -126,3 +128,10 @@ def move(
     }
     change(conn, job.id, **(changed | values))
     record(conn, event, job, now=now, reason=clean(reason))
+
+
+def end_builds(conn: Connection, job_id: JobId, now: datetime) -> None:
+    """Close what an attempt that is over left open, so that it takes no host's slot."""
+    mine = and_(build_table.c.job_id == job_id, build_table.c.state == StepState.STARTED)
+    ended = {"state": StepState.FAILED, "error": "the attempt ended", "finished_at": now}
+    conn.execute(update(build_table).where(mine).values(ended))
