@@ -22,9 +22,10 @@ class Policy:
     """What the operator says about a project.
 
     Attributes:
-        builds: used instead of the repository's; empty: the repository's.
-        gates: checks in addition to the repository's.
+        builds: used instead of the repository's; empty: the repository's, or the recipe of its build backend.
+        gates: used instead of the repository's; empty: the repository's.
         forced_bump: an operator's wish for this one release; None: the commits decide.
+        allow_repository_builds: whether scripts from the repository may run; if not, those here are all there is.
     """
 
     project: str
@@ -33,6 +34,7 @@ class Policy:
     builds: tuple[BuildSpec, ...] = ()
     gates: tuple[Gate, ...] = ()
     forced_bump: Bump | None = None
+    allow_repository_builds: bool = True
 
 
 def plan(facts: Facts, config: ProjectConfig, policy: Policy, planned_at: dt.datetime) -> Plan | NoRelease:
@@ -58,8 +60,8 @@ def plan(facts: Facts, config: ProjectConfig, policy: Policy, planned_at: dt.dat
         notes=_notes(facts, decision, planned_at.astimezone(dt.UTC).date()),
         changelog=config.changelog,
         edits=_changes(facts, config, decision).edits,
-        builds=policy.builds or config.builds or default_builds(facts.files),
-        gates=(*config.gates, *policy.gates),
+        builds=_builds(facts, config, policy),
+        gates=policy.gates or (config.gates if policy.allow_repository_builds else ()),
         indexes=policy.indexes,
         webhooks=policy.webhooks,
         planned_at=planned_at,
@@ -86,6 +88,17 @@ def to_json(facts: Facts, config: ProjectConfig, decision: Decision, *, date: dt
         "notes": _notes(facts, decision, date),
         "warnings": [*config.warnings, *changes.warnings],
     }
+
+
+def _builds(facts: Facts, config: ProjectConfig, policy: Policy) -> tuple[BuildSpec, ...]:
+    if policy.builds:
+        return policy.builds
+    if not policy.allow_repository_builds:
+        raise ConfigError(
+            f"nothing says how to build {policy.project}: scripts of the repository may not run",
+            advice=f"add [[projects.{policy.project}.builds]] to the operator's configuration",
+        )
+    return config.builds or default_builds(facts.files)
 
 
 def _notes(facts: Facts, decision: Decision, date: dt.date) -> str:

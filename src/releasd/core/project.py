@@ -115,7 +115,9 @@ def read_project(
         name=reader.take("name", _matching(_NAME), name, "the distribution's name, in letters, digits, . _ -"),
         tag_format=tag_format,
         initial_version=reader.take("initial_version", _version, defaults.initial_version, "a version like 0.1.0"),
-        changelog=reader.take("changelog", path, defaults.changelog, "a path inside the repository"),
+        changelog=reader.take(
+            "changelog", _changelog, defaults.changelog, 'a path inside the repository, or "" for none'
+        ),
         release_rules=tuple(_rule(each) for each in reader.tables("release_rules")),
         version_files=reader.take("version_files", _all(path), (), "a list of paths inside the repository"),
         builds=read_builds(reader),
@@ -205,6 +207,10 @@ def duration(value: Any) -> float | None:
         value = int(match["number"]) * _SECONDS[match["unit"]]
     usable = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
     return float(value) if usable else None
+
+
+def _changelog(value: Any) -> str | None:
+    return "" if value == "" else path(value)
 
 
 def _pattern(value: Any) -> str | None:
