@@ -1,6 +1,9 @@
 """`load` and `places` on real files, and the commented example that operators start from."""
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -165,6 +168,17 @@ def test_places_refuses_what_is_no_text(tmp_path: Path) -> None:
     path.write_text("[daemon]\nstate = 3\n")
     with pytest.raises(ConfigError, match=r"daemon\.state"):
         places(path, {})
+
+
+def test_status_needs_no_pydantic() -> None:
+    """`places` and the audit file stay importable in a few milliseconds: `releasd status` has 0.25 s for everything."""
+    script = (
+        "import sys, releasd.config.places, releasd.log.audit\n"
+        "print([name for name in ('pydantic', 'structlog', 'rich') if name in sys.modules])"
+    )
+    environ = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, timeout=30, env=environ)
+    assert done.stdout == b"[]\n"
 
 
 def test_the_example_loads_as_it_is(tmp_path: Path) -> None:

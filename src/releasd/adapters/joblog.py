@@ -11,7 +11,7 @@ import errno
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -62,6 +62,19 @@ class JobLog:
                 writer.flush()
             finally:
                 os.close(fd)
+
+    @contextmanager
+    def outputs(self, job: JobId, step: StepName) -> Iterator[Callable[[str], Sink]]:
+        """Give `sink(part)` for the time of a step; a part's file is opened when it is first asked for."""
+        opened: dict[str, Sink] = {}
+        with ExitStack() as stack:
+
+            def sink(part: str) -> Sink:
+                if part not in opened:
+                    opened[part] = stack.enter_context(self.sink(job, step, part))
+                return opened[part]
+
+            yield sink
 
     def read(self, job: JobId, step: StepName, build: str | None = None, *, offset: int = 0, limit: int) -> bytes:
         """Return at most `limit` bytes from `offset` on; empty where nothing was written yet."""
