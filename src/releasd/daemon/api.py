@@ -17,7 +17,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from releasd.engine import view
 from releasd.engine.operator import Operator
 from releasd.errors import ReleasdError
 from releasd.model import Bump, JobId, StepName
@@ -77,13 +76,13 @@ def routes(operator: Callable[[], Operator]) -> Starlette:
 
 
 class Api:
-    """Serves until closed, on a Unix socket of its own making."""
+    """Serves until closed, on a Unix socket of its own making or on one that systemd opened."""
 
-    def __init__(self, path: Path, mode: int, operator: Callable[[], Operator]) -> None:
-        self._path = path
+    def __init__(self, where: Path | socket.socket, *, mode: int, operator: Callable[[], Operator]) -> None:
+        self._made = where if isinstance(where, Path) else None
         config = uvicorn.Config(routes(operator), log_config=None, access_log=False, lifespan="off", ws="none")
         self._server = uvicorn.Server(config)
-        self._socket = _listen(path, mode)
+        self._socket = _listen(where, mode) if isinstance(where, Path) else where
         self._thread = Thread(target=self._server.run, args=([self._socket],), name="api", daemon=True)
         self._thread.start()
 
@@ -92,7 +91,8 @@ class Api:
         self._server.should_exit = True
         self._thread.join(timeout=CLOSE_WITHIN)
         self._socket.close()
-        self._path.unlink(missing_ok=True)
+        if self._made is not None:
+            self._made.unlink(missing_ok=True)
 
 
 def _listen(path: Path, mode: int) -> socket.socket:

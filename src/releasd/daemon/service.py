@@ -26,9 +26,9 @@ from releasd.daemon.inbox import (
     Wake,
     take_all,
 )
+from releasd.daemon.pushes import look
 from releasd.daemon.workers import Workers
 from releasd.engine.executor import execute
-from releasd.daemon.pushes import look
 from releasd.engine.reconcile import reconcile
 from releasd.engine.world import World
 from releasd.errors import ReleasdError

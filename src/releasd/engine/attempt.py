@@ -40,9 +40,9 @@ def _run(world: World, ctx: Context, step: StepName) -> None:
     job, store = ctx.job, world.store
     store.step_started(job.id, job.token, step, now=world.clock.now())
     world.fault(f"{step}.started")
-    bound = replace(ctx, sink=lambda part: world.sink(job.id, step, part))
     try:
-        evidence, adopted = _observe_then_apply(world, bound, step)
+        with world.output(job.id, step) as sink:
+            evidence, adopted = _observe_then_apply(world, replace(ctx, sink=sink), step)
     except _ENDS_THE_ATTEMPT:
         raise
     except ReleasdError as error:
@@ -79,4 +79,8 @@ def _finish(world: World, ctx: Context, state: JobState, reason: str) -> None:
     records = world.store.records(ctx.job.id)
     if state is JobState.FAILED and is_past_return(records):
         reason = f"{ctx.plan.tag} is tagged but not complete — {reason}; then: releasd retry {ctx.job.id}"
+    else:
+        # Tagged or given up: nothing needs the private ref any more. Before the end is on disk, so that a crash
+        # leaves it to the next attempt rather than to nobody.
+        ctx.git.set_ref(ctx.private_ref, None)
     world.store.finish(ctx.job.id, ctx.job.token, state, reason, now=world.clock.now())

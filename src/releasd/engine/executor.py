@@ -51,9 +51,11 @@ def _guarded(world: World, job: Job, scratch: Path) -> None:
     except ReleasdError as error:
         _failed(world, job, error.message, error.advice)
     except Exception as error:  # noqa: BLE001 (a defect must end the job visibly, not the daemon)
-        world.sink(job.id, "engine", "defect")(traceback.format_exc().encode())
-        text = f"a defect in releasd: {type(error).__name__}: {error}"
-        _failed(world, job, text, f"releasd log {job.id} --step engine")
+        data = {"traceback": traceback.format_exc()}
+        world.store.append_event("job.crashed", project=job.project, job=job.id, data=data, now=world.clock.now())
+        _failed(
+            world, job, f"a defect in releasd: {type(error).__name__}: {error}", "please report the job.crashed event"
+        )
 
 
 def _attempt(world: World, job: Job, scratch: Path) -> None:
@@ -65,18 +67,11 @@ def _attempt(world: World, job: Job, scratch: Path) -> None:
     if isinstance(decided, NoRelease):
         world.store.finish(job.id, job.token, JobState.SUCCEEDED, decided.reason, now=world.clock.now())
         return
-    end = run_steps(world, context(world, job, decided, project, git, scratch))
-    world.fault("job.finished")
-    if end is JobState.FAILED or end is JobState.SUCCEEDED:
-        git.set_ref(f"refs/releasd/jobs/{job.id}", None)
+    run_steps(world, context(world, job, decided, project=project, git=git, scratch=scratch))
 
 
-def context(world: World, job: Job, plan: Plan, project: Project, git: Git, scratch: Path) -> Context:
-    """Return what this job's steps are given."""
-
-    def sink(part: str) -> Sink:
-        raise Permanent(f"{part} has output outside of a step")  # attempt.py binds the step
-
+def context(world: World, job: Job, plan: Plan, *, project: Project, git: Git, scratch: Path) -> Context:
+    """Return what this job's steps are given; attempt.py gives each step its own `sink`."""
     return Context(
         job=job,
         plan=plan,
@@ -89,10 +84,14 @@ def context(world: World, job: Job, plan: Plan, project: Project, git: Git, scra
         journal=JobJournal(world.store, world.clock, job),
         clock=world.clock,
         scratch=scratch,
-        sink=sink,
+        sink=_no_step,
         fault=world.fault,
         should_stop=lambda: world.stopping() or world.store.cancel_requested(job.id),
     )
+
+
+def _no_step(part: str) -> Sink:
+    raise Permanent(f"{part} has output outside of a step")
 
 
 def _plan(world: World, job: Job, project: Project, git: Git) -> Plan | NoRelease:

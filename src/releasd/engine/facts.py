@@ -1,5 +1,6 @@
 """Reads from git everything that a decision may depend on, and decides. Changes nothing."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from releasd.core import files as version_files
@@ -54,11 +55,12 @@ def policy_of(registered: Project, bump: Bump | None) -> Policy:
         builds=registered.builds,
         gates=registered.gates,
         forced_bump=bump,
-        allow_repository_builds=registered.allow_repository_builds,
     )
 
 
 def decide(git: Git, commit: str, registered: Project, *, bump: Bump | None, now: datetime) -> Plan | NoRelease:
     """Plan the release of `commit` for a registered project."""
     facts, config = gather(git, commit, repository=registered.repository, branch=registered.branch)
+    if not registered.allow_repository_builds:
+        config = replace(config, builds=(), gates=())
     return plan(facts, config, policy_of(registered, bump), now)

@@ -65,7 +65,8 @@ class Operator:
         try:
             found = host.probe(sorted(tools | {"uv"}))
         except ReleasdError as error:
-            facts, ok, reason = {"advice": error.advice}, False, error.message
+            facts: dict[str, Any] = {"advice": error.advice}
+            ok, reason = False, error.message
         else:
             facts, ok = asdict(found), not found.missing
             reason = f"lacks {', '.join(found.missing)}" if found.missing else ""

@@ -1,4 +1,6 @@
-"""One look at everything, by the main thread, on every wake-up. It implements this set of rules:
+"""One look at everything, by the main thread, on every wake-up.
+
+It implements this set of rules:
 
 * A running job whose lease ended goes back to the queue.
 * A due job is claimed while a worker is free; the store sees to one running job per project.

@@ -17,7 +17,7 @@ RECENT = 10
 
 def status(store: Store, now: datetime, *, project: str | None = None) -> dict[str, Any]:
     """Return projects, live jobs with their steps and builds, recent jobs, and hosts as last probed."""
-    live = [job for job in reversed(store.jobs(project, LIVE_STATES))]
+    live = list(reversed(store.jobs(project, LIVE_STATES)))
     recent = [job for job in store.jobs(project, limit=RECENT + len(live)) if job.state not in LIVE_STATES]
     return {
         "schema": SCHEMA,

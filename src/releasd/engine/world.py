@@ -1,11 +1,12 @@
 """What the engine works with, joined once by app.py."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from releasd.model import JobId, Project
+from releasd.model import JobId, Project, StepName
 from releasd.ports import ArtifactStore, Clock, Git, Hosts, Index, Notifier, Sink
 from releasd.store import Store
 
@@ -19,7 +20,7 @@ class World:
         clone: gives the daemon's own clone of a project, made when it is missing.
         peek: gives a project's repository itself, for reading, where it is on this machine; else None.
         same: whether two spellings (path or URL) name one repository.
-        sink: `sink(job, step, part)` is where that output goes, live.
+        output: `with output(job, step) as sink:` gives `sink(part)`, where that part's output goes, live.
         forget: `forget(folder)` removes a scratch folder.
         stopping: whether the daemon was told to stop.
         fault: ends the process at the point that a test armed; does nothing in production.
@@ -37,7 +38,7 @@ class World:
     indexes: Mapping[str, Index]
     notifier: Notifier
     artifacts: ArtifactStore
-    sink: Callable[[JobId, str, str], Sink]
+    output: Callable[[JobId, StepName], AbstractContextManager[Callable[[str], Sink]]]
     scratch: Callable[[str], Path]
     forget: Callable[[Path], None]
     stopping: Callable[[], bool]

@@ -56,11 +56,12 @@ def _publish(ctx: Context, index: Index) -> list[str]:
 
 
 def _wait_until_listed(ctx: Context, index: Index) -> None:
+    missing = lacks(ctx, index)
     for _ in range(LISTING_PATIENCE):
-        missing = lacks(ctx, index)
         if not missing:
             return
         ctx.clock.sleep(1.0)
+        missing = lacks(ctx, index)
     raise Transient(
         f"{index.name} took the files but does not list {', '.join(a.filename for a in missing)} yet",
         advice="an index may lag for minutes; releasd looks again by itself",

@@ -24,7 +24,7 @@ class Builds(Part):
     """Builds and artifacts of a job. Every write raises `Fenced` when the job is no longer held under `token`."""
 
     def build_sealed(
-        self, job_id: JobId, token: int, name: str, host: str, artifacts: Sequence[Artifact], now: datetime
+        self, job_id: JobId, token: int, name: str, host: str, artifacts: Sequence[Artifact], *, now: datetime
     ) -> None:
         """Record, durably, that a build ended well and that these are its files for ever.
 
@@ -44,9 +44,7 @@ class Builds(Part):
         with self._db.read() as conn:
             return tuple(Artifact(**row) for row in conn.execute(query).mappings())
 
-    def build_started(
-        self, job_id: JobId, token: int, name: str, host: str, *, slots: int, now: datetime
-    ) -> bool:
+    def build_started(self, job_id: JobId, token: int, name: str, host: str, *, slots: int, now: datetime) -> bool:
         """Open the next attempt of a build on `host`; False, and nothing changes, when all its slots are taken."""
         with self._db.write(durable=False) as conn:
             job = guarded(conn, job_id, token)
@@ -63,7 +61,7 @@ class Builds(Part):
             record(conn, "build.started", job, now=now, build=name, host=host, build_attempt=attempts)
             return True
 
-    def build_failed(self, job_id: JobId, token: int, name: str, host: str, error: str, now: datetime) -> None:
+    def build_failed(self, job_id: JobId, token: int, name: str, host: str, error: str, *, now: datetime) -> None:
         """Close a build that ended badly, or whose host was lost."""
         with self._db.write(durable=False) as conn:
             job = guarded(conn, job_id, token)

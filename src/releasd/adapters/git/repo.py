@@ -30,6 +30,17 @@ class GitRepo(Remoting):
         self._git("init", "--quiet", "--bare", "--template=", ".", action="make a clone")
         self._git("config", "include.path", _CONFIG, action="configure the clone")
 
+    def git_folder(self) -> str:
+        """Return the folder that holds the refs, as an absolute path."""
+        common = self._git("rev-parse", "--path-format=absolute", "--git-common-dir", action="find the refs")
+        return common.decode(errors="surrogateescape").strip()
+
+    def remote_urls(self) -> tuple[str, ...]:
+        """Return the URLs of all remotes; empty where this is no repository."""
+        answer = self._ask("config", "--get-regexp", r"^remote\..*\.url$", action="list the remotes")
+        lines = answer.stdout.decode(errors="surrogateescape").splitlines()
+        return tuple(line.partition(" ")[2] for line in lines)
+
     def responds(self, *args: str) -> bool:
         """Return whether a git command succeeds here."""
         return self._ask(*args, action=args[0]).status == 0
@@ -39,7 +50,9 @@ class GitRepo(Remoting):
         self._git("-c", "gc.auto=6700", "-c", "gc.autoDetach=false", "gc", "--auto", "--quiet", action="tidy up")
 
 
-def clone_or_open(path: Path, remote: str, *, timeout: float = 60.0) -> GitRepo:
+def clone_or_open(
+    path: Path, remote: str, *, identity: tuple[str, str] = ("releasd", "releasd@localhost"), timeout: float = 60.0
+) -> GitRepo:
     """Return the daemon's own clone of `remote` at `path`, made if it is not there; nothing is fetched yet.
 
     What is broken is made again: all in it can be fetched, or written again under the same names. Lock files that a
@@ -49,6 +62,7 @@ def clone_or_open(path: Path, remote: str, *, timeout: float = 60.0) -> GitRepo:
     Args:
         path: the folder, which belongs to the daemon.
         remote: URL or path, as the operator wrote it.
+        identity: name and address on commits and tags that are written there.
         timeout: seconds that one git command may take.
 
     Raises:
@@ -60,7 +74,7 @@ def clone_or_open(path: Path, remote: str, *, timeout: float = 60.0) -> GitRepo:
         _create(path, timeout)
     _configure(path, remote)
     _drop_stale_locks(path, older_than=2 * timeout)
-    return GitRepo(path, timeout=timeout)
+    return GitRepo(path, identity=identity, timeout=timeout)
 
 
 def _is_sound(path: Path, timeout: float) -> bool:

@@ -1,0 +1,34 @@
+"""What the daemon does every so often, besides looking at branches."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from releasd import config
+from releasd.app.world import job_log
+from releasd.daemon.inbox import DrainSpool, Inbox, RenewLeases, Wake
+from releasd.daemon.pushes import poll
+from releasd.daemon.ticks import Tick
+from releasd.engine.operator import Operator
+from releasd.engine.world import World
+
+PROBE_EVERY = 300.0  # seconds
+PRUNE_EVERY = 86400.0  # seconds
+
+
+def ticks(
+    world: World, settings: config.Settings, inbox: Inbox, complain: Callable[[str, object], None]
+) -> tuple[Tick, ...]:
+    """Return the clockwork of one world."""
+    daemon = settings.daemon
+    operator = Operator(world, lambda: inbox.put(Wake()))
+
+    def prune() -> None:
+        job_log(settings).prune(world.clock.now() - timedelta(seconds=daemon.keep_logs))
+
+    return (
+        Tick(name="reconcile", every=daemon.reconcile_every, do=lambda: inbox.put(DrainSpool())),
+        Tick(name="poll", every=daemon.poll_remote_every, do=lambda: poll(world, inbox, complain)),
+        Tick(name="lease", every=daemon.lease / 3, do=lambda: inbox.put(RenewLeases())),
+        Tick(name="probe", every=PROBE_EVERY, do=lambda: (operator.probe(), None)[1]),
+        Tick(name="prune", every=PRUNE_EVERY, do=prune),
+    )

@@ -1,0 +1,159 @@
+"""`releasd run`: the daemon, from the lock on its state folder to its last line."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping, MutableMapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Event as Flag
+from typing import Any
+
+from releasd import config
+from releasd.adapters import statelock
+from releasd.adapters.supervisor import SystemdSupervisor, listen_fds
+from releasd.app.housekeeping import ticks
+from releasd.app.world import build_world, owner_name, peek
+from releasd.daemon.api import Api
+from releasd.daemon.inbox import Inbox, Reload, Stop, Wake
+from releasd.daemon.intake import Intake
+from releasd.daemon.pushes import handle_push
+from releasd.daemon.service import Service
+from releasd.daemon.spool import create_spool, drain
+from releasd.daemon.ticks import Ticks
+from releasd.daemon.watch import Watch
+from releasd.daemon.workers import Workers
+from releasd.engine.operator import Operator
+from releasd.engine.world import World
+from releasd.log import operational
+from releasd.log.audit import AuditFile
+from releasd.store import Store, open_store
+
+HOOK_SOCKET = "hook.sock"
+CONTROL_SOCKET = "control.sock"
+SPOOL = "spool"
+AUDIT_FILE = "audit.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Outlet:
+    """Where the audit log and the operational log go (`daemon.service.Outlet`)."""
+
+    store: Store
+    file: AuditFile
+    log: Any
+
+    def flush(self) -> None:
+        """Copy the events that are new in the store to the audit file, and say them in the operational log."""
+        while events := self.store.events_after(self.file.last_seq()):
+            self.file.write(events)
+            for event in events:
+                self.log.info(event.event, project=event.project, job=event.job, **_free(event.data))
+
+    def warn(self, event: str, **values: object) -> None:
+        """Write one operational log line."""
+        self.log.warning(event, **values)
+
+
+def _free(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an event's data without the keys that the log line has by itself."""
+    return {key: value for key, value in data.items() if key not in {"event", "project", "job", "at", "level"}}
+
+
+def run(path: Path | None, environ: MutableMapping[str, str]) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Raises:
+        ConfigError: there is no configuration, or it has mistakes.
+        AlreadyRunning: another daemon holds the state folder.
+    """
+    inbox: Inbox = SimpleQueue()
+    for number, message in ((signal.SIGTERM, Stop()), (signal.SIGINT, Stop()), (signal.SIGHUP, Reload())):
+        signal.signal(number, lambda *_, message=message: inbox.put(message))
+    sockets = listen_fds(environ, pid=os.getpid())
+    supervisor = SystemdSupervisor(environ, pid=os.getpid())
+    settings = config.load(path, environ)
+    log = operational.configure(
+        level=settings.daemon.log_level,
+        log_format=settings.daemon.log_format,
+        stream=sys.stderr,
+        redact=lambda data: data,
+        environ=environ,
+    )
+    with ExitStack() as stack:
+        stack.enter_context(statelock.hold(settings.daemon.state))
+        store = stack.enter_context(open_store(settings.daemon.database_url))
+        outlet = Outlet(store, AuditFile(settings.daemon.state / AUDIT_FILE), log)
+        _serve(stack, settings, outlet, inbox=inbox, supervisor=supervisor, sockets=sockets, path=path, environ=environ)
+
+
+def _serve(
+    stack: ExitStack,
+    settings: config.Settings,
+    outlet: Outlet,
+    *,
+    inbox: Inbox,
+    supervisor: SystemdSupervisor,
+    sockets: Mapping[str, Any],
+    path: Path | None,
+    environ: Mapping[str, str],
+) -> None:
+    stopping = Flag()
+    daemon = settings.daemon
+    spool = daemon.state / SPOOL
+    create_spool(spool, daemon.hook_socket_mode)
+    daemon.runtime.mkdir(mode=0o755, parents=True, exist_ok=True)
+    owner = owner_name()
+
+    def world_of(new: config.Settings) -> World:
+        return build_world(new, outlet.store, owner=owner, stopping=stopping.is_set, environ=environ)
+
+    def complain(what: str, why: object) -> None:
+        outlet.warn("daemon.complained", what=what, why=str(why))
+
+    def sources(world: World) -> Callable[[], None]:
+        opened = ExitStack()
+        opened.callback(Watch(_watched(world), inbox).close)
+        opened.callback(Ticks(ticks(world, settings, inbox, complain), complain).close)
+        return opened.close
+
+    service = Service(
+        world=world_of(settings),
+        inbox=inbox,
+        workers=Workers(daemon.workers, inbox),
+        supervisor=supervisor,
+        outlet=outlet,
+        stopping=stopping,
+        drain_spool=lambda world: drain(
+            spool, lambda hint: handle_push(world, inbox, hint), lambda why: complain("spool", why)
+        ),
+        reload=lambda _: world_of(config.load(path, environ)),
+        sources=sources,
+    )
+    stack.enter_context(
+        Intake(
+            sockets.get("hook") or daemon.runtime / HOOK_SOCKET,
+            handle=lambda hint: handle_push(service.world, inbox, hint),
+            on_bad=lambda why: complain("hook", why),
+            mode=daemon.hook_socket_mode,
+        )
+    )
+    api = Api(
+        sockets.get("control") or daemon.runtime / CONTROL_SOCKET,
+        mode=daemon.api_socket_mode,
+        operator=lambda: Operator(service.world, lambda: inbox.put(Wake())),
+    )
+    stack.callback(api.close)
+    service.run()
+
+
+def _watched(world: World) -> dict[str, tuple[Path, str]]:
+    """Return the git folders of the projects whose repository is on this machine."""
+    found: dict[str, tuple[Path, str]] = {}
+    for project in world.projects.values():
+        here = peek(project)
+        if here is not None:
+            found[project.name] = (Path(here.git_folder()), project.branch)
+    return found

@@ -1,0 +1,152 @@
+"""From settings to the engine's world."""
+
+import functools
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from releasd import config
+from releasd.adapters.artifacts import ArtifactFolder
+from releasd.adapters.clock import SystemClock
+from releasd.adapters.git import GitRepo, clone_or_open
+from releasd.adapters.hosts import RegisteredHosts
+from releasd.adapters.index import HttpIndex
+from releasd.adapters.joblog import JobLog
+from releasd.adapters.secrets import SecretSource, SecretStore, Surroundings
+from releasd.adapters.webhook import Webhooks
+from releasd.app.fault import armed
+from releasd.engine.world import World
+from releasd.errors import SecretError
+from releasd.model import Project
+from releasd.ports import Git, Secret
+from releasd.store import Store
+
+
+def owner_name() -> str:
+    """Return a name for this process in leases: unique, and telling to a person."""
+    return f"{os.uname().nodename}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+
+
+def build_world(
+    settings: config.Settings, store: Store, *, owner: str, stopping: Callable[[], bool], environ: Mapping[str, str]
+) -> World:
+    """Return the world under these settings. Nothing outside is touched yet."""
+    state = settings.daemon.state
+    secrets = SecretStore(secret_sources(settings), Surroundings(environ=environ))
+    projects = {name: registered(name, project) for name, project in settings.projects.items()}
+    return World(
+        owner=owner,
+        lease=timedelta(seconds=settings.daemon.lease),
+        store=store,
+        clock=SystemClock(),
+        projects=projects,
+        clone=functools.cache(functools.partial(_clone, settings)),
+        peek=peek,
+        same=same_repository,
+        hosts=RegisteredHosts(
+            config.host_specs(settings),
+            {name: host.leash for name, host in settings.hosts.items()},
+            path=environ.get("PATH", os.defpath),
+        ),
+        indexes={name: _index(name, index, secrets) for name, index in settings.indexes.items()},
+        notifier=Webhooks({name: _webhook(hook, secrets) for name, hook in settings.webhooks.items()}),
+        artifacts=ArtifactFolder(state / "artifacts"),
+        output=job_log(settings).outputs,
+        scratch=functools.partial(_scratch, state / "scratch"),
+        forget=functools.partial(shutil.rmtree, ignore_errors=True),
+        stopping=stopping,
+        fault=armed(environ),
+    )
+
+
+def job_log(settings: config.Settings) -> JobLog:
+    """Return where jobs' output is. The uploader redacts its token itself; nothing else ever holds a secret."""
+    return JobLog(settings.daemon.state / "logs", lambda data: data)
+
+
+def registered(name: str, project: config.Project) -> Project:
+    """Return a project as the engine sees it."""
+    return Project(
+        name=name,
+        repository=project.repository,
+        branch=project.branch,
+        indexes=project.publish,
+        webhooks=project.webhooks,
+        builds=config.build_specs(project),
+        gates=config.gates(project),
+        hosts=project.policy.hosts,
+        allow_repository_builds=project.policy.allow_repository_builds,
+        verify_timeout=project.policy.verify_timeout,
+    )
+
+
+def secret_sources(settings: config.Settings) -> dict[str, SecretSource]:
+    """Return where each secret is kept."""
+    return {
+        name: SecretSource(ref=reference.cmd or reference.ref or "", token=reference.token)
+        for name, reference in settings.secrets.items()
+    }
+
+
+def peek(project: Project) -> GitRepo | None:
+    """Return the project's repository itself, for reading, where it is on this machine."""
+    path = _local_path(project.repository)
+    return GitRepo(path) if path and path.is_dir() else None
+
+
+def same_repository(registered: str, told: str) -> bool:
+    """Return whether a hook's repository is the registered one, or a clone that pushes to it."""
+    if registered == told:
+        return True
+    path, other = _local_path(registered), _local_path(told)
+    if path and other and path.exists() and other.exists() and _git_folder(path) == _git_folder(other):
+        return True
+    return other is not None and other.is_dir() and registered in GitRepo(other).remote_urls()
+
+
+def _local_path(repository: str) -> Path | None:
+    if repository.startswith("file://"):
+        return Path(urlsplit(repository).path)
+    return Path(repository) if repository.startswith("/") else None
+
+
+def _git_folder(path: Path) -> Path:
+    inner = path / ".git"
+    return (inner if inner.exists() else path).resolve()
+
+
+def _clone(settings: config.Settings, project: Project) -> Git:
+    policy = settings.projects[project.name].policy
+    folder = settings.daemon.state / "repositories" / f"{project.name}.git"
+    return clone_or_open(folder, project.repository, identity=(policy.committer_name, policy.committer_email))
+
+
+def _index(name: str, index: config.Index, secrets: SecretStore) -> HttpIndex:
+    return HttpIndex(
+        name=name,
+        publish_url=index.publish_url,
+        simple_url=index.simple_url,
+        token=functools.partial(_token, name, index.secret, secrets),
+    )
+
+
+def _token(index: str, secret: str | None, secrets: SecretStore) -> Secret:
+    if secret is None:
+        raise SecretError(f"the index {index} has no secret", advice=f'add secret = "NAME" under [indexes.{index}]')
+    return secrets.get(secret)
+
+
+def _webhook(hook: config.Webhook, secrets: SecretStore) -> tuple[str, Callable[[], Secret] | None]:
+    return hook.url, functools.partial(secrets.get, hook.secret) if hook.secret else None
+
+
+def _scratch(folder: Path, name: str) -> Path:
+    """Make an attempt's own folder; what an earlier one of that name left is removed."""
+    path = folder / name
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir(mode=0o700, parents=True)
+    return path
