@@ -128,7 +128,7 @@ def test_an_empty_line_only_asks_whether_we_are_alive(path: Path, daemon: Daemon
         (b"x" * 10_000_000, False),
         (b"x" * 10_000_000 + b"\n", True),
     ],
-    ids=["text", "binary", "deep list", "deep object", "no fields", "types", "no newline", "long", "10 MB", "10 MB line"],
+    ids=["text", "binary", "deep list", "deep object", "no fields", "types", "no newline", "long", "10 MB", "10 MB+"],
 )  # fmt: skip
 def test_what_is_no_message_is_answered_and_the_next_push_is_heard(
     path: Path, daemon: Daemon, text: bytes, *, end: bool
