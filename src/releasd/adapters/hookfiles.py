@@ -6,6 +6,7 @@ configuration (`releasd.socket`, `releasd.spool`), so that a hooks folder may be
 `NAME.before-releasd`; ours runs it first.
 """
 
+import contextlib
 import os
 import socket as sockets
 import subprocess
@@ -75,11 +76,11 @@ def install(repository: Path, *, socket: Path, spool: Path, kind: Kind | None = 
     for path in (socket, spool):
         if not path.is_absolute() or path != Path(str(path).strip()) or "\n" in str(path):
             raise Permanent(f"{path!s:.200}: not an absolute path on one line", advice="name it from the root")
+    _place(found.hook(kind), read_share(f"hooks/{kind}").encode())  # silent until the keys are set
     _configure(found, "releasd.socket", str(socket))
     _configure(found, "releasd.spool", str(spool))
     if kind == "post-receive" and _configured(found, "receive.advertisePushOptions") is None:
         _configure(found, "receive.advertisePushOptions", "true")
-    _place(found.hook(kind), read_share(f"hooks/{kind}").encode())
     return status(found.root, kind=kind)
 
 
@@ -200,7 +201,8 @@ def _place(hook: Path, content: bytes) -> None:
         temporary.chmod(0o755)
         temporary.replace(hook)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the folder may be what is wrong; the first error tells more
+            temporary.unlink(missing_ok=True)
         raise _cannot_write(hook, error) from error
 
 
