@@ -5,12 +5,14 @@ from __future__ import annotations
 import fcntl
 import os
 import pwd
+import time
 from pathlib import Path
 from typing import Callable  # noqa: UP035 - also read by Python 3.8
 
 from releasd.adapters.runner.processes import Refused, kill_marked
 
 PRIVATE = 0o700
+CLAIM_LIMIT = 2.0  # seconds; only a living task holds a lock for longer
 
 
 def home() -> str:
@@ -48,9 +50,14 @@ def claim(folder: Path) -> int:
         Refused: a living task has that folder.
         OSError: the folder exists without a lock, so it is not ours, or cannot be made.
     """
-    fd = _acquire(_lock_of(folder), os.O_RDWR | os.O_CREAT)
-    if fd is None:
-        raise Refused(f"{folder} is in use by another task of the same id")
+    limit = time.monotonic() + CLAIM_LIMIT
+    while True:
+        fd = _acquire(_lock_of(folder), os.O_RDWR | os.O_CREAT)
+        if fd is not None:
+            break
+        if time.monotonic() > limit:
+            raise Refused(f"{folder} is in use by another task of the same id")
+        time.sleep(0.01)  # someone who looks for leftovers may have it for a moment
     try:
         folder.mkdir(mode=PRIVATE)
     except OSError:

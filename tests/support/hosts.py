@@ -1,0 +1,86 @@
+"""Real hosts on this machine, and proof that nothing is left of what ran there."""
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from releasd.adapters.local import LocalHost
+from releasd.adapters.ssh import SshHost
+from releasd.model import HostSpec
+from releasd.ports import Host, Task, TaskResult
+from support.sshd import Sshd
+
+LEASH = 2.0  # seconds; short, so that tests of a dead daemon are
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A real host whose folders this test can see. `mark` is a number of seconds that only this test sleeps for."""
+
+    host: Host
+    workdir: Path
+    dest: Path
+    mark: str
+
+    def task(self, script: str, **changes: object) -> Task:
+        """Return a task; `SLEEP` in its script becomes a very long sleep that `leftovers` would find."""
+        script = script.replace("SLEEP", f"sleep {self.mark}")
+        return Task(**{"id": "t-1", "script": script, "dest": self.dest, "outputs": ("*.whl",), **changes})
+
+    def run(self, script: str, **changes: object) -> TaskResult:
+        """Run a script, output unheeded."""
+        return self.host.run(self.task(script, **changes), lambda _: None, lambda: False)
+
+    def output(self, script: str, **changes: object) -> str:
+        """Run a script and return what it printed."""
+        seen: list[bytes] = []
+        self.host.run(self.task(script, **changes), seen.append, lambda: False)
+        return b"".join(seen).decode()
+
+    def sleepers(self) -> list[psutil.Process]:
+        """Return the living processes that sleep for `mark`."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if self.mark in process.cmdline() and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+            except psutil.Error:
+                continue
+        return found
+
+    def leftovers(self) -> list[str]:
+        """Return what still exists of any task here: processes and files."""
+        files = [str(path) for path in self.workdir.iterdir()] if self.workdir.exists() else []
+        return [*map(str, self.sleepers()), *files]
+
+
+def make_local(_: pytest.FixtureRequest, workdir: Path) -> Host:
+    """Return this machine."""
+    return LocalHost(HostSpec(name="here", labels=frozenset(), workdir=str(workdir)), leash=LEASH)
+
+
+def make_ssh(request: pytest.FixtureRequest, workdir: Path) -> Host:
+    """Return this machine by way of a real sshd."""
+    server: Sshd = request.getfixturevalue("sshd")
+    return SshHost(server.spec(workdir), leash=LEASH)
+
+
+def make_place(host: Host, tmp_path: Path) -> Place:
+    """Return the place that `host` works in."""
+    mark = f"9{secrets.randbelow(10**8):08d}"
+    return Place(host=host, workdir=tmp_path / "work", dest=tmp_path / "dest", mark=mark)
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
+    """Return whether `condition` becomes true in time."""
+    limit = time.monotonic() + seconds
+    while time.monotonic() < limit:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return condition()
