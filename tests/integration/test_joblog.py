@@ -10,6 +10,7 @@ import pytest
 
 from releasd.adapters.joblog import KEEP, LONGEST_LINE, JobLog
 from releasd.model import JobId, StepName
+from releasd.ports import Sink
 from support.smalldisk import run_on_small_disk
 
 SECRET = b"pypi-c4nary-0123456789"
@@ -21,26 +22,32 @@ def log(tmp_path: Path) -> JobLog:
     return JobLog(tmp_path / "logs", lambda data: data.replace(SECRET, b"[redacted]"))
 
 
-def written(log: JobLog, pieces: list[bytes]) -> bytes:
-    with log.sink(JOB, StepName.BUILD, "wheel") as sink:
+def write(log: JobLog, job: JobId, step: StepName, part: str, *pieces: bytes) -> None:
+    with log.outputs(job, step) as sink:
+        append = sink(part)
         for piece in pieces:
-            sink(piece)
+            append(piece)
+
+
+def written(log: JobLog, pieces: list[bytes]) -> bytes:
+    write(log, JOB, StepName.BUILD, "wheel", *pieces)
     return log.path(JOB, StepName.BUILD, "wheel").read_bytes()
 
 
 def test_output_can_be_read_while_it_comes(log: JobLog) -> None:
     """A complete line is on disk when the call returns, the rest when the build ends."""
-    with log.sink(JOB, StepName.BUILD, "wheel") as sink:
-        sink(b"one\ntw")
+    with log.outputs(JOB, StepName.BUILD) as sink:
+        append = sink("wheel")
+        append(b"one\ntw")
         assert log.read(JOB, StepName.BUILD, "wheel", limit=100) == b"one\n"
-        sink(b"o\rthree")
+        append(b"o\rthree")
         assert log.read(JOB, StepName.BUILD, "wheel", offset=4, limit=100) == b"two\r"
     assert log.read(JOB, StepName.BUILD, "wheel", offset=8, limit=3) == b"thr"
 
 
 def test_what_was_never_written_reads_as_nothing(log: JobLog) -> None:
     """`log --follow` may ask before the step begins, and past the end."""
-    assert log.read(JOB, StepName.TAG, limit=10) == b""
+    assert log.read(JOB, StepName.TAG, "tag", limit=10) == b""
     assert log.list(JOB) == ()
     written(log, [b"x"])
     assert log.read(JOB, StepName.BUILD, "wheel", offset=50, limit=10) == b""
@@ -81,41 +88,63 @@ def test_a_secret_on_an_endless_line_does_not_slip_through(log: JobLog) -> None:
 
 def test_an_endless_line_does_not_fill_memory(log: JobLog) -> None:
     """Most of a line without an end is on disk before the end comes."""
-    with log.sink(JOB, StepName.BUILD) as sink:
+    with log.outputs(JOB, StepName.BUILD) as sink:
+        append = sink("wheel")
         for _ in range(64):
-            sink(b"." * 65536)
+            append(b"." * 65536)
         assert log.list(JOB)[0].size > 63 * 65536 - KEEP - LONGEST_LINE
 
 
 def test_builds_that_run_at_once_do_not_mix(log: JobLog) -> None:
     """Each build has its file; parallel writers find their own lines there and nobody else's."""
 
-    def build(name: str) -> None:
-        with log.sink(JOB, StepName.BUILD, name) as sink:
-            for number in range(200):
-                sink(f"{name} {number}\n".encode())
+    def build(append: Sink, name: str) -> None:
+        for number in range(200):
+            append(f"{name} {number}\n".encode())
 
     names = [f"wheel-{n}" for n in range(8)]
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(build, names))
+    with log.outputs(JOB, StepName.BUILD) as sink, ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda name: build(sink(name), name), names))
     for name in names:
         want = "".join(f"{name} {number}\n" for number in range(200)).encode()
         assert log.read(JOB, StepName.BUILD, name, limit=10_000) == want
 
 
+def test_two_sinks_of_one_part_keep_their_lines_whole(log: JobLog) -> None:
+    """A step may say something of its own while the build's line is not complete yet."""
+    with log.outputs(JOB, StepName.BUILD) as sink:
+        append = sink("wheel")
+        append(b"comp")
+        sink("wheel")(b"releasd: ready\n")
+        append(b"iling\n")
+    assert log.read(JOB, StepName.BUILD, "wheel", limit=100) == b"releasd: ready\ncompiling\n"
+
+
+def test_what_was_said_before_an_error_is_kept(log: JobLog) -> None:
+    """The last line of a step that fails is often the one that says why, with or without its end."""
+
+    def step() -> None:
+        with log.outputs(JOB, StepName.BUILD) as sink:
+            sink("wheel")(b"no such compiler")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        step()
+    assert log.read(JOB, StepName.BUILD, "wheel", limit=100) == b"no such compiler"
+
+
 def test_the_files_of_a_job_are_listed_in_the_order_of_the_steps(log: JobLog) -> None:
-    """Step by step, then by build, with sizes and times."""
-    for step, build in [
-        (StepName.TAG, None),
+    """Step by step, then by part, with sizes and times."""
+    for step, part in [
+        (StepName.TAG, "remote"),
         (StepName.BUILD, "b"),
         (StepName.BUILD, "a-1"),
-        (StepName.PREFLIGHT, None),
+        (StepName.VERIFY, "i"),
     ]:
-        with log.sink(JOB, step, build) as sink:
-            sink(b"12345\n")
+        write(log, JOB, step, part, b"12345\n")
     found = log.list(JOB)
-    assert [(file.step, file.build) for file in found] == [
-        (StepName.PREFLIGHT, None), (StepName.BUILD, "a-1"), (StepName.BUILD, "b"), (StepName.TAG, None),
+    assert [(file.step, file.part) for file in found] == [
+        (StepName.BUILD, "a-1"), (StepName.BUILD, "b"), (StepName.TAG, "remote"), (StepName.VERIFY, "i"),
     ]  # fmt: skip
     assert {file.size for file in found} == {6}
     assert all(abs(file.changed_at - datetime.now(UTC)) < timedelta(minutes=5) for file in found)
@@ -126,12 +155,11 @@ def test_the_files_of_a_job_are_listed_in_the_order_of_the_steps(log: JobLog) ->
 )
 def test_no_name_leads_out_of_the_jobs_folder(log: JobLog, tmp_path: Path, build: str) -> None:
     """A repository names its builds: whatever it thinks of stays inside the job's folder and is found again."""
-    with log.sink(JOB, StepName.BUILD, build) as sink:
-        sink(b"here\n")
+    write(log, JOB, StepName.BUILD, build, b"here\n")
     (path,) = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert path.parent == tmp_path / "logs" / "7"
     assert log.read(JOB, StepName.BUILD, build, limit=10) == b"here\n"
-    assert len(build) > 100 or log.list(JOB)[0].build == build
+    assert len(build) > 100 or log.list(JOB)[0].part == build
 
 
 def test_different_names_have_different_files(log: JobLog) -> None:
@@ -155,13 +183,11 @@ def test_old_jobs_are_pruned_and_others_stay(log: JobLog, tmp_path: Path) -> Non
     """A job goes when all that it wrote is older than the limit; one late line keeps it."""
     limit = datetime(2026, 1, 1, tzinfo=UTC)
     for job, age in [(1, -10), (2, 10), (3, -10)]:
-        with log.sink(JobId(job), StepName.BUILD) as sink:
-            sink(b"x\n")
+        write(log, JobId(job), StepName.BUILD, "wheel", b"x\n")
         folder = tmp_path / "logs" / str(job)
         for path in (*folder.iterdir(), folder):
             os.utime(path, times=(limit.timestamp() + age,) * 2)
-    with log.sink(JobId(3), StepName.TAG) as sink:
-        sink(b"late\n")
+    write(log, JobId(3), StepName.TAG, "remote", b"late\n")
     assert log.prune(limit) == 1
     assert sorted(path.name for path in (tmp_path / "logs").iterdir()) == ["2", "3"]
     assert log.prune(limit) == 0
@@ -179,11 +205,12 @@ def test_a_full_disk_is_told_with_the_files_name_and_earlier_output_stays(tmp_pa
         "from releasd.errors import DiskFull; from releasd.model import JobId, StepName\n"
         "log = JobLog(Path(sys.argv[1]) / 'logs', lambda data: data)\n"
         "try:\n"
-        "    with log.sink(JobId(1), StepName.BUILD) as sink:\n"
-        "        sink(b'begin\\n')\n"
-        "        for _ in range(100): sink(b'x' * 4095 + b'\\n')\n"
+        "    with log.outputs(JobId(1), StepName.BUILD) as sink:\n"
+        "        append = sink('w')\n"
+        "        append(b'begin\\n')\n"
+        "        for _ in range(100): append(b'x' * 4095 + b'\\n')\n"
         "except DiskFull as error: print(error)\n"
-        "print(log.read(JobId(1), StepName.BUILD, limit=6), log.list(JobId(1))[0].size > 4096)\n"
+        "print(log.read(JobId(1), StepName.BUILD, 'w', limit=6), log.list(JobId(1))[0].size > 4096)\n"
     )
     said = run_on_small_disk(tmp_path, script).splitlines()
-    assert said == [f"no space left for the job log {tmp_path / 'logs/1/build.log'}", "b'begin\\n' True"]
+    assert said == [f"no space left for the job log {tmp_path / 'logs/1/build-w.log'}", "b'begin\\n' True"]

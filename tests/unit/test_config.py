@@ -96,11 +96,18 @@ def test_an_unknown_key_is_answered_with_the_nearest_one() -> None:
     """A typing mistake names its cure, at every depth of the file."""
     found = problems(
         daemon={**DAEMON["daemon"], "staet": 1},
-        projects={"demo": {"repository": "/r", "policy": {"alow_repository_builds": True}, "builds": [{"rum": "x"}]}},
+        projects={
+            "demo": {
+                "repository": "/r",
+                "policy": {"alow_repository_builds": True},
+                "builds": [{"name": "w", "rum": "x"}],
+            }
+        },
     )
     assert found["daemon.staet"] == "unknown key; did you mean state?"
     assert found["projects.demo.policy.alow_repository_builds"].endswith("did you mean allow_repository_builds?")
-    assert found["projects.demo.builds.0.rum"].endswith("did you mean run?")
+    assert found["projects.demo.builds[0].rum"] == "is not known; artifacts, env, labels, name, run, timeout, tools are"
+    assert found["projects.demo.builds[0].run"].startswith("is missing")
 
 
 def test_an_unknown_key_like_no_other_is_answered_with_all_there_are() -> None:
@@ -134,7 +141,7 @@ def test_two_builds_of_one_name_are_refused() -> None:
     """Builds are told apart by name in logs and records."""
     build = {"name": "wheel", "run": "make"}
     found = problems(projects={"a": {"repository": "/r", "builds": [build, build]}})
-    assert found["projects.a.builds"] == "wheel is there more than once; give each its own name"
+    assert found["projects.a.builds"] == "wheel is there twice; each name once"
 
 
 def test_ssh_settings_without_an_address_are_refused() -> None:
@@ -171,6 +178,8 @@ def test_a_committer_has_an_address_that_git_takes() -> None:
         ({"ref": "env:A", "token": "env:B"}, "and no other, needs token"),
         ({}, "needs one of ref and cmd"),
         ({"cmd": []}, "at least 1 item"),
+        ({"ref": "file:/a", "env": ["A"]}, "for commands alone"),
+        ({"ref": "doppler:a/b/C", "token": "doppler:a/b/D"}, "cannot come from Doppler"),
     ],
 )
 def test_a_secret_has_to_say_where_it_is(written: object, why: str) -> None:

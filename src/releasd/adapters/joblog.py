@@ -1,7 +1,7 @@
-"""A job's output on disk: one file per step, and per build of a step, appended to as it comes.
+"""A job's output on disk: one file per part of a step (a build, an index), appended to as it comes.
 
-`logs/<job>/<step>.log` and `logs/<job>/<step>-<build>.log`, plain bytes, so that `tail -f` works as well as
-`releasd log --follow`. A second attempt goes on in the same file.
+`logs/<job>/<step>-<part>.log`, plain bytes, so that `tail -f` works as well as `releasd log --follow`. A second
+attempt goes on in the same file.
 
 What is written passes the redaction that was handed in. A secret must not slip through because it arrived in two
 pieces, so a line is written when it is complete; of a very long one, all but the last `KEEP` bytes.
@@ -11,7 +11,7 @@ import errno
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -24,15 +24,15 @@ from releasd.ports import Sink
 
 KEEP = 4096  # bytes; no secret on one line is longer
 LONGEST_LINE = 65536  # bytes held back at most
-_LONGEST_NAME = 200  # characters of a quoted name: any that configurations allow, and below file systems' 255
+_LONGEST_NAME = 200  # characters of a quoted part: any name that configurations allow, and below file systems' 255
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogFile:
-    """One file of a job. `build` is None for what the step itself says; `size` in bytes."""
+    """One file of a job. `size` in bytes."""
 
     step: StepName
-    build: str | None
+    part: str
     size: int
     changed_at: datetime
 
@@ -45,41 +45,29 @@ class JobLog:
         self._redact = redact
 
     @contextmanager
-    def sink(self, job: JobId, step: StepName, build: str | None = None) -> Iterator[Sink]:
-        """Open the file for the time of a step or build and give a function that appends to it.
-
-        The function and the end of the block raise `DiskFull`; what was written before stays.
-        """
-        path = self.path(job, step, build)
-        path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-        with _no_space(path):
-            fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
-        writer = _Writer(fd, path, self._redact)
-        try:
-            yield writer.append
-        finally:
-            try:
-                writer.flush()
-            finally:
-                os.close(fd)
-
-    @contextmanager
     def outputs(self, job: JobId, step: StepName) -> Iterator[Callable[[str], Sink]]:
-        """Give `sink(part)` for the time of a step; a part's file is opened when it is first asked for."""
-        opened: dict[str, Sink] = {}
-        with ExitStack() as stack:
+        """Give a function `sink(part)` for the time of a step; what that returns appends to the part's file.
 
-            def sink(part: str) -> Sink:
-                if part not in opened:
-                    opened[part] = stack.enter_context(self.sink(job, step, part))
-                return opened[part]
+        Parts may be written by different threads, each sink by one at a time. Sinks and the end of the block raise
+        `DiskFull`; what was written before stays.
+        """
+        writers: list[_Writer] = []
 
+        def sink(part: str) -> Sink:
+            writer = _Writer(self.path(job, step, part), self._redact)
+            writers.append(writer)
+            return writer.append
+
+        try:
             yield sink
+        finally:
+            for writer in writers:
+                writer.flush()
 
-    def read(self, job: JobId, step: StepName, build: str | None = None, *, offset: int = 0, limit: int) -> bytes:
+    def read(self, job: JobId, step: StepName, part: str, *, offset: int = 0, limit: int) -> bytes:
         """Return at most `limit` bytes from `offset` on; empty where nothing was written yet."""
         try:
-            with self.path(job, step, build).open("rb") as file:
+            with self.path(job, step, part).open("rb") as file:
                 file.seek(offset)
                 return file.read(limit)
         except FileNotFoundError:
@@ -89,7 +77,7 @@ class JobLog:
         """Return the job's files, in the order of the steps."""
         found = (_log_file(path) for path in (self._folder / str(int(job))).glob("*.log"))
         order = list(StepName)
-        return tuple(sorted(found, key=lambda file: (order.index(file.step), file.build or "")))
+        return tuple(sorted(found, key=lambda file: (order.index(file.step), file.part)))
 
     def prune(self, before: datetime) -> int:
         """Remove the folders of jobs that wrote nothing since `before` (aware) and return how many those were."""
@@ -98,17 +86,15 @@ class JobLog:
             shutil.rmtree(folder)
         return len(old)
 
-    def path(self, job: JobId, step: StepName, build: str | None = None) -> Path:
-        """Return where that output is. A build's name cannot lead out of the job's folder, nor meet another's."""
-        name = step.value if build is None else f"{step.value}-{_safe(build)}"
-        return self._folder / str(int(job)) / f"{name}.log"
+    def path(self, job: JobId, step: StepName, part: str) -> Path:
+        """Return where that output is. A part's name cannot lead out of the job's folder, nor meet another's."""
+        return self._folder / str(int(job)) / f"{step.value}-{_safe(part)}.log"
 
 
 class _Writer:
-    """An open file and the line that is not complete yet."""
+    """The line of one part that is not complete yet. The file is open only while something is written."""
 
-    def __init__(self, fd: int, path: Path, redact: Callable[[bytes], bytes]) -> None:
-        self._fd = fd
+    def __init__(self, path: Path, redact: Callable[[bytes], bytes]) -> None:
         self._path = path
         self._redact = redact
         self._pending = b""
@@ -129,10 +115,17 @@ class _Writer:
         self._write(self._redact(rest))
 
     def _write(self, data: bytes) -> None:
-        rest = memoryview(data)
+        if not data:
+            return
         with _no_space(self._path):
-            while rest:
-                rest = rest[os.write(self._fd, rest) :]
+            self._path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+            fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+            try:
+                rest = memoryview(data)
+                while rest:
+                    rest = rest[os.write(fd, rest) :]
+            finally:
+                os.close(fd)
 
 
 @contextmanager
@@ -145,19 +138,19 @@ def _no_space(path: Path) -> Iterator[None]:
         raise
 
 
-def _safe(build: str) -> str:
-    quoted = quote(build, safe="")
+def _safe(part: str) -> str:
+    quoted = quote(part, safe="")
     if len(quoted) <= _LONGEST_NAME:
         return quoted
-    return f"{quoted[: _LONGEST_NAME - 17]}-{sha256(build.encode()).hexdigest()[:16]}"
+    return f"{quoted[: _LONGEST_NAME - 17]}-{sha256(part.encode()).hexdigest()[:16]}"
 
 
 def _log_file(path: Path) -> LogFile:
-    step, dash, build = path.stem.partition("-")
+    step, _, part = path.stem.partition("-")
     stat = path.stat()
     return LogFile(
         step=StepName(step),
-        build=unquote(build) if dash else None,
+        part=unquote(part),
         size=stat.st_size,
         changed_at=datetime.fromtimestamp(stat.st_mtime, UTC),
     )

@@ -13,12 +13,12 @@ def host_specs(settings: Settings) -> tuple[HostSpec, ...]:
 
 def build_specs(project: Project) -> tuple[BuildSpec, ...]:
     """Return the builds that the operator wrote for the project; empty leaves it to the repository."""
-    return tuple(BuildSpec(**build.model_dump()) for build in project.builds)
+    return project.builds
 
 
 def gates(project: Project) -> tuple[Gate, ...]:
     """Return the gates that the operator wrote for the project; empty leaves it to the repository."""
-    return tuple(Gate(**gate.model_dump()) for gate in project.gates)
+    return project.gates
 
 
 def _host_spec(name: str, host: Host) -> HostSpec:

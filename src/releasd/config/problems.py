@@ -11,13 +11,16 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from releasd.config.tables import MISTAKES
+
 Loc = tuple[int | str, ...]
 Problem = tuple[Loc, str]
 
 
 def from_validation(error: ValidationError, root: type[BaseModel]) -> tuple[Problem, ...]:
     """Return one problem for each of pydantic's findings. `root` is the model that was validated."""
-    return tuple((_path(item), _say(item, root)) for item in error.errors(include_url=False, include_context=False))
+    found = error.errors(include_url=False, include_input=False)
+    return tuple(problem for item in found for problem in _problems(item, root))
 
 
 def unknown_names(data: Mapping[str, Any]) -> tuple[Problem, ...]:
@@ -31,6 +34,15 @@ def suggest(word: str, known: Sequence[str]) -> str:
     if near:
         return f"did you mean {near[0]}?"
     return f"known are {', '.join(sorted(known))}" if known else "none is defined"
+
+
+def _problems(item: ErrorDetails, root: type[BaseModel]) -> Iterator[Problem]:
+    if item["type"] != MISTAKES:
+        yield _path(item), _say(item, root)
+        return
+    for problem in item["ctx"]["problems"]:
+        key, _, why = problem.partition(": ")
+        yield (*item["loc"][:-1], key), why
 
 
 def _path(item: ErrorDetails) -> Loc:

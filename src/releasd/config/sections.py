@@ -10,13 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from releasd.config.places import sqlite_url
+from releasd.config.tables import Builds, Gates
 from releasd.config.types import Address, Duration, Email, Folder, Mode, Name, Names, Repository, Text, WebUrl
 
 # The one index whose addresses uv knows by itself.
 PUBLIC_INDEX = "pypi"
 _PASSWORD = re.compile(r"(?<=//)[^/@\s]*@")
 _SCHEMES = ("env", "file", "cred", "doppler", "cmd")
-_DOPPLER = re.compile(r"doppler:[^/\s]+/[^/\s]+/[^/\s]+")
+_DOPPLER = re.compile(r"doppler:[\w.-]+/[\w.-]+/[\w.-]+")
 
 
 class Section(BaseModel):
@@ -51,27 +52,6 @@ class Daemon(Section):
         return self.database or sqlite_url(self.state)
 
 
-class Build(Section):
-    """One build target, when the operator's word goes before the repository's. `timeout` in seconds."""
-
-    name: Name
-    run: Text
-    labels: tuple[Text, ...] = ()
-    tools: tuple[Text, ...] = ()
-    artifacts: Annotated[tuple[Text, ...], Field(min_length=1)] = ("*.whl", "*.tar.gz")
-    env: dict[str, str] = Field(default_factory=dict, repr=False)
-    timeout: Duration = 3600.0
-
-
-class Gate(Section):
-    """One check that must pass before anything is built. `timeout` in seconds."""
-
-    name: Name
-    run: Text
-    labels: tuple[Text, ...] = ()
-    timeout: Duration = 1800.0
-
-
 class Policy(Section):
     """`[projects.NAME.policy]`: what only the operator may say. `verify_timeout` in seconds."""
 
@@ -89,18 +69,9 @@ class Project(Section):
     branch: Text = "main"
     publish: Names = ()
     webhooks: Names = ()
-    builds: tuple[Build, ...] = ()  # empty: what the repository says
-    gates: tuple[Gate, ...] = ()  # empty: what the repository says
+    builds: Builds = Field(default=(), repr=False)  # empty: what the repository says
+    gates: Gates = Field(default=(), repr=False)  # empty: what the repository says
     policy: Policy = Policy()
-
-    @field_validator("builds", "gates")
-    @classmethod
-    def _named_once(cls, tables: tuple[Build | Gate, ...]) -> tuple[Build | Gate, ...]:
-        names = [table.name for table in tables]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"{', '.join(twice)} is there more than once; give each its own name")
-        return tables
 
 
 class Host(Section):
@@ -139,6 +110,7 @@ class SecretReference(Section):
     ref: Text | None = None
     cmd: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
     token: Text | None = None
+    env: tuple[Text, ...] = ()  # names of the variables that a command sees besides PATH and HOME
 
     @model_validator(mode="before")
     @classmethod
@@ -163,6 +135,10 @@ class SecretReference(Section):
         is_doppler = self.ref is not None and self.ref.startswith("doppler:")
         if is_doppler != (self.token is not None):
             raise ValueError('a doppler: reference, and no other, needs token, as token = "cred:doppler"')
+        if self.env and self.cmd is None and not (self.ref or "").startswith("cmd:"):
+            raise ValueError("env is for commands alone; remove it")
+        if self.token is not None and self.token.startswith("doppler:"):
+            raise ValueError('Doppler\'s own token cannot come from Doppler; write token = "cred:doppler"')
         return self
 
 
