@@ -115,9 +115,17 @@ class FakeGit:
 
     def log(self, commit: str, *, since: str | None) -> tuple[Commit, ...]:
         """Return the commits reachable from `commit` and not from `since`, newest first."""
-        wanted = self._reachable(commit) - (self._reachable(since) if since else set())
-        newest = sorted((self.remote.objects[name] for name in wanted), key=lambda made: -made.at)
-        return tuple(Commit(id=made.id, message=made.message.strip(), parents=made.parents) for made in newest)
+        hidden = self._reachable(since) if since else set()
+        todo, found = [self._commit(commit)], dict[str, Object]()
+        while todo:  # as git walks: the youngest first of those whose child was seen
+            made = max(todo, key=lambda each: each.at)
+            todo.remove(made)
+            if made.id not in hidden and made.id not in found:
+                found[made.id] = made
+                todo += [self.remote.objects[parent] for parent in made.parents]
+        return tuple(
+            Commit(id=name, message=made.message.strip(), parents=made.parents) for name, made in found.items()
+        )
 
     def read(self, commit: str, paths: Sequence[str]) -> Mapping[str, bytes]:
         """Return the contents of those of `paths` that exist at `commit`."""

@@ -4,12 +4,16 @@ import os
 import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
+from releasd.adapters.git import GitRepo, clone_or_open
 from support.tools import require_tool
 
 EPOCH = 1_767_225_600  # 2026-01-01T00:00:00Z, the date of a clone's first commit; each later one is a minute younger
+MAIN = "refs/heads/main"
+AT = datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)  # the date of a release
 ISOLATED = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}  # what the machine's owner set does not matter
 _IDENTITY = {
     f"GIT_{role}_{part}": value
@@ -28,7 +32,7 @@ def git(folder: Path, *args: str, stdin: bytes = b"", at: int = EPOCH) -> str:
         capture_output=True,
         check=False,
         timeout=60,
-        env={**kept, **ISOLATED, **_IDENTITY, **dates},
+        env={**kept, **ISOLATED, **_IDENTITY, **dates, "GIT_LITERAL_PATHSPECS": "1"},
     )
     assert ran.returncode == 0, f"git {' '.join(args)}: {ran.stderr.decode(errors='replace')}"
     return ran.stdout.decode(errors="replace").rstrip("\n")
@@ -81,6 +85,12 @@ class Work:
         options = ("--annotate", f"--message={message}") if message else ()
         git(self.path, "tag", *options, name, target, at=next(self._ticks))
 
+    def sync(self) -> None:
+        """Make main, index and files what the remote has."""
+        git(self.path, "fetch", "--quiet", "origin")
+        if git(self.path, "for-each-ref", "refs/remotes/origin/main"):
+            git(self.path, "reset", "--quiet", "--hard", "origin/main")
+
     def push(self, *refs: str, force: bool = False) -> None:
         """Push `refs`; without any, main and all tags."""
         options = ("--force",) if force else ()
@@ -92,7 +102,17 @@ def make_work(path: Path, remote: Path) -> Work:
     path.mkdir(parents=True)
     git(path, "init", "--quiet", "--initial-branch=main")
     git(path, "remote", "add", "origin", str(remote))
-    git(path, "fetch", "--quiet", "origin")
-    if git(path, "for-each-ref", "refs/remotes/origin/main"):
-        git(path, "reset", "--quiet", "--hard", "origin/main")
-    return Work(path, remote)
+    work = Work(path, remote)
+    work.sync()
+    return work
+
+
+def clone_of(work: Work) -> GitRepo:
+    """Return the daemon's clone of what `work` pushes to; the same one each time."""
+    return clone_or_open(work.path.parent / "clone.git", str(work.remote))
+
+
+def release_from(repo: GitRepo, tip: str, version: str = "v1") -> dict[str, str]:
+    """Write a release commit on `tip` and its tag, and return the updates to push."""
+    commit = repo.write_commit(parents=[tip], files={"VERSION": version.encode()}, message=version, at=AT)
+    return {MAIN: commit, f"refs/tags/{version}": repo.write_tag(name=version, commit=commit, message="x", at=AT)}

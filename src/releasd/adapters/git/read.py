@@ -21,7 +21,7 @@ class Reading(Repository):
         )
         if answer.status == 0:
             return answer.stdout.decode().strip()
-        if answer.stderr.startswith("fatal:") and "Needed a single revision" not in answer.stderr:
+        if answer.status != 1:
             raise self._failure(f"resolve {ref}", answer.stderr)
         return None
 
@@ -98,10 +98,10 @@ class Reading(Repository):
 
     def files(self, commit: str) -> tuple[str, ...]:
         """Return the paths of all files at `commit`, without submodules; bytes that are not UTF-8 are escaped."""
-        out = self._git(
-            "ls-tree", "-r", "-z", "--full-tree", "--format=%(objecttype) %(path)", commit, action="list files"
-        )
-        return tuple(os.fsdecode(row[5:]) for row in out.split(b"\0") if row.startswith(b"blob "))
+        # not --format: git 2.39 quotes its %(path) even with -z
+        out = self._git("ls-tree", "-r", "-z", "--full-tree", commit, action="list files")
+        rows = (row.split(b"\t", 1) for row in out.split(b"\0") if row)
+        return tuple(os.fsdecode(path) for meta, path in rows if meta.split(b" ")[1] == b"blob")
 
     def is_ancestor(self, ancestor: str, commit: str) -> bool:
         """Return whether `ancestor` is reachable from `commit`. Raises `GitError` where either is unknown."""
