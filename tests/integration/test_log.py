@@ -129,12 +129,14 @@ def test_odd_values_still_make_a_line() -> None:
     """Times, lone surrogates, line breaks and objects of any kind are written, each event on one line."""
     stream = io.StringIO()
     at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-    start(stream).info("a.b", when=at, name="x\udcff\ny", what={1: object, "none": None, "yes": True}, part=0.5)
+    start(stream).info(
+        "a.b", when=at, name="x\udcff\ny", what={1: object, "none": None, "yes": True}, part=0.5, rate=float("nan")
+    )
     (line,) = lines(stream)
     assert line["when"] == "2026-01-02T03:04:05Z"
     assert line["name"] == "x\\udcff\ny"
     assert line["what"]["none"] is None
-    assert (line["what"]["yes"], line["part"]) == (True, 0.5)
+    assert (line["what"]["yes"], line["part"], line["rate"]) == (True, 0.5, "nan")
 
 
 @pytest.mark.parametrize(

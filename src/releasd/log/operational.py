@@ -10,6 +10,7 @@ structlog's context does not cross threads: bind a job's keys inside the thread 
 import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Any, Literal, TextIO
 
 import structlog
@@ -94,7 +95,7 @@ def _in_order(_logger: WrappedLogger, _method: str, fields: EventDict) -> EventD
 
 def _plain(value: Any, redact: Redact) -> Any:
     """Return `value` as JSON values, every string redacted before quoting could hide a secret from the search."""
-    if value is None or isinstance(value, bool | int | float):
+    if value is None or isinstance(value, bool | int) or (isinstance(value, float) and isfinite(value)):
         return value
     if isinstance(value, Mapping):
         return {str(_plain(key, redact)): _plain(item, redact) for key, item in value.items()}
