@@ -58,7 +58,7 @@ def verify(lines: Iterable[Mapping[str, Any]], *, expected_head: str | None = No
         lines: the events as decoded JSON, with every field of `Event`.
         expected_head: a hash that is known from elsewhere (an annotated tag) and must be in the log.
     """
-    count, seq, prev, seen = 0, 0, GENESIS, expected_head is None
+    count, seq, prev, seen = 0, 0, GENESIS, expected_head in {None, GENESIS}
     for line in lines:
         problem = _problem(line, seq + 1, prev)
         if problem is not None:

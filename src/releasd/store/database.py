@@ -36,7 +36,7 @@ class Database:
         if parsed.get_backend_name() == "sqlite":
             self._engine = _sqlite(parsed, readonly=readonly)
         else:
-            self._engine = create_engine(parsed, pool_pre_ping=True)
+            self._engine = create_engine(parsed, pool_pre_ping=True, hide_parameters=True)
         self._lazy = self._engine.execution_options(**_LAZY)
         self._durable = self._engine.execution_options(**_DURABLE)
 
@@ -77,7 +77,8 @@ def _sqlite(url: URL, *, readonly: bool) -> Engine:
         if not path.is_file():
             raise UsageError(f"no releasd state at {path}", advice="Start the daemon once: releasd run")
         url = url.set(database=f"{path.resolve().as_uri()}", query={"mode": "ro", "uri": "true"})
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT, "isolation_level": None})
+    arguments = {"timeout": BUSY_TIMEOUT, "isolation_level": None}
+    engine = create_engine(url, connect_args=arguments, hide_parameters=True)
     event.listen(engine, "connect", _connected_readonly if readonly else _connected)
     event.listen(engine, "begin", _begin)
     return engine

@@ -8,8 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from releasd.core.lifecycle import JOB_TRANSITIONS, ORDER, POINT_OF_NO_RETURN, IllegalTransition
 from releasd.errors import Transient, UsageError
 from releasd.model import Job, JobId, JobState, Plan, StepName, StepState
-from releasd.store.hints import move_head
-from releasd.store.queue import next_serial, put_back
+from releasd.store.queue import put_back
 from releasd.store.rows import Brief, Part, briefs, change, get_brief, get_job, guarded, move, record
 from releasd.store.tables import artifact, build, step
 from releasd.store.tables import job as job_table
@@ -61,18 +60,17 @@ class Jobs(Part):
         reason: str,
         now: datetime,
         clear_plan: bool = False,
-        commit: str | None = None,
     ) -> Job:
         """Give a running job back to the queue, not to be claimed before `not_before`; return it as it then is.
 
         A cancelled job is cancelled now; one that a newer queued commit replaces is superseded now. With
-        `clear_plan` its plan, journal, artifacts and builds are forgotten, and `commit` becomes its commit (the
-        branch moved). Raises `Fenced`; `IllegalTransition` when the plan's tag is public already.
+        `clear_plan` its plan, journal, artifacts and builds are forgotten. Raises `Fenced`; `IllegalTransition` when
+        the plan's tag is public already.
         """
         with self._db.write() as conn:
             job = guarded(conn, job_id, token)
             if clear_plan:
-                _clear_plan(conn, job, commit, now)
+                _clear_plan(conn, job)
                 job = guarded(conn, job_id, token)
             put_back(conn, job, now=now, reason=reason, not_before=not_before)
             return get_job(conn, job_id)
@@ -96,7 +94,7 @@ class Jobs(Part):
             return bool(conn.execute(_ASKED, {"id": job_id}).scalar())
 
     def retry(self, job_id: JobId, now: datetime, *, from_step: StepName | None = None, by: str) -> Job:
-        """Queue a failed or cancelled job again, with a new budget for its failed steps.
+        """Queue a failed or cancelled job again, with a new budget for the steps that did not succeed.
 
         The steps from `from_step` on are done again: what they recorded is forgotten (from `version` or before also
         the plan, from `build` or before also the artifacts). Raises `UsageError` where that cannot be.
@@ -107,8 +105,9 @@ class Jobs(Part):
                 raise UsageError(f"job {job_id} is {job.state}; only a failed or cancelled job can be retried")
             values = _forget_from(conn, job_id, from_step) if from_step else {}
             again = {"state": StepState.STARTED, "attempts": 0, "error": None, "advice": "", "retryable": False}
-            failed = (step.c.job_id == job_id, step.c.state == StepState.FAILED)
-            conn.execute(update(step).where(*failed).values(again))
+            again |= {"finished_at": None}
+            undone = (step.c.job_id == job_id, step.c.state != StepState.SUCCEEDED)
+            conn.execute(update(step).where(*undone).values(again))
             try:
                 reason = f"retried by {by}"
                 move(
@@ -130,14 +129,11 @@ def _live_job_of(conn: Connection, job: Brief, version: str) -> JobId | None:
     return found[0].id if found else None
 
 
-def _clear_plan(conn: Connection, job: Brief, commit: str | None, now: datetime) -> None:
+def _clear_plan(conn: Connection, job: Brief) -> None:
     if _tag_state(conn, job.id) is StepState.SUCCEEDED:
         raise IllegalTransition(f"job {job.id} cannot be planned again: its tag is public")
     _forget(conn, job.id, ORDER)
     change(conn, job.id, **_NO_PLAN)
-    if commit is not None and commit != job.commit:
-        change(conn, job.id, commit=commit, serial=next_serial(conn, job.project, commit))
-        move_head(conn, job.project, commit, now)
 
 
 def _tag_state(conn: Connection, job_id: JobId) -> StepState | None:

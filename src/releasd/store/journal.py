@@ -28,7 +28,10 @@ class Journal(Part):
     """The steps of a job. Every write raises `Fenced` when the job is no longer held under `token`."""
 
     def step_started(self, job_id: JobId, token: int, step: StepName, now: datetime) -> StepRecord:
-        """Open a step's next attempt and return its record. Raises `IllegalTransition`."""
+        """Open a step's next attempt and return its record. Raises `IllegalTransition`.
+
+        An attempt that was cut short (the daemon was killed) does not count: it says nothing about the step.
+        """
         with self._db.write(durable=step in SEEN_BY_THE_WORLD) as conn:
             return _start(conn, guarded(conn, job_id, token), step, now)
 
@@ -41,19 +44,14 @@ class Journal(Part):
         now: datetime,
         *,
         adopted: bool = False,
-        then: StepName | None = None,
-    ) -> StepRecord | None:
-        """Close a step with what it did, or found done (`adopted`); open `then` in the same transaction.
-
-        Returns the record of `then`. Raises `IllegalTransition`.
-        """
-        with self._db.write(durable=then in SEEN_BY_THE_WORLD) as conn:
+    ) -> None:
+        """Close a step with what it did, or found done (`adopted`). Raises `IllegalTransition`."""
+        with self._db.write(durable=False) as conn:
             job = guarded(conn, job_id, token)
             closed = {"evidence": evidence, "error": None, "advice": "", "retryable": False}
             attempts = _close(conn, job, step, {"state": StepState.SUCCEEDED, "finished_at": now} | closed)
             name = "step.adopted" if adopted else "step.succeeded"
             record(conn, name, job, now=now, step=step, step_attempt=attempts, evidence=evidence)
-            return None if then is None else _start(conn, job, then, now)
 
     def step_failed(
         self,
@@ -91,7 +89,7 @@ def _record(conn: Connection, job_id: JobId, step: StepName) -> StepRecord | Non
 def _start(conn: Connection, job: Brief, step: StepName, now: datetime) -> StepRecord:
     before = _record(conn, job.id, step)
     require_step(before.state if before else None, StepState.STARTED)
-    values: dict[str, Any] = {"state": StepState.STARTED, "attempts": before.attempts + 1 if before else 1}
+    values: dict[str, Any] = {"state": StepState.STARTED, "attempts": _attempt_after(before)}
     values |= {"evidence": {}, "error": None, "advice": "", "retryable": False, "finished_at": None}
     values |= {"started_at": now}
     if before is None:
@@ -102,6 +100,12 @@ def _start(conn: Connection, job: Brief, step: StepName, now: datetime) -> StepR
         change(conn, job.id, irrevocable=True)
     record(conn, "step.started", job, now=now, step=step, step_attempt=values["attempts"])
     return StepRecord(name=step, **values)
+
+
+def _attempt_after(before: StepRecord | None) -> int:
+    if before is None:
+        return 1
+    return before.attempts + 1 if before.state is StepState.FAILED else max(before.attempts, 1)
 
 
 def _close(conn: Connection, job: Brief, step: StepName, values: dict[str, Any]) -> int:

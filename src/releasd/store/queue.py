@@ -81,10 +81,11 @@ class Queue(Part):
         bump: Bump | None = None,
         force: bool = False,
     ) -> Enqueued:
-        """Make the job for a commit, durably, unless there is one; the queued job of an older commit is superseded.
+        """Make the job for a branch's newest commit, durably, unless there is one; a queued one of another is superseded.
 
-        An operator's `bump` passes on to the job that supersedes. `force` makes another job for a commit whose last
-        one is over. Raises `UsageError` when `bump` comes too late for the job that there is.
+        An operator's `bump` passes on to the job that supersedes. A job that was superseded does not count: the branch
+        came back to its commit. `force` makes another job for a commit whose last one is over. Raises `UsageError`
+        when `bump` comes too late for the job that there is.
         """
         ref = ref or f"refs/heads/{branch}"
         hint = PushHint(
@@ -93,12 +94,19 @@ class Queue(Part):
         with self._db.write() as conn:
             keep_hint(conn, hint, now)
             move_head(conn, project, commit, now)
+            older = _waiting(conn, project, job_table.c.commit != commit)
+            for job in older:
+                _supersede(conn, job, now, f"{commit[:12]} is newer")
+            replaced = tuple(job.id for job in older)
             same = (job_table.c.project == project, job_table.c.commit == commit)
             for last in find_jobs(conn, *same, newest_first=True, limit=1):
-                if not (force and last.state in TERMINAL):
+                if not _is_to_be_repeated(last, force=force):
                     _ask_bump(conn, last, bump, now)
-                    return Enqueued(job_id=last.id, created=False)
-            return _replace_waiting(conn, hint, branch, bump, now)
+                    return Enqueued(job_id=last.id, created=False, superseded=replaced)
+            for job in older:
+                bump = bump or job.bump
+            made = _insert(conn, hint, branch, bump, now)
+            return Enqueued(job_id=made, created=True, superseded=replaced)
 
     def claim(
         self, owner: str, *, now: datetime, lease: timedelta, projects: Collection[str] | None = None
@@ -145,11 +153,6 @@ class Queue(Part):
             guarded(conn, job_id, token)
 
 
-def next_serial(conn: Connection, project: str, commit: str) -> int:
-    """Return the number of the next job for a commit, from 1."""
-    return int(conn.execute(_SERIAL, {"of": project, "at": commit}).scalar_one())
-
-
 def put_back(conn: Connection, job: Brief, *, now: datetime, reason: str, not_before: datetime | None) -> None:
     """Return a running job to the queue, or at once to where it goes from there: cancelled, or superseded."""
     if job.cancel_requested:
@@ -163,9 +166,13 @@ def put_back(conn: Connection, job: Brief, *, now: datetime, reason: str, not_be
     move(conn, job, JobState.QUEUED, now=now, reason=reason, event="job.requeued", not_before=not_before)
 
 
-def _waiting(conn: Connection, project: str) -> tuple[Brief, ...]:
+def _waiting(conn: Connection, project: str, *where: ColumnElement[bool]) -> tuple[Brief, ...]:
     """Return the queued job of a project that can be superseded (the schema allows one)."""
-    return briefs(conn, job_table.c.project == project, _FRESH)
+    return briefs(conn, job_table.c.project == project, _FRESH, *where)
+
+
+def _is_to_be_repeated(last: Job, *, force: bool) -> bool:
+    return last.state is JobState.SUPERSEDED or (force and last.state in TERMINAL)
 
 
 def _supersede(conn: Connection, job: Brief, now: datetime, reason: str) -> None:
@@ -176,16 +183,6 @@ def _skip_queue(conn: Connection, job: Brief, now: datetime, reason: str) -> Non
     """Go from running over queued to superseded in one write: the schema refuses the state between."""
     require_job(job.state, JobState.QUEUED)
     _supersede(conn, replace(job, state=JobState.QUEUED), now, reason)
-
-
-def _replace_waiting(conn: Connection, hint: PushHint, branch: str, bump: Bump | None, now: datetime) -> Enqueued:
-    older = _waiting(conn, hint.repository)
-    for job in older:
-        _supersede(conn, job, now, f"{hint.new[:12]} is newer")
-        bump = bump or job.bump
-    made = _insert(conn, hint, branch, bump, now)
-    record(conn, "job.queued", made, now=now, source=hint.source, bump=bump)
-    return Enqueued(job_id=made.id, created=True, superseded=tuple(job.id for job in older))
 
 
 def _ask_bump(conn: Connection, job: Job, bump: Bump | None, now: datetime) -> None:
@@ -201,11 +198,11 @@ def _ask_bump(conn: Connection, job: Job, bump: Bump | None, now: datetime) -> N
     record(conn, "job.changed", job, now=now, bump=bump)
 
 
-def _insert(conn: Connection, hint: PushHint, branch: str, bump: Bump | None, now: datetime) -> Job:
+def _insert(conn: Connection, hint: PushHint, branch: str, bump: Bump | None, now: datetime) -> JobId:
     values = {
         "project": hint.repository,
         "commit": hint.new,
-        "serial": next_serial(conn, hint.repository, hint.new),
+        "serial": conn.execute(_SERIAL, {"of": hint.repository, "at": hint.new}).scalar_one(),
         "branch": branch,
         "state": JobState.QUEUED,
         "reason": "waiting for a worker",
@@ -217,4 +214,6 @@ def _insert(conn: Connection, hint: PushHint, branch: str, bump: Bump | None, no
         "irrevocable": False,
         "bump": bump,
     }
-    return Job(**conn.execute(_ADD, values).mappings().one())
+    made = Job(**conn.execute(_ADD, values).mappings().one())
+    record(conn, "job.queued", made, now=now, source=hint.source, bump=bump)
+    return made.id

@@ -4,9 +4,6 @@ from alembic import context
 
 from releasd.store.tables import metadata
 
-if context.is_offline_mode():
-    context.configure(dialect_name=context.get_x_argument(as_dictionary=True)["dialect"], target_metadata=metadata)
-else:
-    context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
+context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
 with context.begin_transaction():
     context.run_migrations()
