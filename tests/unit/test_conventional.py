@@ -34,7 +34,7 @@ HEADERS = [
 
 @pytest.mark.parametrize(("message", "kind", "scope", "subject", "breaking"), HEADERS)
 def test_header_is_taken_apart_as_the_specification_says(
-    message: str, kind: str | None, scope: str | None, subject: str, breaking: bool
+    message: str, kind: str | None, scope: str | None, subject: str, *, breaking: bool
 ) -> None:
     """Type, optional scope, optional `!`, a colon and a space; anything else has no type."""
     parsed = parse(message)

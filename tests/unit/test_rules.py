@@ -195,7 +195,7 @@ GLOBS = [
 
 
 @pytest.mark.parametrize(("pattern", "text", "expected"), GLOBS)
-def test_globs_match_as_micromatch_does(pattern: str, text: str, expected: bool) -> None:
+def test_globs_match_as_micromatch_does(pattern: str, text: str, *, expected: bool) -> None:
     """The everyday subset of micromatch that rules are written in."""
     assert glob.matches(pattern, text) is expected
 

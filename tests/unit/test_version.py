@@ -1,6 +1,5 @@
 """Versions: the last, the next, and their spellings."""
 
-import functools
 import re
 
 import pytest
@@ -222,7 +221,7 @@ def test_the_reason_names_the_commit_that_decided() -> None:
 
 
 def test_no_release_says_what_there_was_instead() -> None:
-    """ "No releasable commits" alone helps nobody."""
+    """A bare "no releasable commits" helps nobody."""
     assert reason("docs: a", "chore: b", "docs: c") == (
         "no release: 3 commits since v1.2.3, none asks for one (docs 2, chore 1)"
     )
@@ -265,4 +264,4 @@ def test_a_decision_is_always_made_and_fits_on_a_line(messages: list[str]) -> No
     assert "\n" not in decision.reason
     assert re.fullmatch(r"[^\x00-\x1f]+", decision.reason)
     assert len(decision.verdicts) == len(messages)
-    assert decision.bump is functools.reduce(max, (v.bump for v in decision.verdicts), Bump.NONE) or messages
+    assert decision.bump is max((v.bump for v in decision.verdicts), key=lambda bump: bump.rank, default=Bump.NONE)

@@ -72,6 +72,7 @@ def _crates(files: Mapping[str, str], base: str) -> dict[str, dict[str, Any]]:
     if not isinstance(workspace, dict):
         return found
     waiting = [folder for folder in manifests if _listed(folder, base, workspace.get("members"))]
+    waiting += _paths(root, base)
     while waiting:
         folder = waiting.pop()
         if folder in found or folder not in manifests or _listed(folder, base, workspace.get("exclude")):

@@ -28,9 +28,10 @@ _FOOTER = re.compile(r"(?P<token>[A-Za-z][A-Za-z0-9-]*+)(?:: | (?=#))(?P<value>.
 _DIVIDER = re.compile(r"-{3,}[ \t]*+")
 _REVERT_HEADER = re.compile(r"(?:revert(?:\([^()]*+\))?!?:|revert|reapply)[ \t]+(?P<rest>\S.*)", re.IGNORECASE)
 _REVERT_HASH = re.compile(r"\bThis reverts commit ([0-9a-f]{7,64})\b", re.IGNORECASE)
+_ISSUE = r"(?:[\w.-]{1,100}/[\w.-]{1,100})?#\d{1,20}"
 _CLOSES = re.compile(
     r"\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?):?[ \t]{1,4}"
-    r"(?P<issues>(?:[\w.-]{1,100}/[\w.-]{1,100})?#\d{1,20}(?:,[ \t]{0,4}#\d{1,20})*)",
+    rf"(?P<issues>{_ISSUE}(?:,[ \t]{{0,4}}{_ISSUE})*)",
     re.IGNORECASE,
 )
 _LIKE_TYPE = re.compile(

@@ -106,6 +106,7 @@ def read_project(
 ) -> ProjectConfig:
     """Return the configuration in one table. Raises `ConfigError` with every mistake in it."""
     reader = Reader(values if isinstance(values, dict) else {}, where, [])
+    reader.problems += [] if isinstance(values, dict) else [f"{where.rstrip('.')}: a table"]
     defaults = ProjectConfig()
     tag_format = reader.take("tag_format", text, defaults.tag_format, "a text")
     wrong = check_tag_format(tag_format)

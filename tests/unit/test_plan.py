@@ -1,0 +1,157 @@
+"""The plan: a pure function of facts, configuration and policy."""
+
+import datetime as dt
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from releasd.core.plan import Policy, plan, to_json
+from releasd.core.project import load
+from releasd.core.version import decide
+from releasd.errors import ConfigError
+from releasd.model import BuildSpec, Bump, Gate, NoRelease, Plan, ProjectConfig
+from support.facts import facts
+
+NOW = dt.datetime(2026, 1, 2, 23, 30, tzinfo=dt.UTC)
+FILES = {
+    "pyproject.toml": '[build-system]\nbuild-backend = "hatchling.build"\n[project]\nname = "Pkg"\nversion = "1.2.3"\n'
+}
+CONFIG = load(FILES)
+BUILD = BuildSpec(name="b", run="make")
+POLICY = Policy(project="p")
+GATE = Gate(name="g", run="make test")
+
+
+def planned(*messages: str, config: ProjectConfig = CONFIG, policy: Policy = POLICY) -> Plan:
+    result = plan(facts(*messages, files=FILES), config, policy, NOW)
+    assert isinstance(result, Plan)
+    return result
+
+
+def test_a_plan_holds_all_that_the_steps_need() -> None:
+    """Version, tag, notes, edits, builds: nothing is decided later."""
+    made = planned("feat: x", policy=Policy(project="p", indexes=("i",), webhooks=("w",)))
+    assert (made.version, made.pep440, made.tag, made.bump) == ("1.3.0", "1.3.0", "v1.3.0", Bump.MINOR)
+    assert (made.project, made.distribution, made.branch, made.commit) == ("p", "Pkg", "main", "a" * 40)
+    assert [(edit.path, edit.old, edit.new) for edit in made.edits] == [("pyproject.toml", "1.2.3", "1.3.0")]
+    assert [build.name for build in made.builds] == ["dist"]
+    assert (made.indexes, made.webhooks, made.changelog) == (("i",), ("w",), "CHANGELOG.md")
+    assert made.notes.startswith("# 1.3.0 (2026-01-02)\n")
+
+
+def test_the_notes_carry_the_day_in_utc() -> None:
+    """A plan made in another time zone dates its notes by UTC."""
+    late = dt.datetime(2026, 1, 3, 1, 0, tzinfo=dt.timezone(dt.timedelta(hours=2)))
+    made = plan(facts("feat: x", files=FILES), CONFIG, POLICY, late)
+    assert isinstance(made, Plan)
+    assert "(2026-01-02)" in made.notes
+
+
+def test_a_plan_survives_being_stored() -> None:
+    """What the engine runs is what was planned, byte for byte."""
+    made = planned("feat: x", "fix!: y")
+    assert msgspec.json.decode(msgspec.json.encode(made), type=Plan) == made
+
+
+def test_nothing_to_release_says_why() -> None:
+    """The reason and the verdicts reach the pusher."""
+    result = plan(facts("docs: x"), CONFIG, POLICY, NOW)
+    assert isinstance(result, NoRelease)
+    assert result.reason.startswith("no release: 1 commit since v1.2.3")
+    assert result.last is not None
+    assert [verdict.type for verdict in result.verdicts] == ["docs"]
+
+
+def test_the_operators_builds_and_gates_replace_the_repositorys() -> None:
+    """Who runs the machines has the last word."""
+    config = ProjectConfig(name="x", builds=(BUILD,), gates=(GATE,))
+    mine = BuildSpec(name="mine", run="x")
+    assert planned("feat: x", config=config).builds == (BUILD,)
+    assert planned("feat: x", config=config).gates == (GATE,)
+    made = planned(
+        "feat: x", config=config, policy=Policy(project="p", builds=(mine,), gates=(Gate(name="o", run="y"),))
+    )
+    assert made.builds == (mine,)
+    assert [gate.name for gate in made.gates] == ["o"]
+
+
+def test_scripts_of_the_repository_do_not_run_where_the_operator_forbids_them() -> None:
+    """Neither its builds nor its gates, and without the operator's builds there is no release."""
+    config = ProjectConfig(name="x", builds=(BUILD,), gates=(GATE,))
+    made = planned("feat: x", config=config, policy=Policy(project="p", builds=(BUILD,), allow_repository_builds=False))
+    assert made.gates == ()
+    with pytest.raises(ConfigError) as caught:
+        planned("feat: x", config=config, policy=Policy(project="p", allow_repository_builds=False))
+    assert "[[projects.p.builds]]" in caught.value.advice
+
+
+def test_an_operators_bump_is_planned() -> None:
+    """`releasd release --bump` needs no releasable commit."""
+    assert planned("docs: x", policy=Policy(project="p", forced_bump=Bump.MAJOR)).version == "2.0.0"
+
+
+@pytest.mark.parametrize(("config", "branch", "what"), [(ProjectConfig(), "main", "name"), (CONFIG, None, "branch")])
+def test_what_a_release_cannot_do_without_is_asked_for(config: ProjectConfig, branch: str | None, what: str) -> None:
+    """A distribution has a name, a release has a branch."""
+    with pytest.raises(ConfigError, match=what) as caught:
+        plan(facts("feat: x", files=FILES, branch=branch), config, POLICY, NOW)
+    assert caught.value.advice
+
+
+def shown(*messages: str, config: ProjectConfig = CONFIG, files: dict[str, str] = FILES) -> dict[str, Any]:
+    found = facts(*messages, files=files)
+    return to_json(found, config, decide(found, config, None), date=NOW.date())
+
+
+def test_the_json_is_schema_1() -> None:
+    """Other programs rely on these keys (DESIGN.md §5.2)."""
+    document = json.loads(json.dumps(shown("feat(s)!: x")))
+    assert document | {"notes": ""} == {
+        "schema": 1,
+        "repo": "/repository",
+        "ref": "a" * 40,
+        "branch": "main",
+        "channel": None,
+        "last": {"tag": "v1.2.3", "version": "1.2.3", "commit": "f" * 40},
+        "bump": "major",
+        "next": {"version": "2.0.0", "pep440": "2.0.0", "tag": "v2.0.0"},
+        "reason": "major: 1 commit since v1.2.3, the highest is feat(s)!: x (0000001)",
+        "commits": [
+            {
+                "commit": "0000001" + "0" * 33,
+                "type": "feat",
+                "scope": "s",
+                "subject": "x",
+                "breaking": True,
+                "bump": "major",
+                "why": "it has a breaking change: major",
+            }
+        ],
+        "files": [{"path": "pyproject.toml", "old": "1.2.3", "new": "2.0.0"}],
+        "notes": "",
+        "warnings": [],
+    }
+
+
+def test_the_json_of_no_release_has_nulls() -> None:
+    """`next` is null, nothing is edited, and the reason stays."""
+    document = shown("docs: x")
+    assert (document["next"], document["files"], document["notes"], document["bump"]) == (None, [], "", "none")
+
+
+def test_the_json_names_what_could_not_be_honoured() -> None:
+    """Warnings about configuration and files come together."""
+    files = {"pyproject.toml": "[project]\nname = 'x'\ndynamic = ['version']\n", ".releaserc": ""}
+    assert len(shown("feat: x", config=load(files), files=files)["warnings"]) == 2
+
+
+@given(st.lists(st.text(), max_size=4))
+def test_planning_is_a_function(messages: list[str]) -> None:
+    """The same facts give the same plan, whatever the commits say."""
+    found = facts(*messages, files=FILES)
+    first = plan(found, CONFIG, POLICY, NOW)
+    assert plan(found, CONFIG, POLICY, NOW) == first
