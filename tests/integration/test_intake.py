@@ -1,6 +1,7 @@
 """The hook socket, as good and bad senders meet it."""
 
 import contextlib
+import errno
 import json
 import os
 import socket
@@ -228,6 +229,31 @@ def test_a_socket_handed_over_is_used_and_left_in_place(folder: Path, daemon: Da
     with Intake(listener, handle=daemon.handle, on_bad=daemon.complaints.append):
         assert ask(path, GOOD)["ok"] is True
     assert path.is_socket()
+
+
+class Exhausted(socket.socket):
+    """A listening socket in a process that had no descriptor left sixteen times."""
+
+    failures = 16
+
+    def accept(self) -> tuple[socket.socket, object]:
+        if self.failures:
+            self.failures -= 1
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return super().accept()
+
+
+def test_running_out_of_descriptors_ends_no_thread(
+    folder: Path, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twice as many failures as threads, and pushes are heard again afterwards."""
+    monkeypatch.setattr(module, "_SHORTAGE_SECONDS", 0.01)
+    listener = Exhausted(socket.AF_UNIX)
+    listener.bind(str(folder / "hook.sock"))
+    listener.listen()
+    with Intake(listener, handle=daemon.handle, on_bad=daemon.complaints.append):
+        assert ask(folder / "hook.sock", GOOD)["ok"] is True
+    assert "Too many open files" in daemon.complaints[0]
 
 
 def test_everyone_may_reach_the_socket_whatever_the_umask(folder: Path, daemon: Daemon) -> None:

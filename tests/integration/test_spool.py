@@ -11,6 +11,7 @@ import pytest
 from releasd.daemon.spool import create_spool, drain
 from releasd.errors import ConfigError, Permanent, Transient
 from releasd.model import PushHint
+from support.pushes import configure, pair, run_hook
 
 NEW = "a" * 40
 
@@ -177,6 +178,20 @@ def test_the_sender_is_the_files_owner(folder: Path, daemon: Daemon) -> None:
     (folder / "1.json").write_bytes(line("main"))
     os.chown(folder / "1.json", 65534, -1)
     daemon.drain(folder)
+    assert [hint.uid for hint in daemon.hints] == [65534]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+def test_another_users_hook_can_leave_a_file_that_the_daemon_takes(daemon: Daemon) -> None:
+    """The whole drop box: written by user 65534's hook, who cannot list it, and taken by the daemon as his."""
+    with pair() as made:
+        configure(made)
+        create_spool(made.spool, 0o666)
+        made.spool.parent.chmod(0o755)
+        run = run_hook(made, f"{NEW} {NEW} refs/heads/main\n".encode(), user=65534)
+        assert "this push is noted" in run.said
+        assert daemon.drain(made.spool) == ["main"]
+        assert left(made.spool) == set()
     assert [hint.uid for hint in daemon.hints] == [65534]
 
 

@@ -93,15 +93,21 @@ class HookRun:
 
 
 def run_hook(
-    made: Pair, lines: bytes, *arguments: str, shell: tuple[str, ...] = ("sh",), env: dict[str, str] | None = None
+    made: Pair,
+    lines: bytes,
+    *arguments: str,
+    shell: tuple[str, ...] = ("sh",),
+    env: dict[str, str] | None = None,
+    user: int | None = None,
 ) -> HookRun:
     """Run our hook as git would: post-receive in the bare repository, with arguments reference-transaction."""
     name, cwd = ("reference-transaction", made.clone) if arguments else ("post-receive", made.bare)
     variables = environment(**({} if arguments else {"GIT_DIR": "."})) | (env or {})
+    script = shutil.copy(HOOKS / name, made.spool.parent)  # the checkout may be closed to other users
     started = time.monotonic()
     done = subprocess.run(
-        (*shell, HOOKS / name, *arguments),
-        cwd=cwd, env=variables, input=lines, capture_output=True, timeout=30, check=False,
+        (*shell, script, *arguments),
+        cwd=cwd, env=variables, input=lines, capture_output=True, timeout=30, check=False, user=user,
     )  # fmt: skip
     assert done.stdout == b""
     return HookRun(done.returncode, done.stderr.decode(), time.monotonic() - started)

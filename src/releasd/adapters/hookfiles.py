@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from releasd.adapters.git.failures import failure
+from releasd.adapters.git.run import environment, run
 from releasd.adapters.share import read_share
-from releasd.errors import GitError, Permanent
+from releasd.errors import Permanent, Transient
 
 Kind = Literal["post-receive", "reference-transaction"]
 _MARKER = b"# releasd-hook "
@@ -98,7 +100,8 @@ def remove(repository: Path) -> HookStatus:
     for key in ("releasd.socket", "releasd.spool"):
         if _configured(found, key) is not None:
             _git(found.root, "config", "--local", "--unset-all", key)
-    if found.hooks.is_relative_to(found.common) or found.hooks.is_relative_to(found.root):
+    hooks = found.hooks.resolve()
+    if hooks.is_relative_to(found.common) or hooks.is_relative_to(found.root):
         for kind in get_args(Kind):
             _take_away(found.hook(kind))
     return status(found.root)
@@ -146,23 +149,14 @@ def _default_kind(found: _Repository) -> Kind:
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    """Run git there, whatever repository our own environment speaks of."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    """Run git there, with the user's own settings (`core.hooksPath` is among them)."""
     try:
-        done = subprocess.run(
-            ("git", "-C", folder, *arguments),
-            env=environment | {"LC_ALL": "C"},
-            capture_output=True,
-            text=True,
-            timeout=_GIT_SECONDS,
-            check=True,
-        )
-    except subprocess.CalledProcessError as error:
-        reason = error.stderr.strip().removeprefix("fatal: ")
-        raise GitError(f"{folder}: {reason}", advice=f"git -C {folder} {' '.join(arguments)}") from error
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise GitError(f"{folder}: cannot run git: {error}", advice="git --version") from error
-    return done.stdout.removesuffix("\n")
+        answer = run(("git", "-C", str(folder), *arguments), env=environment(), timeout=_GIT_SECONDS)
+    except subprocess.TimeoutExpired as late:
+        raise Transient(f"{folder}: git did not answer", advice=f"git -C {folder} {' '.join(arguments)}") from late
+    if answer.status:
+        raise failure(f"run `git {arguments[0]}`", str(folder), answer.stderr)
+    return os.fsdecode(answer.stdout).removesuffix("\n")
 
 
 def _configure(found: _Repository, key: str, value: str) -> None:

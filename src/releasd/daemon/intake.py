@@ -28,6 +28,7 @@ _WORKERS = 8
 _BACKLOG = 128
 _CONNECTION_SECONDS = 5.0  # for all reading and writing on one connection
 _CLOSE_SECONDS = 0.8
+_SHORTAGE_SECONDS = 0.5  # between attempts to accept while the system is out of descriptors
 _SHOWN = 200  # characters of a bad line in the log
 
 
@@ -98,6 +99,10 @@ class Intake:
                 connection, _ = self._listener.accept()
             except (BlockingIOError, ConnectionAbortedError):
                 continue  # another thread took it, or its sender left
+            except OSError as error:  # no descriptors or memory left: it passes, and must not end the thread
+                self._on_bad(f"hook socket: cannot accept: {error.strerror}")
+                time.sleep(_SHORTAGE_SECONDS)
+                continue
             with connection:
                 self._serve(connection)
 
