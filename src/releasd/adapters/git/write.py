@@ -4,12 +4,13 @@ import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from releasd.adapters.git.read import Reading
 from releasd.errors import GitError
 
 _FILE = "100644"
+_FOLDER = "040000"
 _EDITABLE = frozenset({_FILE, "100755"})
 
 
@@ -28,16 +29,24 @@ class Writing(Reading):
                 self._git("read-tree", parents[0], action=f"read the tree of {parents[0]}", env=env)
             modes = self._modes(parents[0], files) if parents else {}
             entries = b"".join(self._entry(path, data, modes.get(path, _FILE)) for path, data in files.items())
-            self._git("update-index", "-z", "--index-info", action="change files", env=env, stdin=entries)
+            changed = self._ask("update-index", "-z", "--index-info", action="change files", env=env, stdin=entries)
+            if changed.status or "Ignoring path" in changed.stderr:  # `../x` or `.git/x`: left out with exit status 0
+                raise self._failure("change files", changed.stderr)
             tree = self._git("write-tree", action="write a tree", env=env).decode().strip()
         return self._commit(tree, parents, message, at)
 
     def _modes(self, commit: str, files: Mapping[str, bytes]) -> Mapping[str, str]:
+        """Return the modes of `files` at `commit`. Raises `GitError` where a file stands in a new file's way."""
         if not files:
             return {}
-        out = self._git("ls-tree", "-z", "--full-tree", commit, "--", *files, action="read file modes")
+        above = {str(folder) for path in files for folder in PurePosixPath(path).parents} - {".", "/"}
+        out = self._git("ls-tree", "-z", "--full-tree", commit, "--", *files, *above, action="read file modes")
         rows = (row.split(b"\t", 1) for row in out.split(b"\0") if row)
-        return {os.fsdecode(path): meta[:6].decode() for meta, path in rows}
+        modes = {os.fsdecode(path): meta[:6].decode() for meta, path in rows}
+        for folder in above & modes.keys():
+            if modes[folder] != _FOLDER:
+                raise GitError(f"{folder} is not a folder, so nothing can be written below it")
+        return modes
 
     def _entry(self, path: str, data: bytes, mode: str) -> bytes:
         if mode not in _EDITABLE:
