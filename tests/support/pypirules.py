@@ -207,7 +207,9 @@ class _Handler(BaseHTTPRequestHandler):
         private = self.path.startswith("/_")
         fault = None if private else self.index.next_fault(self.command)
         if not private:
-            self.index.requests.append(Request(self.command, self.path, dict(self.headers)))
+            self.index.requests.append(
+                Request(self.command, self.path, {name.title(): value for name, value in self.headers.items()})
+            )
         try:
             _misbehave(self, fault, serve) if fault else serve()
         except (BrokenPipeError, ConnectionResetError):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 MAX_BODY = 64 * 1024 * 1024  # bytes; the longest project pages are a few MB
 MAX_RETRY_AFTER = 3600.0  # seconds; a longer wish is cut, so that nobody can park a release for days
+_NOT_FOUND = 404
 _PASSING = frozenset({408, 425, 429})
 
 
@@ -62,10 +63,15 @@ def request(
 
 
 def sha256_of(url: str, *, what: str, timeout: float) -> str:
-    """Fetch `url`, following redirects, and return the digest of its bytes. Raises as `raise_for_status` does."""
+    """Fetch `url`, following redirects, and return the digest of its bytes.
+
+    Raises as `raise_for_status` does, but `Transient` for 404: what is listed and not served yet comes in a while.
+    """
     digest = hashlib.sha256()
     headers = {"accept-encoding": "identity", "cache-control": "no-cache"}
     with _exchange("GET", url, what=what, headers=headers, body=None, timeout=timeout, follow=True) as response:
+        if response.status_code == _NOT_FOUND:
+            raise Transient(f"{what} is listed but not served yet", advice="It is looked for again by itself.")
         raise_for_status(_answer(response, b""), what=what)
         for chunk in _chunks(response, what=what, timeout=timeout):
             digest.update(chunk)

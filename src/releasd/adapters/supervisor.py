@@ -9,6 +9,8 @@ import time
 from collections.abc import MutableMapping
 from typing import Any
 
+from releasd.errors import ConfigError
+
 FIRST_FD = 3  # SD_LISTEN_FDS_START
 _SEND_TIMEOUT = 1.0  # seconds; a full queue at systemd must not stop the inbox loop
 
@@ -67,7 +69,13 @@ def listen_fds(environ: MutableMapping[str, str], *, pid: int) -> dict[str, sock
 
 
 def _adopt(descriptor: int, name: str) -> tuple[str, socket.socket]:
-    adopted = socket.socket(fileno=descriptor)
+    try:
+        adopted = socket.socket(fileno=descriptor)
+    except OSError as error:
+        raise ConfigError(
+            f"descriptor {descriptor} ({name}) was handed over and is no socket: {error.strerror}",
+            advice="Check the releasd.socket units.",
+        ) from None
     adopted.set_inheritable(False)
     return name or f"fd{descriptor}", adopted
 

@@ -110,6 +110,7 @@ def _environment(scratch: str, token: Secret, *, timeout: float) -> dict[str, st
         "NO_COLOR": "1",
         "UV_NO_CONFIG": "1",  # neither a repository's nor a user's configuration may redirect an upload
         "UV_NO_CACHE": "1",
+        "UV_HTTP_RETRIES": "1",  # of dropped connections, at once; longer patience is the engine's
         "UV_UPLOAD_HTTP_TIMEOUT": str(max(1, int(timeout))),
         "UV_PUBLISH_TOKEN": token.reveal(),
     }

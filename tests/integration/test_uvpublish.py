@@ -1,0 +1,314 @@
+"""The real uv against an index with the public one's rules, and with everything going wrong that was measured there."""
+
+import base64
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from releasd.adapters.index import HttpIndex
+from releasd.adapters.uvpublish import publish
+from releasd.errors import Conflict, Denied, Permanent, ReleasdError, SecretError, Transient
+from releasd.ports import Secret
+from support.httpstub import Asked, Reply, http_stub
+from support.pypirules import PypiRules
+from support.wheels import make_sdist, make_wheel, sha256
+
+TOKEN = Secret("pypi-AgEIcHlwaS5vcmcCJGNhbmFyeS1jYW5hcnk")
+
+
+@pytest.fixture
+def rules(tmp_path: Path) -> Iterator[PypiRules]:
+    """Run an index with the public one's rules."""
+    with PypiRules(tmp_path / "index", token=TOKEN.reveal()) as running:
+        yield running
+
+
+@pytest.fixture
+def index(rules: PypiRules) -> HttpIndex:
+    """Return the adapter for that index."""
+    return _index(rules)
+
+
+def _index(rules: PypiRules, *, upload_timeout: float = 60.0, token: Secret = TOKEN) -> HttpIndex:
+    return HttpIndex(
+        name="rules",
+        publish_url=rules.publish_url,
+        simple_url=rules.simple_url,
+        token=lambda: token,
+        read_timeout=5,
+        upload_timeout=upload_timeout,
+    )
+
+
+def _ignore(_: bytes) -> None:
+    """Take output and do nothing with it."""
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        *((status, Denied) for status in (401, 403)),
+        *((status, Permanent) for status in (400, 413)),
+        (409, Conflict),
+        *((status, Transient) for status in (429, 500, 502, 503)),
+    ],
+)
+def test_each_status_becomes_its_cause(
+    rules: PypiRules, index: HttpIndex, tmp_path: Path, status: int, error: type[ReleasdError]
+) -> None:
+    """Uv ends with 2 for all of them; nothing was stored, and the index was asked to only once."""
+    rules.fail_next(status)
+    with pytest.raises(ReleasdError) as caught:
+        index.upload([make_wheel(tmp_path, "demo", "1.0")], _ignore)
+    assert type(caught.value) is error
+    assert caught.value.advice
+    assert (rules.posts(), rules.files) == (1, {})
+
+
+def test_failure_at_the_third_file_is_completed_by_the_next_attempt(
+    rules: PypiRules, index: HttpIndex, tmp_path: Path
+) -> None:
+    """Two files are public, one failed, one was never tried: the same call again sends the two that are lacking."""
+    tags = ("cp311-abi3-manylinux_2_17_x86_64", "cp311-abi3-musllinux_1_2_x86_64", "py3-none-any")
+    paths = [*(make_wheel(tmp_path, "demo", "1.0", tag=tag) for tag in tags), make_sdist(tmp_path, "demo", "1.0")]
+    rules.fault("status", status=502, skip=2)
+    with pytest.raises(Transient):
+        index.upload(paths, _ignore)
+    assert len(rules.files) == 2
+    index.upload(paths, _ignore)
+    assert {name: (f.sha256, f.stored, f.accepted) for name, f in rules.files.items()} == {
+        path.name: (sha256(path), 1, 1) for path in paths
+    }
+
+
+@pytest.mark.parametrize("kind", ["drop_before", "drop_mid", "drop_after"])
+def test_lost_connection_leaves_one_copy(rules: PypiRules, index: HttpIndex, tmp_path: Path, kind: str) -> None:
+    """Wherever the line breaks, even between storing and answering, the file ends up there once."""
+    wheel = make_wheel(tmp_path, "demo", "1.0")
+    rules.fault(kind)
+    index.upload([wheel], _ignore)
+    assert {name: f.stored for name, f in rules.files.items()} == {wheel.name: 1}
+
+
+def test_error_after_storing_is_seen_as_stored(rules: PypiRules, index: HttpIndex, tmp_path: Path) -> None:
+    """A gateway's 502 may hide a success; the listing shows it."""
+    wheel = make_wheel(tmp_path, "demo", "1.0")
+    rules.fault("after", status=502)
+    index.upload([wheel], _ignore)
+    assert [file.sha256 for file in index.files("demo", "1.0")] == [sha256(wheel)]
+
+
+def test_repeat_while_the_listing_lags_is_accepted(rules: PypiRules, index: HttpIndex, tmp_path: Path) -> None:
+    """While the index does not list yet what it stored, the same bytes are answered 200 and stored once."""
+    wheel = make_wheel(tmp_path, "demo", "1.0")
+    rules.lag = 3600
+    index.upload([wheel], _ignore)
+    assert index.files("demo", "1.0") == ()
+    index.upload([wheel], _ignore)
+    assert (rules.files[wheel.name].stored, rules.files[wheel.name].accepted) == (1, 2)
+
+
+def test_other_bytes_while_the_listing_lags_are_a_conflict(rules: PypiRules, index: HttpIndex, tmp_path: Path) -> None:
+    """The check finds nothing, the upload is refused: still a conflict, with the index's own words."""
+    rules.lag = 3600
+    index.upload([make_wheel(tmp_path, "demo", "1.0", body="theirs = 1\n")], _ignore)
+    with pytest.raises(Conflict, match="File already exists"):
+        index.upload([make_wheel(tmp_path, "demo", "1.0")], _ignore)
+
+
+def test_plain_linux_wheel_and_second_sdist_are_permanent(rules: PypiRules, index: HttpIndex, tmp_path: Path) -> None:
+    """Rules that only the server knows come back as what to change."""
+    with pytest.raises(Permanent, match="unsupported platform tag"):
+        index.upload([make_wheel(tmp_path, "demo", "1.0", tag="cp311-cp311-linux_x86_64")], _ignore)
+    index.upload([make_sdist(tmp_path, "demo-x", "1.0")], _ignore)
+    with pytest.raises(Conflict):
+        index.upload([make_sdist(tmp_path, "demo-x", "1.0", body="changed\n")], _ignore)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 truncated"])
+def test_damaged_wheel_is_permanent_and_not_sent(
+    rules: PypiRules, index: HttpIndex, tmp_path: Path, content: bytes
+) -> None:
+    """What is no archive never leaves the machine."""
+    wheel = tmp_path / "demo-1.0-py3-none-any.whl"
+    wheel.write_bytes(content)
+    with pytest.raises(Permanent, match="Failed to"):
+        index.upload([wheel], _ignore)
+    assert rules.posts() == 0
+
+
+def test_hanging_server_is_left_in_time(rules: PypiRules, tmp_path: Path) -> None:
+    """A server that says nothing costs the time limit, and no process stays."""
+    rules.fault("hang", seconds=20)
+    begun = time.monotonic()
+    with pytest.raises(Transient, match="did not end within 2 s"):
+        _index(rules, upload_timeout=2).upload([make_wheel(tmp_path, "demo", "1.0")], _ignore)
+    assert time.monotonic() - begun < 10
+
+
+def test_refused_connection_is_transient(tmp_path: Path) -> None:
+    """An index that is down is tried again later; nothing of it is permanent."""
+    with http_stub(lambda _: Reply()) as stub:
+        gone = stub.url
+    with pytest.raises(Transient):
+        publish(
+            [make_wheel(tmp_path, "demo", "1.0")],
+            publish_url=f"{gone}/legacy/",
+            check_url=None,
+            token=TOKEN,
+            sink=_ignore,
+            timeout=30,
+        )
+
+
+def test_check_url_that_is_down_uploads_nothing(rules: PypiRules, tmp_path: Path) -> None:
+    """Where the listing cannot be read nothing is sent: what is there is unknown."""
+    with http_stub(lambda _: Reply()) as stub:
+        gone = stub.url
+    with pytest.raises(Transient):
+        publish(
+            [make_wheel(tmp_path, "demo", "1.0")],
+            publish_url=rules.publish_url,
+            check_url=f"{gone}/simple/",
+            token=TOKEN,
+            sink=_ignore,
+            timeout=30,
+        )
+    assert rules.posts() == 0
+
+
+def test_log_line_as_token_is_never_sent(rules: PypiRules, tmp_path: Path) -> None:
+    """The hand-run workflow's bug: a log line in front of the token. Nothing is sent, nothing is shown."""
+    token = Secret(f"\x1b[0;34m[INFO]\x1b[0m Fetching PyPI token from Doppler...\n{TOKEN.reveal()}")
+    bad = _index(rules, token=token)
+    for use in (lambda: bad.upload([make_wheel(tmp_path, "demo", "1.0")], _ignore), bad.check_secret):
+        with pytest.raises(SecretError) as caught:
+            use()
+        assert TOKEN.reveal() not in caught.value.message
+    assert rules.requests == []
+
+
+def test_token_reaches_the_index_byte_for_byte(rules: PypiRules, index: HttpIndex, tmp_path: Path) -> None:
+    """The login that the index sees is exactly the secret, under the name that stands for tokens."""
+    index.upload([make_wheel(tmp_path, "demo", "1.0")], _ignore)
+    (header,) = [asked.headers["Authorization"] for asked in rules.requests if asked.method == "POST"]
+    assert base64.b64decode(header.removeprefix("Basic ")) == b"__token__:" + TOKEN.reveal().encode()
+
+
+def test_token_is_not_in_any_argument_list_or_output(rules: PypiRules, tmp_path: Path) -> None:
+    """While uv runs, no process shows the token to `ps`; what uv prints, even quoting the server, does not either."""
+    rules.fault("hang", seconds=1.5)
+    rules.fail_next(400)
+    rules.fail_next(400)
+    output: list[bytes] = []
+    errors: list[ReleasdError] = []
+
+    def upload() -> None:
+        try:
+            _index(rules, upload_timeout=30).upload([make_wheel(tmp_path, "demo", "1.0")], output.append)
+        except ReleasdError as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=upload)
+    thread.start()
+    seen = b""
+    while thread.is_alive():
+        seen += _command_lines()
+        time.sleep(0.05)
+    thread.join()
+    assert b"publish" in seen
+    assert TOKEN.reveal().encode() not in seen
+    assert TOKEN.reveal() not in f"{b''.join(output)!r}{errors}"
+
+
+def test_server_echoing_the_token_does_not_bring_it_into_the_log(tmp_path: Path) -> None:
+    """What a server sends back is not trusted to be free of what it was sent."""
+    output: list[bytes] = []
+    with http_stub(lambda asked: Reply(400, b"you sent " + TOKEN.reveal().encode() + b" and " + _login(asked))) as stub:
+        with pytest.raises(Permanent) as caught:
+            publish(
+                [make_wheel(tmp_path, "demo", "1.0")],
+                publish_url=f"{stub.url}/legacy/",
+                check_url=None,
+                token=TOKEN,
+                sink=output.append,
+                timeout=30,
+            )
+        login = _login(stub.asked[0])
+    shown = f"{caught.value.message} {b''.join(output).decode()}"
+    assert "[redacted]" in shown
+    assert TOKEN.reveal() not in shown
+    assert login.split()[1].decode() not in shown
+
+
+def _login(asked: Asked) -> bytes:
+    return asked.headers["authorization"].encode()
+
+
+def _command_lines() -> bytes:
+    """Return what `ps` shows to every user of the machine."""
+    return b"\n".join(" ".join(p.info["cmdline"] or ()).encode() for p in psutil.process_iter(["cmdline"]))
+
+
+def test_no_configuration_redirects_the_upload(
+    rules: PypiRules, index: HttpIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither a uv.toml nearby, nor one of the user, nor variables of the daemon change where the files go."""
+    with http_stub(lambda _: Reply(200, b"OK")) as thief:
+        config = f'publish-url = "{thief.url}/"\n[[index]]\nurl = "{thief.url}/simple/"\ndefault = true\n'
+        (tmp_path / "home/.config/uv").mkdir(parents=True)
+        (tmp_path / "home/.config/uv/uv.toml").write_text(config)
+        (tmp_path / "uv.toml").write_text(config)
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("HOME", str(tmp_path / "home"))
+        monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+        for name in ("UV_PUBLISH_URL", "UV_PUBLISH_CHECK_URL", "UV_INDEX_URL"):
+            monkeypatch.setenv(name, f"{thief.url}/")
+        monkeypatch.setenv("UV_PUBLISH_USERNAME", "somebody")
+        index.upload([make_wheel(tmp_path, "demo", "1.0")], _ignore)
+        assert thief.asked == []
+    assert list(rules.files) == ["demo-1.0-py3-none-any.whl"]
+
+
+def test_only_the_files_named_are_uploaded(rules: PypiRules, index: HttpIndex, tmp_path: Path) -> None:
+    """Neighbours in the folder stay there, and a folder's name is no glob."""
+    folder = tmp_path / "job [1] *"
+    folder.mkdir()
+    wanted = make_wheel(folder, "demo", "1.0")
+    make_wheel(folder, "demo", "0.9")
+    (folder / f"{wanted.name}.publish.attestation").write_text("{}")
+    index.upload([wanted], _ignore)
+    assert list(rules.files) == [wanted.name]
+
+
+def test_file_that_is_gone_is_permanent(index: HttpIndex, tmp_path: Path) -> None:
+    """A sealed file that is no longer there is never silently left out."""
+    with pytest.raises(Permanent, match=r"gone-1\.0-py3-none-any\.whl is gone"):
+        index.upload([tmp_path / "gone-1.0-py3-none-any.whl"], _ignore)
+
+
+def test_output_arrives_while_uv_runs(rules: PypiRules, tmp_path: Path) -> None:
+    """The job's log shows the upload as it happens, line by line."""
+    rules.fault("hang", seconds=2)
+    lines: list[tuple[float, bytes]] = []
+    with pytest.raises(Transient):
+        _index(rules, upload_timeout=1.5).upload(
+            [make_wheel(tmp_path, "demo", "1.0")], lambda line: lines.append((time.monotonic(), line))
+        )
+    assert any(b"Uploading demo-1.0" in line and at < time.monotonic() - 0.5 for at, line in lines)
+    assert all(line.endswith(b"\n") for _, line in lines)
+
+
+def test_nothing_of_the_upload_stays_behind(index: HttpIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No cache, no link, no folder with the daemon's name remains."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(scratch))
+    monkeypatch.setenv("HOME", str(scratch))
+    index.upload([make_wheel(tmp_path, "demo", "1.0")], _ignore)
+    assert os.listdir(scratch) == []  # noqa: PTH208 - names are what is compared
