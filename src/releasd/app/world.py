@@ -47,11 +47,7 @@ def build_world(
         clone=functools.cache(functools.partial(_clone, settings)),
         peek=peek,
         same=same_repository,
-        hosts=RegisteredHosts(
-            config.host_specs(settings),
-            {name: host.leash for name, host in settings.hosts.items()},
-            path=environ.get("PATH", os.defpath),
-        ),
+        hosts=registered_hosts(settings, environ),
         indexes={name: _index(name, index, secrets) for name, index in settings.indexes.items()},
         notifier=Webhooks({name: _webhook(hook, secrets) for name, hook in settings.webhooks.items()}),
         artifacts=ArtifactFolder(state / "artifacts"),
@@ -61,6 +57,12 @@ def build_world(
         stopping=stopping,
         fault=armed(environ),
     )
+
+
+def registered_hosts(settings: config.Settings, environ: Mapping[str, str]) -> RegisteredHosts:
+    """Return the hosts of these settings; nothing is connected yet."""
+    leashes = {name: host.leash for name, host in settings.hosts.items()}
+    return RegisteredHosts(config.host_specs(settings), leashes, path=environ.get("PATH", os.defpath))
 
 
 def job_log(settings: config.Settings) -> JobLog:

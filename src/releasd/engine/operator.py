@@ -1,15 +1,14 @@
 """What an operator may ask for: looking, releasing, retrying, cancelling, probing. Decides nothing about releases."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from releasd.engine import view
+from releasd.engine.probing import probe_hosts
 from releasd.engine.world import World
-from releasd.errors import ReleasdError, UsageError
+from releasd.errors import UsageError
 from releasd.model import Bump, JobId, Project, StepName
-from releasd.ports import Host
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,23 +55,14 @@ class Operator:
 
     def probe(self) -> list[dict[str, Any]]:
         """Look at every host with the tools that the configured builds name; remember and return what each said."""
-        hosts = self.world.hosts.able(())
-        with ThreadPoolExecutor(max_workers=8, thread_name_prefix="probe") as pool:
-            return list(pool.map(self._probe, hosts))
-
-    def _probe(self, host: Host) -> dict[str, Any]:
         tools = {tool for p in self.world.projects.values() for build in p.builds for tool in build.tools}
-        try:
-            found = host.probe(sorted(tools | {"uv"}))
-        except ReleasdError as error:
-            facts: dict[str, Any] = {"advice": error.advice}
-            ok, reason = False, error.message
-        else:
-            facts, ok = asdict(found), not found.missing
-            reason = f"lacks {', '.join(found.missing)}" if found.missing else ""
-        facts |= {"labels": sorted(host.spec.labels), "slots": host.spec.slots, "address": host.spec.address}
-        self.world.store.save_probe(host.spec.name, ok=ok, facts=facts, reason=reason, now=self.world.clock.now())
-        return {"name": host.spec.name, "ok": ok, "reason": reason, **facts}
+        found = probe_hosts(self.world.hosts.able(()), tools)
+        for host in found:
+            facts = {key: value for key, value in host.items() if key not in {"name", "ok", "reason"}}
+            self.world.store.save_probe(
+                host["name"], ok=host["ok"], facts=facts, reason=host["reason"], now=self.world.clock.now()
+            )
+        return found
 
     def _project(self, name: str) -> Project:
         if name not in self.world.projects:

@@ -1,0 +1,5 @@
+"""`python -m releasd.cli`, for places without the console script."""
+
+from releasd.cli import main
+
+main()

@@ -1,0 +1,37 @@
+"""Options that several commands share."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def as_json(function: F) -> F:
+    """Add `--json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")(function)
+
+
+def config(function: F) -> F:
+    """Add `--config`, the operator's configuration."""
+    return click.option(
+        "--config",
+        "config_file",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="The operator's configuration; default: $RELEASD_CONFIG, then the system's place.",
+    )(function)
+
+
+def repo(function: F) -> F:
+    """Add `--repo`."""
+    return click.option(
+        "--repo", type=click.Path(path_type=Path, file_okay=False), default=".", help="The repository; default: here."
+    )(function)
+
+
+def environ() -> dict[str, str]:
+    """Return this process's environment, to be handed in."""
+    return dict(os.environ)

@@ -1,0 +1,60 @@
+"""`releasd release`."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from releasd.cli import options, output
+from releasd.model import Bump
+
+if TYPE_CHECKING:
+    from releasd.app.remote import Remote
+
+EPILOG = """\b
+Examples:
+  releasd release demo --wait             release what is on main now, and see it through
+  releasd release demo --bump minor       whatever the commits ask for
+  releasd release demo --ref 1a2b3c4      a commit that is not the newest
+\b
+With --wait the exit code is the release's: 0 released, 1 failed, 3 nothing to release.
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("project")
+@click.option(
+    "--bump", type=click.Choice([b.value for b in Bump if b is not Bump.NONE]), help="Instead of the commits' word."
+)
+@click.option("--ref", help="A commit on the project's branch; default: its tip.")
+@click.option("--wait", is_flag=True, help="Follow it to its end.")
+@options.as_json
+@options.config
+def command(
+    project: str, bump: str | None, ref: str | None, wait: bool, as_json: bool, config_file: Path | None
+) -> None:
+    """Ask for a release now."""
+    from releasd.app import remote
+
+    daemon = remote.connect(config_file, options.environ())
+    job = daemon.post("/v1/release", project=project, ref=ref, bump=bump)["job"]
+    if wait:
+        _wait(daemon, job, as_json=as_json)
+    elif as_json:
+        output.print_json(daemon.get(f"/v1/jobs/{job}"))
+    else:
+        output.console().print(f"job {job} is queued; follow it: releasd log {job} --follow")
+
+
+def _wait(daemon: "Remote", job: int, *, as_json: bool) -> None:
+    from releasd.cli.progress import follow, outcome
+
+    ended = follow(lambda: daemon.get(f"/v1/jobs/{job}"), quiet=as_json)
+    error = outcome(ended)
+    if as_json:
+        output.print_json(ended)
+        sys.exit(error.exit_code if error else 0)
+    if error:
+        raise error
+    output.console().print(f"{ended['project']} {ended['version']} is released", style="bold green")

@@ -1,0 +1,112 @@
+"""How a status looks to people."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from releasd.cli import output
+
+SHORT = 9  # characters of a commit's name
+
+
+def screen(found: dict[str, Any]) -> RenderableType:
+    """Return the whole status: the daemon, what is live, projects, recent jobs, hosts."""
+    return Group(*_sections(found))
+
+
+def _sections(found: dict[str, Any]) -> Iterator[RenderableType]:
+    daemon = found["daemon"]
+    if daemon["running"]:
+        yield Text(f"releasd runs (process {daemon['pid']})", style="green")
+    else:
+        yield Text("the daemon is not running; this is what its store says", style="bold yellow")
+    for job in found["jobs"]:
+        yield Text()
+        yield job_screen(job)
+    yield Text()
+    yield _projects(found["projects"]) if found["projects"] else Text("no project was looked at yet", style="dim")
+    for project in found["projects"]:
+        for job in project["unfinished"]:
+            yield Text(f"unfinished: {job['project']} {job['version']}: {job['reason']}", style="bold red")
+    if found["recent"]:
+        yield Text()
+        yield _recent(found["recent"])
+    if found["hosts"]:
+        yield Text()
+        yield _hosts(found["hosts"])
+
+
+def job_screen(job: dict[str, Any]) -> RenderableType:
+    """Return one job: its headline, its steps, its builds."""
+    head = Text(f"job {job['id']} ", style="bold")
+    head.append(f"{job['project']} {job['version'] or job['commit'][:SHORT]} ")
+    head.append(job["state"], style=output.style(job["state"]))
+    if job["reason"] and job["reason"] != job["state"]:
+        head.append(f": {job['reason']}")
+    if job["not_before"]:
+        head.append(f" (not before {job['not_before']})", style="dim")
+    return Group(head, *(_step(step) for step in job["steps"]), *(_build(build) for build in job["builds"]))
+
+
+def _step(step: dict[str, Any]) -> Text:
+    line = Text(f"  {step['name']:9} ")
+    line.append(f"{step['state']:9}", style=output.style(step["state"]))
+    line.append(f" {output.since(step['started_at'], step['finished_at'])}", style="dim")
+    if step["attempts"] > 1:
+        line.append(f" attempt {step['attempts']}", style="yellow")
+    if step["error"]:
+        line.append(f" {step['error']}", style="red")
+    return line
+
+
+def _build(build: dict[str, Any]) -> Text:
+    line = Text(f"    build {build['name']} on {build['host']} ")
+    line.append(build["state"], style=output.style(build["state"]))
+    line.append(f" {output.since(build['started_at'], build['finished_at'])}", style="dim")
+    if build["error"]:
+        line.append(f" {build['error']}", style="red")
+    return line
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _projects(projects: list[dict[str, Any]]) -> Table:
+    table = _table("project", "last release", "tag", "at", "branch at")
+    for project in projects:
+        last = project["last_release"] or {}
+        head = (project["head"] or "")[:SHORT]
+        cells = (last.get("version"), last.get("tag"), last.get("finished_at"))
+        table.add_row(project["name"], *(cell or "-" for cell in cells), head)
+    return table
+
+
+def _recent(jobs: list[dict[str, Any]]) -> Table:
+    table = _table("job", "project", "version", "state", "took", "reason")
+    for job in jobs:
+        table.add_row(
+            str(job["id"]),
+            job["project"],
+            job["version"] or job["commit"][:SHORT],
+            Text(job["state"], style=output.style(job["state"])),
+            output.since(job["started_at"], job["finished_at"]),
+            job["reason"],
+        )
+    return table
+
+
+def _hosts(hosts: list[dict[str, Any]]) -> Table:
+    table = _table("host", "able", "labels", "slots", "probed", "")
+    for host in hosts:
+        facts = host["facts"]
+        able = Text("yes", style="green") if host["ok"] else Text("no", style="red")
+        labels = " ".join(facts.get("labels", ()))
+        table.add_row(host["name"], able, labels, str(facts.get("slots", "")), host["at"], host["reason"])
+    return table
