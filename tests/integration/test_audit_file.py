@@ -14,7 +14,8 @@ import pytest
 from releasd.core.chain import GENESIS, canonical, link
 from releasd.errors import Permanent
 from releasd.log.audit import AuditFile, verify_file
-from support.events import chained
+from releasd.store import open_store
+from support.events import BEGIN, chained
 from support.smalldisk import run_on_small_disk
 
 EVENTS = chained(6)
@@ -81,9 +82,32 @@ def test_a_batch_that_overlaps_is_not_doubled(path: Path) -> None:
 def test_a_batch_with_a_hole_is_refused(path: Path) -> None:
     """Events that do not follow are never written: the file would look tampered with for ever."""
     before = path.read_bytes()
-    with pytest.raises(Permanent, match="ends at event 6, and the next one is 8"):
+    with pytest.raises(Permanent, match="ends at event 6, which event 8 does not follow"):
         AuditFile(path).write(chained(8)[7:])
     assert path.read_bytes() == before
+
+
+def test_a_store_with_another_past_is_refused(path: Path) -> None:
+    """After a database was set back, its new events are not glued to lines that it no longer knows."""
+    before = path.read_bytes()
+    with pytest.raises(Permanent, match="which event 7 does not follow") as caught:
+        AuditFile(path).write(chained(8, other="past"))
+    assert "move" in caught.value.advice
+    assert path.read_bytes() == before
+
+
+def test_what_the_store_has_is_what_the_file_proves(tmp_path: Path) -> None:
+    """Real events of a real store, with every kind of JSON value, arrive and verify against the store's own head."""
+    text = 'ß "\\" \u2028 \x00 😀'
+    data = {"float": 0.1, "big": 1e300, "int": 2**53 + 1, "text": text, "list": [None, True, {}], "é": []}
+    file = AuditFile(tmp_path / "audit.jsonl")
+    with open_store(f"sqlite:///{tmp_path / 'releasd.db'}") as store:
+        for seq in range(5):
+            store.append_event("daemon.started", now=BEGIN, project=None if seq % 2 else "demo", data=data)
+            file.write(store.events_after(file.last_seq()))
+        seq, head = store.head()
+    assert (file.last_seq(), verify_file(file.path, head).ok) == (seq, True)
+    assert json.loads(file.path.read_bytes().splitlines()[-1])["data"] == data
 
 
 def test_a_line_torn_at_any_byte_is_written_again(path: Path) -> None:

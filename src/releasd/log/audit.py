@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from releasd.core.chain import canonical, verify
+from releasd.core.chain import GENESIS, canonical, verify
 from releasd.errors import DiskFull, Permanent
 from releasd.model import Event
 
@@ -61,7 +61,7 @@ class AuditFile:
         """
         try:
             with self.path.open("rb") as file:
-                return self._seq(_last_line(file.fileno())[1])
+                return self._end(_last_line(file.fileno())[1])[0]
         except FileNotFoundError:
             return 0
 
@@ -72,12 +72,12 @@ class AuditFile:
 
         Raises:
             DiskFull: nothing was appended.
-            Permanent: `events` begin later than the file ends, or the last line is no event.
+            Permanent: `events` do not continue what the file has, or the last line is no event.
         """
         fd, created = self._open()
         try:
             end, line = _last_line(fd)
-            seq, block = self._continue(self._seq(line), events)
+            seq, block = self._continue(*self._end(line), events)
             if os.fstat(fd).st_size != end:
                 os.ftruncate(fd, end)  # a line torn by a crash
             _append(fd, block, end, self.path)
@@ -96,24 +96,27 @@ class AuditFile:
             os.fchmod(fd, MODE)  # whatever the umask
             return fd, True
 
-    def _continue(self, seq: int, events: Iterable[Event]) -> tuple[int, bytes]:
+    def _continue(self, seq: int, head: str, events: Iterable[Event]) -> tuple[int, bytes]:
         lines = []
         for event in events:
-            if event.seq > seq + 1:
+            if event.seq > seq + 1 or (event.seq == seq + 1 and event.prev != head):
+                # A hole, or a store that was set back (a backup, a power cut) and went on in another way.
                 raise Permanent(
-                    f"the audit file {self.path} ends at event {seq}, and the next one is {event.seq}",
-                    advice="releasd audit verify",
+                    f"the audit file {self.path} ends at event {seq}, which event {event.seq} does not follow",
+                    advice=f"releasd audit verify; then move {self.path} aside: it is written anew from the store",
                 )
             if event.seq == seq + 1:
                 lines.append(canonical(asdict(event)) + b"\n")
-                seq = event.seq
+                seq, head = event.seq, event.hash
         return seq, b"".join(lines)
 
-    def _seq(self, line: bytes) -> int:
+    def _end(self, line: bytes) -> tuple[int, str]:
+        """Return the number and the hash of the last line."""
         if not line:
-            return 0
+            return 0, GENESIS
         try:
-            return int(json.loads(line)["seq"])
+            fields = json.loads(line)
+            return int(fields["seq"]), str(fields["hash"])
         except (ValueError, KeyError, TypeError):
             raise Permanent(
                 f"the last line of the audit file {self.path} is no event", advice="releasd audit verify"
