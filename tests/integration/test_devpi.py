@@ -18,7 +18,9 @@ def test_index_is_gone_at_the_end(tmp_path: Path) -> None:
         assert http.request("GET", index.simple_url, what="devpi", timeout=5).status == 200
         assert index.token.reveal() not in repr(index)
         mine = [
-            process for process in psutil.Process().children(recursive=True) if "devpi" in " ".join(process.cmdline())
+            process
+            for process in psutil.Process().children(recursive=True)
+            if str(tmp_path) in " ".join(process.cmdline())
         ]
         assert mine
         assert all(index.token.reveal() not in " ".join(process.cmdline()) for process in mine)
