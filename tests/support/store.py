@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
+from urllib.parse import quote
 
 from releasd.model import Artifact, BuildSpec, Bump, Job, JobId, JobState, Plan, StepName
 from releasd.store import Store, open_store
@@ -14,7 +15,7 @@ LEASE = timedelta(seconds=60)
 
 def url_of(folder: Path) -> str:
     """Return the URL of the store in `folder`."""
-    return f"sqlite:///{folder / 'releasd.db'}"
+    return f"sqlite:///{quote(str(folder / 'releasd.db'))}"
 
 
 def commit_of(number: int) -> str:

@@ -81,7 +81,7 @@ class Queue(Part):
         bump: Bump | None = None,
         force: bool = False,
     ) -> Enqueued:
-        """Make the job for a branch's newest commit, durably, unless there is one; a queued one of another is superseded.
+        """Make the job for a branch's newest commit, durably, unless there is one; it supersedes the queued one.
 
         An operator's `bump` passes on to the job that supersedes. A job that was superseded does not count: the branch
         came back to its commit. `force` makes another job for a commit whose last one is over. Raises `UsageError`

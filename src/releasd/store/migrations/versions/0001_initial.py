@@ -63,11 +63,13 @@ def _job() -> None:
         sa.Column("tag", sa.String(), nullable=True),
         sa.Column("plan", sa.Text(), nullable=True),
         sa.CheckConstraint(
-            "state <> 'running' OR (owner IS NOT NULL AND lease_until IS NOT NULL)", name="ck_job_running_has_owner"
+            "state <> 'running' OR (owner IS NOT NULL AND lease_until IS NOT NULL)",
+            name=op.f("ck_job_running_has_owner"),
         ),
-        sa.CheckConstraint("state = 'running' OR owner IS NULL", name="ck_job_only_running_has_owner"),
+        sa.CheckConstraint("state = 'running' OR owner IS NULL", name=op.f("ck_job_only_running_has_owner")),
         sa.CheckConstraint(
-            "state IN ('queued', 'running', 'succeeded', 'failed', 'cancelled', 'superseded')", name="ck_job_state"
+            "state IN ('queued', 'running', 'succeeded', 'failed', 'cancelled', 'superseded')",
+            name=op.f("ck_job_state"),
         ),
         sa.PrimaryKeyConstraint("id", name="pk_job"),
         sa.UniqueConstraint("project", "commit", "serial", name="uq_job_project_commit_serial"),
@@ -120,7 +122,7 @@ def _step() -> None:
         sa.Column("retryable", sa.Boolean(), nullable=False),
         sa.Column("started_at", sa.BigInteger(), nullable=True),
         sa.Column("finished_at", sa.BigInteger(), nullable=True),
-        sa.CheckConstraint("state IN ('started', 'succeeded', 'failed')", name="ck_step_state"),
+        sa.CheckConstraint("state IN ('started', 'succeeded', 'failed')", name=op.f("ck_step_state")),
         sa.ForeignKeyConstraint(["job_id"], ["job.id"], name="fk_step_job_id"),
         sa.PrimaryKeyConstraint("job_id", "name", name="pk_step"),
     )
@@ -137,7 +139,7 @@ def _build() -> None:
         sa.Column("error", sa.Text(), nullable=True),
         sa.Column("started_at", sa.BigInteger(), nullable=False),
         sa.Column("finished_at", sa.BigInteger(), nullable=True),
-        sa.CheckConstraint("state IN ('started', 'succeeded', 'failed')", name="ck_build_state"),
+        sa.CheckConstraint("state IN ('started', 'succeeded', 'failed')", name=op.f("ck_build_state")),
         sa.ForeignKeyConstraint(["job_id"], ["job.id"], name="fk_build_job_id"),
         sa.PrimaryKeyConstraint("job_id", "name", name="pk_build"),
     )
