@@ -10,7 +10,7 @@ from releasd.adapters.hookfiles import install, remove, status
 from releasd.adapters.share import read_share
 from releasd.daemon.intake import Intake
 from releasd.errors import GitError, Permanent
-from support.pushes import HOOKS, SAD_STATES, Pair, git, pair, sad_socket
+from support.pushes import HOOKS, SAD_STATES, Pair, git, pair, put, sad_socket
 
 EARLIER = "#!/bin/sh\nexit 0\n"
 
@@ -19,10 +19,6 @@ EARLIER = "#!/bin/sh\nexit 0\n"
 def made() -> Iterator[Pair]:
     with pair() as repositories:
         yield repositories
-
-
-def put(made: Pair, where: Path | None = None):  # noqa: ANN201 - HookStatus, as the tests read it
-    return install(where or made.bare, socket=made.socket, spool=made.spool)
 
 
 def test_the_packaged_hook_is_installed_byte_for_byte(made: Pair) -> None:

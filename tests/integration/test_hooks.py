@@ -9,49 +9,36 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
-from releasd.adapters.hookfiles import install
 from releasd.core.hookmessage import parse_message
-from releasd.daemon.intake import Intake
 from releasd.model import PushHint
 from support.pushes import (
     HOOKS,
     NEW,
     OLD,
     SAD_STATES,
+    SHELLS,
     ZERO,
+    Heard,
     Pair,
     Toy,
     configure,
     environment,
     git,
+    listening,
     pair,
+    put,
     run_hook,
     sad_socket,
+    script,
     tools_without_perl,
 )
 from support.tools import require_tool
 
-SHELLS = {"sh": ("sh",), "dash": ("dash",), "bash": ("bash", "--posix")}
 MOVED = f"{OLD} {NEW} refs/heads/main\n".encode()
 NOTED = "releasd: the daemon does not answer; this push is noted and will be picked up\n"
-
-
-@dataclass
-class Heard:
-    """A listening intake: what it heard, and what it says."""
-
-    says: str = "v1.2.3 will be released"
-    hints: list[PushHint] = field(default_factory=list)
-    bad: list[str] = field(default_factory=list)
-
-    def handle(self, hint: PushHint) -> str:
-        self.hints.append(hint)
-        return self.says
 
 
 @pytest.fixture
@@ -64,22 +51,14 @@ def made() -> Iterator[Pair]:
 
 @pytest.fixture
 def daemon(made: Pair) -> Iterator[Heard]:
-    heard = Heard()
-    with Intake(made.socket, handle=heard.handle, on_bad=heard.bad.append):
+    with listening(made.socket) as heard:
         yield heard
-    assert heard.bad == []
 
 
 @pytest.fixture(params=SHELLS)
 def shell(request: pytest.FixtureRequest) -> tuple[str, ...]:
     require_tool(request.param)
     return SHELLS[request.param]
-
-
-def put(made: Pair, kind: str = "post-receive") -> None:
-    """Install a hook as `releasd hook install` does."""
-    where = made.bare if kind == "post-receive" else made.clone
-    install(where, socket=made.socket, spool=made.spool)
 
 
 def test_the_hook_is_plain_shell(shell: tuple[str, ...]) -> None:
@@ -281,12 +260,6 @@ def test_ctrl_c_does_not_lose_the_hint(made: Pair) -> None:
     assert len(made.spooled()) == 1
 
 
-def script(path: Path, text: str) -> None:
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(f"#!/bin/sh\n{text}\n")
-    path.chmod(0o755)
-
-
 def test_an_earlier_hook_runs_first_with_the_same_input(made: Pair, daemon: Heard) -> None:
     """Ours does not replace anyone's; the daemon hears of the push after it."""
     script(made.bare / "hooks/post-receive", "cat > seen; echo earlier; exit 3")
@@ -307,59 +280,6 @@ def test_the_earlier_hooks_exit_status_is_passed_on(made: Pair, daemon: Heard) -
     done = subprocess.run((hook,), input=MOVED, cwd=made.bare, env=environment(GIT_DIR="."), check=False, timeout=20)
     assert done.returncode == 3
     assert len(daemon.hints) == 1
-
-
-def test_a_push_from_a_clone_is_heard_through_its_tracking_ref(made: Pair, daemon: Heard) -> None:
-    """Git has no post-push hook: reference-transaction sees refs/remotes/origin/main move."""
-    put(made, "reference-transaction")
-    pushed = made.push()
-    assert "releasd: v1.2.3 will be released" in pushed.stderr
-    head = git(made.clone, "rev-parse", "HEAD")
-    assert daemon.hints == [
-        PushHint(repository=str(made.clone), ref="refs/heads/main", old=None, new=head, source="hook", uid=os.getuid())
-    ]
-
-
-def test_a_linked_work_tree_speaks_for_its_main_one(made: Pair, daemon: Heard) -> None:
-    """The daemon knows a clone by its main work tree."""
-    put(made, "reference-transaction")
-    tree = made.clone.parent / "tree"
-    git(made.clone, "worktree", "add", "-q", "-b", "side", str(tree))
-    git(tree, "push", "-q", "origin", "side")
-    assert [(hint.repository, hint.ref) for hint in daemon.hints] == [(str(made.clone), "refs/heads/side")]
-
-
-def test_only_branches_of_a_remote_are_told(made: Pair, daemon: Heard) -> None:
-    """Local commits, tags, refs/remotes/origin/HEAD, symbolic refs and deletions are no pushes; a fetch is harmless."""
-    configure(made, where=made.clone)
-    moved = [
-        f"{ZERO} {NEW} {ref}"
-        for ref in ("HEAD", "refs/heads/main", "refs/tags/v1", "refs/remotes/origin/HEAD", "refs/stash")
-    ]
-    others = [f"{OLD} {ZERO} refs/remotes/origin/gone", f"{ZERO} ref:refs/heads/main refs/remotes/origin/sym"]
-    wanted = [f"{ZERO} {NEW} refs/remotes/origin/{branch}" for branch in ("main", "feature/HEAD")]
-    run_hook(made, "".join(f"{line}\n" for line in (*moved, *others, *wanted)).encode(), "committed")
-    assert [hint.ref for hint in daemon.hints] == ["refs/heads/main", "refs/heads/feature/HEAD"]
-
-
-@pytest.mark.parametrize("phase", ["preparing", "prepared", "aborted"])
-def test_other_phases_of_a_ref_transaction_pass_at_once(made: Pair, phase: str, shell: tuple[str, ...]) -> None:
-    """The hook must never stop a transaction: status 0, nothing said, no process started (PATH is empty)."""
-    shells = (shutil.which(shell[0]) or "", *shell[1:])
-    configure(made, where=made.clone)
-    lines = f"{ZERO} {NEW} refs/remotes/origin/main\n".encode()
-    run = run_hook(made, lines, phase, shell=shells, env={"PATH": ""})
-    assert (run.status, run.said, made.spooled()) == (0, "", [])
-
-
-def test_an_earlier_hook_may_still_stop_a_transaction(made: Pair) -> None:
-    """In `prepared` its exit status is git's to judge, as before."""
-    hook = made.clone / ".git/hooks/reference-transaction"
-    script(hook, '[ "$1" != prepared ] || ! grep -q forbidden')
-    put(made, "reference-transaction")
-    git(made.clone, "update-ref", "refs/heads/allowed", "HEAD")
-    with pytest.raises(AssertionError, match="hook"):
-        git(made.clone, "update-ref", "refs/heads/forbidden", "HEAD")
 
 
 def test_a_socket_that_comes_free_in_time_is_used(made: Pair) -> None:

@@ -14,9 +14,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from releasd.adapters.hookfiles import HookStatus, install
+from releasd.daemon.intake import Intake
+from releasd.model import PushHint
+
 HOOKS = Path(__file__).parents[2] / "hooks"
 ZERO = "0" * 40
 OLD, NEW = "1" * 40, "a" * 40
+SHELLS = {"sh": ("sh",), "dash": ("dash",), "bash": ("bash", "--posix")}
 _SERVER = """
 import pathlib, sys, threading
 from releasd.daemon.intake import Intake
@@ -113,10 +118,45 @@ def run_hook(
     return HookRun(done.returncode, done.stderr.decode(), time.monotonic() - started)
 
 
+def put(made: Pair, where: Path | None = None) -> HookStatus:
+    """Install the hook as `releasd hook install` does, in the bare repository unless told."""
+    return install(where or made.bare, socket=made.socket, spool=made.spool)
+
+
+def script(path: Path, text: str) -> None:
+    """Write an executable shell script."""
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+
+
 def configure(made: Pair, *, where: Path | None = None) -> None:
     """Set what `releasd hook install` sets."""
     git(where or made.bare, "config", "releasd.socket", str(made.socket))
     git(where or made.bare, "config", "releasd.spool", str(made.spool))
+
+
+@dataclass
+class Heard:
+    """A real intake: what it heard, what it complained about, and what it says to every pusher."""
+
+    says: str = "v1.2.3 will be released"
+    hints: list[PushHint] = field(default_factory=list)
+    bad: list[str] = field(default_factory=list)
+
+    def handle(self, hint: PushHint) -> str:
+        """Keep the hint."""
+        self.hints.append(hint)
+        return self.says
+
+
+@contextlib.contextmanager
+def listening(path: Path) -> Iterator[Heard]:
+    """Listen on `path`; afterwards fail the test where the intake complained."""
+    heard = Heard()
+    with Intake(path, handle=heard.handle, on_bad=heard.bad.append):
+        yield heard
+    assert heard.bad == []
 
 
 @dataclass
