@@ -6,7 +6,6 @@ be on a host beforehand, and nothing stays.
 
 import json
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Protocol, Self
 
@@ -16,6 +15,7 @@ from releasd.errors import DiskFull, HostLost, Permanent, ReleasdError
 from releasd.model import HostSpec
 
 SILENCE = 30.0  # seconds without a sign of life after which the host is lost; it may be busy swapping
+START_LIMIT = 20.0  # seconds from a login to the runner's first word
 BEAT_EVERY = 1.0  # seconds
 LOOK_EVERY = 0.2  # seconds that one look for a frame takes at most
 NOT_FOUND = 127  # a POSIX shell's exit status for a command that is not there
@@ -93,16 +93,21 @@ class Conversation:
             self._beaten = time.monotonic()
             self.send(wire.BEAT)
         if not self._waiting:
-            self._waiting.extend(self._frames.feed(self._receive(timeout)))
-        frames = self._waiting
-        while frames and frames[0][0] == wire.BEAT:
-            frames.pop(0)
-        if not frames:
+            self._take(self._receive(timeout))
+        while self._waiting and self._waiting[0][0] == wire.BEAT:
+            self._waiting.pop(0)
+        if not self._waiting:
             return None
-        kind, payload = frames.pop(0)
-        if kind == wire.CONTROL and b'"error"' in payload:
-            self._raise_if_error(json.loads(payload))
+        kind, payload = self._waiting.pop(0)
+        if kind == wire.CONTROL:
+            self._raise_if_error(payload)
         return kind, payload
+
+    def _take(self, data: bytes) -> None:
+        try:
+            self._waiting.extend(self._frames.feed(data))
+        except ValueError as error:
+            raise self._not_ours(error) from error
 
     def _receive(self, timeout: float) -> bytes:
         try:
@@ -121,20 +126,32 @@ class Conversation:
     def _hello(self) -> None:
         """Wait for the runner's first word; what a login shell printed before it is dropped."""
         seen = b""
-        limit = time.monotonic() + SILENCE
+        limit = time.monotonic() + START_LIMIT
         while wire.HELLO not in seen:
             seen = seen[-len(wire.HELLO) :] + self._link.receive(LOOK_EVERY)
             if time.monotonic() > limit:
                 raise HostLost(
-                    f"host {self.host} did not start the runner within {SILENCE:.0f} s",
+                    f"host {self.host} did not start the runner within {START_LIMIT:.0f} s",
                     advice="look at the user's login shell there",
                 )
-        self._waiting.extend(self._frames.feed(seen.partition(wire.HELLO)[2]))
+        self._take(seen.partition(wire.HELLO)[2])
 
-    def _raise_if_error(self, message: Mapping[str, Any]) -> None:
-        if message.get("disk_full"):
+    def _raise_if_error(self, payload: bytes) -> None:
+        try:
+            message: dict[str, Any] = json.loads(payload)
+        except ValueError as error:
+            raise self._not_ours(error) from error
+        if "error" not in message:
+            return
+        if message["disk_full"]:
             raise disk_full(self.host, message["error"])
         raise Permanent(f"host {self.host}: {message['error']}", advice=f"releasd hosts probe {self.host}")
+
+    def _not_ours(self, error: ValueError) -> Permanent:
+        return Permanent(
+            f"host {self.host} sent something that no runner sends: {error}",
+            advice=f"see what else writes to the stream: `ssh {self.host} true` has to print nothing",
+        )
 
 
 def disk_full(where: str, detail: str) -> DiskFull:

@@ -29,7 +29,9 @@ VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def check_task(spec: HostSpec, task: Task) -> None:
-    """Raise `Permanent` where a task's id or a variable's name could be taken for something else."""
+    """Raise `Permanent` where a task's id, a variable or an input could be taken for something else."""
+    if len({path.name for path in task.inputs}) < len(task.inputs):
+        raise Permanent(f"two inputs of task {task.id} have the same file name")
     if not TASK_ID.fullmatch(task.id) or task.id.endswith(".lock"):
         raise Permanent(f"{task.id!r} is no task id: letters, digits, '.', '_' and '-' are allowed")
     for name, value in (*spec.env.items(), *task.env.items()):
@@ -42,7 +44,7 @@ def check_task(spec: HostSpec, task: Task) -> None:
 
 def is_plain_name(name: str) -> bool:
     """Return whether a name that a host sent is a file name and no path: a host is not trusted with ours."""
-    return name not in {"", ".", ".."} and "/" not in name and "\0" not in name
+    return name not in {"", ".", ".."} and "/" not in name and name.isprintable()
 
 
 def probe(talk: Conversation, spec: HostSpec, tools: Iterable[str]) -> Probe:

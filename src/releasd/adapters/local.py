@@ -10,10 +10,11 @@ from releasd.adapters import hostrun
 from releasd.adapters.conversation import Conversation, LinkClosed
 from releasd.adapters.runner import BOOTSTRAP
 from releasd.adapters.runner.leash import CHUNK
+from releasd.errors import HostLost
 from releasd.model import HostSpec
 from releasd.ports import Probe, ShouldStop, Sink, Task, TaskResult
 
-SEND_LIMIT = 60.0  # seconds in which a live runner has taken something
+SEND_LIMIT = 30.0  # seconds in which a live runner has taken something
 TAIL = 2000  # bytes kept of what the runner says outside of the protocol
 END_LIMIT = 20.0  # seconds in which a runner has ended its build and removed the folder
 
@@ -45,7 +46,13 @@ class LocalHost:
         """Nothing is kept between two tasks."""
 
     def _talk(self) -> Conversation:
-        return Conversation(self.spec, PipeLink())
+        try:
+            link = PipeLink()
+        except OSError as error:
+            raise HostLost(
+                f"host {self.spec.name} cannot start a process: {error}", advice="see `ulimit -u` and free memory"
+            ) from error
+        return Conversation(self.spec, link)
 
 
 class PipeLink:

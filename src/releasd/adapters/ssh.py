@@ -23,7 +23,7 @@ from releasd.model import HostSpec
 from releasd.ports import Probe, ShouldStop, Sink, Task, TaskResult
 
 CONNECT_LIMIT = 10  # seconds, for each of: connection, banner, authentication, channel
-SEND_LIMIT = 60.0  # seconds in which a live link has taken something
+SEND_LIMIT = 30.0  # seconds in which a live link has taken something
 CUT_LIMIT = 12  # seconds after which unanswered bytes mean that the link was cut
 END_LIMIT = 5.0  # seconds in which a runner that did its work ends
 TAIL = 2000  # bytes kept of what the host says outside of the protocol
@@ -63,7 +63,11 @@ class SshHost:
         """Nothing is kept between two tasks."""
 
     def _talk(self, connection: fabric.Connection) -> Conversation:
-        return Conversation(self.spec, ChannelLink(connection))
+        try:
+            link = ChannelLink(connection)
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            raise _why(self.spec, error) from error
+        return Conversation(self.spec, link)
 
 
 class ChannelLink:
@@ -124,10 +128,7 @@ def _connected(spec: HostSpec) -> Iterator[fabric.Connection]:
                 _notice_cuts(hop)
         except (OSError, EOFError, paramiko.SSHException) as error:
             raise _why(spec, error) from error
-        try:
-            yield connection
-        except paramiko.SSHException as error:  # the link broke while a channel was asked for
-            raise _why(spec, error) from error
+        yield connection
     finally:
         for hop in hops:
             hop.close()

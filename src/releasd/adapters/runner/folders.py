@@ -12,7 +12,7 @@ from typing import Callable  # noqa: UP035 - also read by Python 3.8
 from releasd.adapters.runner.processes import Refused, kill_marked
 
 PRIVATE = 0o700
-CLAIM_LIMIT = 2.0  # seconds; only a living task holds a lock for longer
+CLAIM_LIMIT = 1.0  # seconds; only a living task holds a lock for longer
 
 
 def home() -> str:

@@ -13,6 +13,7 @@ from typing import Any, Iterable, Iterator  # noqa: UP035 - also read by Python 
 HELLO = b"\0releasd-runner-1\n"  # whatever a login shell prints comes before this
 HEADER = struct.Struct(">cI")
 CHUNK = 1 << 16  # bytes moved at once
+MAX_FRAME = 1 << 24  # bytes; a longer one is no frame of ours, and is not waited for
 BACKLOG = 1 << 18  # bytes kept for a slow daemon before the build has to wait
 TICK = 0.25  # seconds between two looks at the clock
 
@@ -39,10 +40,12 @@ class Frames:
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Yield each (kind, payload) that `data` completes."""
+        """Yield each (kind, payload) that `data` completes. Raises `ValueError` where this is no stream of frames."""
         self._buffer += data
         while len(self._buffer) >= HEADER.size:
             kind, length = HEADER.unpack_from(self._buffer)
+            if length > MAX_FRAME:
+                raise ValueError(f"a frame of {length} bytes")
             end = HEADER.size + length
             if len(self._buffer) < end:
                 return

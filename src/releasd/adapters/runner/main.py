@@ -146,13 +146,13 @@ def supervise(leash: Leash, build: Build, timeout: float, folder: Path) -> tuple
 
 
 def drain(leash: Leash, build: Build) -> None:
-    """Pass on what is still in the pipe. Its end comes at once, unless a process is out of reach (not on Linux)."""
+    """Pass on what is still in the pipe. Its end comes at once, unless a process got away (not on Linux)."""
     limit = time.monotonic() + GRACE
     while time.monotonic() < limit:
         data = pump(leash, build)
         if data == b"":
             return
-        if data or leash.is_backed_up:
+        if leash.is_backed_up:
             limit = time.monotonic() + GRACE
 
 

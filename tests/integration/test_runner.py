@@ -1,0 +1,90 @@
+"""The runner under every Python of this machine: hosts have older and newer ones than the daemon."""
+
+import ast
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from releasd.adapters import local, runner
+from releasd.errors import HostLost, Permanent
+from support.hosts import Place, eventually, make_local, make_place
+
+
+def pythons() -> list[str]:
+    """Return one interpreter of each version from 3.8 on that can be found here, and the system's."""
+    names = [f"python3.{minor}" for minor in range(8, 16)]
+    found = [shutil.which(name) for name in names]
+    found += [str(path) for path in sorted((Path.home() / ".pyenv" / "versions").glob("3.*/bin/python3"))]
+    candidates = [sys.executable, "/usr/bin/python3", *(path for path in found if path)]
+    by_version: dict[str, str] = {}
+    for path in candidates:
+        command = (path, "-c", "import sys; print(sys.version)")
+        if Path(path).exists():
+            version = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30).stdout
+            if version and tuple(map(int, version.split()[0].split(".")[:2])) >= (3, 8):
+                by_version.setdefault(version.split()[0], path)
+    return list(by_version.values())
+
+
+@pytest.fixture(params=pythons())
+def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    """This machine, with the runner under one of its Pythons; after the test nothing may be left."""
+    monkeypatch.setattr(local.sys, "executable", request.param)
+    place = make_place(make_local(request, tmp_path / "work"), tmp_path)
+    yield place
+    assert eventually(lambda: not place.leftovers(), 10), place.leftovers()
+
+
+def make_source(path: Path, name: str) -> Path:
+    with tarfile.open(path, "w") as tar:
+        tar.addfile(tarfile.TarInfo("file"))
+        tar.addfile(tarfile.TarInfo(name))
+    return path
+
+
+def test_a_task_runs_under_every_python(place: Place, tmp_path: Path) -> None:
+    """Sources in, a file out, a straggler killed: with each version that a host may have."""
+    source = make_source(tmp_path / "source.tar", "folder/file")
+    result = place.run('test -f folder/file; SLEEP & echo x > "$RELEASD_OUT/a.whl"', source=source)
+    assert [output.size for output in result.outputs] == [2]
+    assert place.leftovers() == []
+
+
+def test_evil_sources_are_refused_under_every_python(place: Place, tmp_path: Path) -> None:
+    """The check is our own: versions without tarfile's data filter are as safe."""
+    with pytest.raises(Permanent, match="outside of the folder"):
+        place.run("true", source=make_source(tmp_path / "evil.tar", "../evil"))
+
+
+def test_a_timeout_ends_everything_under_every_python(place: Place) -> None:
+    """The subreaper works with each version."""
+    assert place.run("(setsid sh -c 'SLEEP' &) ; SLEEP", timeout=0.3).why == "timeout"
+
+
+@pytest.mark.parametrize("name", runner.MODULES)
+def test_the_runner_is_written_in_python_3_8(name: str) -> None:
+    """No syntax that an older host's Python cannot read."""
+    ast.parse((Path(runner.__file__).parent / f"{name}.py").read_text(), feature_version=(3, 8))
+
+
+def test_a_python_that_cannot_run_the_runner_is_told_with_its_words(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broken interpreter is a permanent error that says what it printed; a killed one is a lost host."""
+    place = make_place(make_local(request, tmp_path / "work"), tmp_path)
+    broken = tmp_path / "broken"
+    for script, error, text in (
+        ("echo no module named tarfile >&2; exit 1", Permanent, "exit status 1.*no module named tarfile"),
+        ("kill -9 $$", HostLost, "went away"),
+        ("printf '\\0releasd-runner-1\\nXXXXXXXXXX'; cat", Permanent, "no runner sends"),
+    ):
+        broken.write_text(f"#!/bin/sh\n{script}\n")
+        broken.chmod(0o755)
+        monkeypatch.setattr(local.sys, "executable", str(broken))
+        with pytest.raises(error, match=text):
+            place.host.probe([])
