@@ -8,6 +8,7 @@ import re
 from functools import lru_cache
 
 _LONGEST = 4000  # characters of a text that are compared; nobody's scope or subject is longer on purpose
+_RANGE = re.compile(r"(?<=[A-Za-z0-9])(-)(?=[A-Za-z0-9])|[^A-Za-z0-9]")  # a hyphen within a range, or any other mark
 _EXTENDED = {"!": "(?:(?!(?:{0})(?:/|\\Z))[^/]*)", "@": "(?:{0})", "?": "(?:{0})?", "*": "(?:{0})*+", "+": "(?:{0})++"}
 
 
@@ -52,9 +53,14 @@ def _character(pattern: str, at: int) -> tuple[str, int]:
     if char == "\\" and at + 1 < len(pattern):
         return re.escape(pattern[at + 1]), at + 2
     if char == "[" and (end := pattern.find("]", at + 2)) > 0:
-        inner = pattern[at + 1 : end].replace("\\", "\\\\")
-        return f"[{'^' + inner[1:] if inner.startswith('!') else inner}]", end + 1
+        return _set(pattern[at + 1 : end]), end + 1
     return re.escape(char), at + 1
+
+
+def _set(inner: str) -> str:
+    negated = inner[0] in "!^"
+    members = _RANGE.sub(lambda match: match[1] or re.escape(match[0]), inner[negated:])
+    return f"[{'^' if negated else ''}{members}]"
 
 
 def _star(pattern: str, at: int) -> tuple[str, int]:

@@ -12,12 +12,13 @@ from releasd.errors import ConfigError
 from releasd.model import FileEdit
 
 _BLOCK = re.compile(r"^\[\[package\]\][ \t]*\r?\n", re.MULTILINE)
+_NAME = re.compile(r"^name[ \t]*=[ \t]*(\"[^\"\n]*\")", re.MULTILINE)
 _VERSION: toml.Path = ("package", 0, "version")
 
 
 def cargo_edits(path: str, text: str, crates: Sequence[str], old: str, new: str) -> list[FileEdit]:
     """Return the edit of a Cargo.lock that has one of `crates` at `old`; none where the lock is behind already."""
-    held = [name for name in crates if any(True for _ in _cargo_blocks(path, text, (name,), old))]
+    held = sorted(name for name, _ in _cargo_blocks(path, text, crates, old))
     return [FileEdit(path=path, kind=f"cargo-lock:{','.join(held)}", old=old, new=new)] if held else []
 
 
@@ -27,15 +28,13 @@ def apply_cargo(edit: FileEdit, text: str, crates: Sequence[str]) -> str:
     Where a name is locked twice, others depend on it as "name version": these lines move too.
     """
     after = text
-    spans = list(_cargo_blocks(edit.path, text, crates, edit.old))
+    spans = [span for _, span in _cargo_blocks(edit.path, text, crates, edit.old)]
     if not spans:
         raise ConfigError(f"{edit.path} does not hold {', '.join(crates)} {edit.old}", advice="run: cargo update -w")
     for start, end in reversed(spans):
         after = after[:start] + _moved(edit, text[start:end]) + after[end:]
-    for name in crates:
-        line = re.compile(rf'^([ \t]*"{re.escape(name)} ){re.escape(edit.old)}(?=")', re.MULTILINE)
-        after = line.sub(lambda match: match[1] + edit.new, after)
-    return after
+    depends = re.compile(rf'^(?P<before>[ \t]*"(?P<name>[^" \n]+) ){re.escape(edit.old)}(?=")', re.MULTILINE)
+    return depends.sub(lambda line: line["before"] + edit.new if line["name"] in crates else line[0], after)
 
 
 def uv_edits(path: str, text: str, name: str, new: str) -> list[FileEdit]:
@@ -60,12 +59,14 @@ def _blocks(text: str) -> Iterator[toml.Span]:
     yield from zip(starts, [*starts[1:], len(text)], strict=True)
 
 
-def _cargo_blocks(path: str, text: str, names: Sequence[str], version: str) -> Iterator[toml.Span]:
+def _cargo_blocks(path: str, text: str, names: Sequence[str], version: str) -> Iterator[tuple[str, toml.Span]]:
+    own = {f'"{name}"' for name in names}
     for start, end in _blocks(text):
-        if any(text.find(f'"{name}"', start, end) >= 0 for name in names):
+        named = _NAME.search(text, start, end)
+        if named is not None and named[1] in own:
             package = toml.read(path, text[start:end])["package"][0]
-            if package.get("name") in names and package.get("version") == version and "source" not in package:
-                yield start, end
+            if package.get("version") == version and "source" not in package:
+                yield package["name"], (start, end)
 
 
 def _uv_blocks(path: str, text: str, name: str) -> Iterator[tuple[toml.Span, str]]:

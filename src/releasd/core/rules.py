@@ -2,7 +2,8 @@
 
 From semantic-release (versioning-facts.md §2.3, §2.4): which rule matches, which of several matching rules wins within
 a commit, that the defaults are asked only where no custom rule matched, the default rules themselves, reverts that
-cancel the commit they take back, and `[skip release]`.
+cancel the commit they take back, and `[skip release]`. Its default rules for emoji, tags and components belong to other
+presets' grammars and come with those.
 
 From DESIGN.md, on purpose unlike semantic-release: no breaking change is lost. A custom rule that merely names the
 type (`docs: patch`) does not make a breaking change a patch; only a rule that says `breaking = true` decides about
