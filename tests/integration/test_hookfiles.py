@@ -64,6 +64,14 @@ def test_removing_puts_everything_back(made: Pair) -> None:
     assert "[releasd" not in (made.clone / ".git/config").read_text()
 
 
+def test_removing_after_our_hook_was_deleted_by_hand_brings_the_earlier_one_back(made: Pair) -> None:
+    """Otherwise nobody would run it any more."""
+    (made.bare / "hooks/post-receive").write_text(EARLIER)
+    put(made).path.unlink()
+    assert (remove(made.bare).state, status(made.bare).earlier) == ("foreign", None)
+    assert (made.bare / "hooks/post-receive").read_text() == EARLIER
+
+
 def test_status_tells_ours_from_old_and_foreign(made: Pair) -> None:
     """Old, not executable, someone else's, none: each has its word, and installing brings it up to date."""
     assert status(made.bare).state == "missing"

@@ -210,13 +210,13 @@ def _keep_earlier(hook: Path) -> None:
 
 
 def _take_away(hook: Path) -> None:
-    if not _is_ours(hook):
+    if os.path.lexists(hook) and not _is_ours(hook):
         return
     try:
         if os.path.lexists(_earlier(hook)):
             _earlier(hook).replace(hook)
         else:
-            hook.unlink()
+            hook.unlink(missing_ok=True)
     except OSError as error:
         raise _cannot_write(hook, error) from error
 
