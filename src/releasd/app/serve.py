@@ -14,6 +14,7 @@ from typing import Any
 from releasd import config
 from releasd.adapters import statelock
 from releasd.adapters.supervisor import SystemdSupervisor, listen_fds
+from releasd.app.audit import AUDIT_FILE
 from releasd.app.housekeeping import ticks
 from releasd.app.world import build_world, owner_name, peek
 from releasd.daemon.api import Api
@@ -34,7 +35,6 @@ from releasd.store import Store, open_store
 HOOK_SOCKET = "hook.sock"
 CONTROL_SOCKET = "control.sock"
 SPOOL = "spool"
-AUDIT_FILE = "audit.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,7 @@ class Outlet:
 
     def flush(self) -> None:
         """Copy the events that are new in the store to the audit file, and say them in the operational log."""
+        self.store.head()  # makes the store durable first: the file must never be ahead of it
         while events := self.store.events_after(self.file.last_seq()):
             self.file.write(events)
             for event in events:

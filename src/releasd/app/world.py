@@ -48,7 +48,7 @@ def build_world(
         peek=peek,
         same=same_repository,
         hosts=registered_hosts(settings, environ),
-        indexes={name: _index(name, index, secrets) for name, index in settings.indexes.items()},
+        indexes={name: index_of(name, index, secrets) for name, index in settings.indexes.items()},
         notifier=Webhooks({name: _webhook(hook, secrets) for name, hook in settings.webhooks.items()}),
         artifacts=ArtifactFolder(state / "artifacts"),
         output=job_log(settings).outputs,
@@ -89,7 +89,7 @@ def registered(name: str, project: config.Project) -> Project:
 def secret_sources(settings: config.Settings) -> dict[str, SecretSource]:
     """Return where each secret is kept."""
     return {
-        name: SecretSource(ref=reference.cmd or reference.ref or "", token=reference.token)
+        name: SecretSource(ref=reference.cmd or reference.ref or "", token=reference.token, env=reference.env)
         for name, reference in settings.secrets.items()
     }
 
@@ -127,7 +127,8 @@ def _clone(settings: config.Settings, project: Project) -> Git:
     return clone_or_open(folder, project.repository, identity=(policy.committer_name, policy.committer_email))
 
 
-def _index(name: str, index: config.Index, secrets: SecretStore) -> HttpIndex:
+def index_of(name: str, index: config.Index, secrets: SecretStore) -> HttpIndex:
+    """Return the adapter of one index."""
     return HttpIndex(
         name=name,
         publish_url=index.publish_url,

@@ -82,19 +82,19 @@ class _Reader:
             "job": self._job,
             "state": self._state(),
             "files": [
-                {"step": file.step, "part": file.build, "text": self._read(file, 0, file.size).decode(errors="replace")}
+                {"step": file.step, "part": file.part, "text": self._read(file, 0, file.size).decode(errors="replace")}
                 for file in self._files()
             ],
         }
 
     def _read(self, file: Any, offset: int, limit: int) -> bytes:
-        data: bytes = self._logs.read(self._job, file.step, file.build, offset=offset, limit=limit)
+        data: bytes = self._logs.read(self._job, file.step, file.part, offset=offset, limit=limit)
         return data
 
     def show_new(self) -> None:
         """Print what was written since the last call."""
         for file in self._files():
-            key = (file.step, file.build)
+            key = (file.step, file.part)
             while data := self._read(file, self._offsets.get(key, 0), BLOCK):
                 self._offsets[key] = self._offsets.get(key, 0) + len(data)
                 self._print(key, data)

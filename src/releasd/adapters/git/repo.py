@@ -41,6 +41,11 @@ class GitRepo(Remoting):
         lines = answer.stdout.decode(errors="surrogateescape").splitlines()
         return tuple(line.partition(" ")[2] for line in lines)
 
+    def tag_messages(self) -> tuple[str, ...]:
+        """Return the messages of all annotated tags here, as last fetched."""
+        out = self._git("for-each-ref", "--format=%(contents)%00", "refs/tags", action="read the tags")
+        return tuple(message for message in out.decode(errors="replace").split("\0") if message.strip())
+
     def responds(self, *args: str) -> bool:
         """Return whether a git command succeeds here."""
         return self._ask(*args, action=args[0]).status == 0
