@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
 
 from releasd.errors import DiskFull, Transient, UsageError
 
@@ -31,12 +31,12 @@ class Database:
     """An engine with two ways in: `read` and `write`. Safe to use from several threads."""
 
     def __init__(self, url: str, *, readonly: bool = False) -> None:
-        parsed = make_url(url)
+        parsed = _parsed(url)
         self.readonly = readonly
         if parsed.get_backend_name() == "sqlite":
             self._engine = _sqlite(parsed, readonly=readonly)
         else:
-            self._engine = create_engine(parsed, pool_pre_ping=True, hide_parameters=True)
+            self._engine = _postgresql(parsed, readonly=readonly)
         self._lazy = self._engine.execution_options(**_LAZY)
         self._durable = self._engine.execution_options(**_DURABLE)
 
@@ -71,6 +71,13 @@ class Database:
         self._engine.dispose()
 
 
+def _parsed(url: str) -> URL:
+    try:
+        return make_url(url)
+    except ArgumentError as error:
+        raise UsageError("the store's URL cannot be read", advice="For example: sqlite:////var/lib/x.db") from error
+
+
 def _sqlite(url: URL, *, readonly: bool) -> Engine:
     path = Path(url.database or "")
     if readonly:
@@ -82,6 +89,18 @@ def _sqlite(url: URL, *, readonly: bool) -> Engine:
     event.listen(engine, "connect", _connected_readonly if readonly else _connected)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _postgresql(url: URL, *, readonly: bool) -> Engine:
+    if url.get_backend_name() != "postgresql":
+        raise UsageError(
+            f"the store cannot be kept in {url.get_backend_name()}", advice="Use a sqlite or a postgresql URL."
+        )
+    options = {"postgresql_readonly": True} if readonly else {}
+    try:
+        return create_engine(url, pool_pre_ping=True, hide_parameters=True, execution_options=options)
+    except (ModuleNotFoundError, NoSuchModuleError) as error:
+        raise UsageError(f"the store's driver is not installed: {error}", advice="pip install psycopg") from error
 
 
 def _connected(raw: sqlite3.Connection, _record: Any) -> None:
@@ -115,7 +134,12 @@ def _translated() -> Iterator[None]:
         text = str(error.orig)
         if "disk is full" in text:
             raise DiskFull(f"the store: {text}", advice="Free space on the disk of the state folder.") from error
+        if "unable to open" in text:
+            advice = "Check the path in the URL, and that the folder exists and is yours."
+            raise UsageError(f"the store: {text}", advice=advice) from error
         if "locked" in text:
             advice = "Another program keeps the database open for writing; end it."
             raise Transient(f"the store: {text}", advice=advice) from error
+        if not isinstance(error.orig, sqlite3.Error):  # a server that is away, or was
+            raise Transient(f"the store: {text}", advice="Check that the database server is running.") from error
         raise

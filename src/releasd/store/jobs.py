@@ -26,13 +26,13 @@ class Jobs(Part):
     """Changes to one job."""
 
     def set_plan(self, job_id: JobId, token: int, plan: Plan, now: datetime) -> None:
-        """Store the plan with its job.
+        """Store the plan with its job, durably: what a step does next follows from it and is not undone by a power cut.
 
         Raises:
             Fenced: the job is no longer held under `token`.
             Transient: another live job is releasing this version; plan again when it is over.
         """
-        with self._db.write(durable=False) as conn:
+        with self._db.write() as conn:
             job = guarded(conn, job_id, token)
             other = _live_job_of(conn, job, plan.version)
             if other is not None:

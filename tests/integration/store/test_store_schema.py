@@ -142,6 +142,21 @@ def test_a_reader_sees_what_a_writer_commits_and_cannot_write(url: str, store: S
     assert len(store.jobs()) == 1
 
 
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("mysql://localhost/releasd", "cannot be kept in mysql"),
+        ("postgresql+nosuchdriver://localhost/releasd", "nosuchdriver"),
+        ("no url", "cannot be read"),
+        ("sqlite:////nowhere/at/all/releasd.db", "unable to open"),
+    ],
+)
+def test_a_store_that_cannot_be_opened_says_why(url: str, why: str) -> None:
+    """Wrong database, missing driver, missing folder: a sentence each, and not a traceback."""
+    with pytest.raises(UsageError, match=why):
+        open_store(url)
+
+
 def test_odd_characters_in_the_path_are_taken_literally(tmp_path: Path) -> None:
     """Blanks, percent signs and question marks are legal in a folder's name."""
     folder = tmp_path / "a b%20c#d"
