@@ -2,9 +2,11 @@
 
 import base64
 import os
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -312,3 +314,61 @@ def test_nothing_of_the_upload_stays_behind(index: HttpIndex, tmp_path: Path, mo
     monkeypatch.setenv("HOME", str(scratch))
     index.upload([make_wheel(tmp_path, "demo", "1.0")], _ignore)
     assert os.listdir(scratch) == []  # noqa: PTH208 - names are what is compared
+
+
+_UPLOADER = """
+import sys
+from pathlib import Path
+from releasd.adapters.uvpublish import publish
+from releasd.ports import Secret
+paths = [Path(path) for path in sys.argv[3:]]
+publish(paths, publish_url=sys.argv[1], check_url=None, token=Secret(sys.argv[2]), sink=lambda _: None, timeout=60)
+"""
+
+
+def test_killed_daemon_takes_its_upload_along(rules: PypiRules, tmp_path: Path) -> None:
+    """After SIGKILL no uploader goes on behind the back of the daemon started next, and no folder stays."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    paths = [make_wheel(tmp_path, "demo", f"1.{minor}") for minor in range(3)]
+    rules.fault("hang", seconds=1)
+    argv = [sys.executable, "-c", _UPLOADER, rules.publish_url, "pypi-for-this-test", *map(str, paths)]
+    with subprocess.Popen(argv, env={**os.environ, "TMPDIR": str(scratch)}) as daemon:
+        _until(lambda: rules.posts() == 1)
+        started = psutil.Process(daemon.pid).children(recursive=True)
+        daemon.kill()
+    assert len(started) >= 2
+    _until(lambda: not any(process.is_running() for process in started))
+    _until(lambda: not any(scratch.iterdir()))
+    time.sleep(1.5)  # longer than the hang: an uploader still alive would send the next file now
+    assert rules.posts() == 1
+
+
+def test_uploader_ended_from_outside_is_transient(rules: PypiRules, tmp_path: Path) -> None:
+    """The kernel's out-of-memory killer, say: the files are asked for and the rest is sent again."""
+    rules.fault("hang", seconds=20)
+    errors: list[ReleasdError] = []
+
+    def upload() -> None:
+        try:
+            _index(rules).upload([make_wheel(tmp_path, "demo", "1.0")], _ignore)
+        except ReleasdError as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=upload)
+    thread.start()
+    _until(lambda: rules.posts() == 1)
+    (uploader,) = [p for p in psutil.Process().children(recursive=True) if p.name() == "uv"]
+    uploader.kill()
+    thread.join(20)
+    (error,) = errors
+    assert isinstance(error, Transient)
+    assert "signal 9" in error.message
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    for _ in range(400):
+        if holds():
+            return
+        time.sleep(0.05)
+    pytest.fail("it did not come true within 20 s")

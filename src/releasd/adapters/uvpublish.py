@@ -25,6 +25,20 @@ _PASSED_ON = (  # how this machine reaches the network; everything else is ours
     "PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "UV_SYSTEM_CERTS", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY",
     "http_proxy", "https_proxy", "all_proxy", "no_proxy",
 )  # fmt: skip
+# uv goes on when whoever started it is killed. So a shell holds it on a leash: when our end of its standard input is
+# gone it kills uv and removes the scratch folder ($HOME), and a daemon started again is the only one that uploads.
+_LEASH = """
+exec 3<&0 0</dev/null
+"$@" 3<&- &
+uv=$!
+{ read -r _ <&3; kill -KILL "$uv"; cd / && rm -rf -- "$HOME"; } >/dev/null 2>&1 &
+watch=$!
+wait "$uv"
+status=$?
+kill -KILL "$watch"
+exit "$status"
+"""
+_SIGNALLED = 128  # a shell's status for the death of a child by signal n is 128 + n
 _KEPT = 64 * 1024  # bytes of output looked at for the cause
 
 
@@ -99,7 +113,11 @@ def _argv(names: Sequence[str], *, publish_url: str | None, check_url: str | Non
         *(("--publish-url", publish_url) if publish_url else ()),
         *(("--check-url", check_url) if check_url else ()),
     ]
-    return [uv.find_uv_bin(), "publish", *fixed, *urls, "--", *names]
+    try:
+        binary = uv.find_uv_bin()
+    except FileNotFoundError:
+        raise Permanent("the uv that belongs to releasd is gone", advice="pip install --force-reinstall uv") from None
+    return [binary, "publish", *fixed, *urls, "--", *names]
 
 
 def _environment(scratch: str, token: Secret, *, timeout: float) -> dict[str, str]:
@@ -125,15 +143,20 @@ def _run(
     redact: Callable[[bytes], bytes],
     timeout: float,
 ) -> tuple[int, bytes]:
-    """Run to the end and return the exit status and the redacted end of the output. Raises `Transient` on time-out.
+    """Run to the end and return the exit status (negative for a signal) and the redacted end of the output.
 
-    A daemon that is killed meanwhile takes uv with it at the next file: uv cannot write into the closed pipe.
+    Raises `Transient` on time-out.
     """
     deadline = time.monotonic() + timeout
     process = subprocess.Popen(
-        argv, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        ("/bin/sh", "-c", _LEASH, "sh", *argv),
+        env=env,
+        cwd=cwd,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         start_new_session=True,
-    )  # fmt: skip
+    )
     with process:
         try:
             kept = b""
@@ -141,7 +164,8 @@ def _run(
                 clean = redact(line)
                 sink(clean)
                 kept = (kept + clean)[-_KEPT:]
-            return process.wait(max(0.0, deadline - time.monotonic())), kept
+            code = process.wait(max(0.0, deadline - time.monotonic()))
+            return (_SIGNALLED - code if code > _SIGNALLED else code), kept
         except (TimeoutError, subprocess.TimeoutExpired):
             raise Transient(
                 f"uv publish did not end within {timeout:g} s", advice="Check the connection to the index."
