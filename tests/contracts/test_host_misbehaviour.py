@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tarfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -338,6 +339,19 @@ def test_100_mb_of_output_and_a_big_file_flow_in_little_memory(place: Place) -> 
     (output,) = place.host.run(place.task(script), count, lambda: False).outputs
     assert (total, output.size, output.path.stat().st_size) == (100_000_000, 50_000_000, 50_000_000)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 40_000  # KiB
+
+
+def test_a_slow_reader_makes_the_build_wait(place: Place) -> None:
+    """Output that the daemon has not taken yet is not heaped up on the host."""
+    sizes: list[int] = []
+
+    def dawdle(_: bytes) -> None:
+        if not sizes:
+            time.sleep(1.5)
+            sizes.append(runner_of(place).memory_info().rss)
+
+    assert place.host.run(place.task("head -c 200000000 /dev/zero"), dawdle, lambda: False).exit_status == 0
+    assert sizes[0] < 60_000_000
 
 
 # --- full disks

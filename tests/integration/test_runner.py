@@ -1,18 +1,23 @@
 """The runner under every Python of this machine: hosts have older and newer ones than the daemon."""
 
 import ast
+import os
 import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from releasd.adapters import local, runner
+from releasd.adapters.runner import folders
 from releasd.errors import HostLost, Permanent
 from support.hosts import Place, eventually, make_local, make_place
+
+NOBODY = 65534
 
 
 def pythons() -> list[str]:
@@ -64,6 +69,48 @@ def test_evil_sources_are_refused_under_every_python(place: Place, tmp_path: Pat
 def test_a_timeout_ends_everything_under_every_python(place: Place) -> None:
     """The subreaper works with each version."""
     assert place.run("(setsid sh -c 'SLEEP' &) ; SLEEP", timeout=0.3).why == "timeout"
+
+
+@pytest.fixture
+def own_folder() -> Iterator[Path]:
+    """A folder of an ordinary user's, whom this process is for the time of the test."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+        if os.getuid() != 0:
+            yield Path(name)
+            return
+        os.chown(name, NOBODY, NOBODY)
+        os.seteuid(NOBODY)
+        try:
+            yield Path(name)
+        finally:
+            os.seteuid(0)
+
+
+def test_folders_closed_even_to_their_owner_are_removed(own_folder: Path) -> None:
+    """A cache that made itself read-only does not outlive the build."""
+    task = own_folder / "t-1"
+    lock = folders.claim(task)
+    (task / "deep" / "er").mkdir(parents=True)
+    (task / "deep" / "er" / "file").touch()
+    (task / "deep" / "er").chmod(0o000)
+    (task / "deep").chmod(0o500)
+    assert folders.release(task, lock, lambda: None)
+    assert list(own_folder.iterdir()) == []
+
+
+def test_what_is_not_ours_to_remove_is_said_to_be_left(own_folder: Path) -> None:
+    """Files of another user, as a container's root leaves them, keep folder and lock for the next attempt."""
+    task = own_folder / "t-1"
+    lock = folders.claim(task)
+    own_folder.chmod(0o500)  # nobody but root gets past this: the folder itself cannot go
+    try:
+        is_gone = folders.release(task, lock, lambda: None)
+    finally:
+        own_folder.chmod(0o700)
+    assert not is_gone
+    assert sorted(path.name for path in own_folder.iterdir()) == ["t-1", "t-1.lock"]
+    folders.open_workdir(str(own_folder))
+    assert list(own_folder.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", runner.MODULES)

@@ -1,5 +1,6 @@
 """SSH against a real sshd: whom we trust, how we tell what went wrong, and how soon a lost link is noticed."""
 
+import shutil
 import socket
 import subprocess
 import threading
@@ -156,9 +157,10 @@ def test_a_missing_known_hosts_file_is_named(sshd: Sshd, tmp_path: Path) -> None
         SshHost(sshd.spec(tmp_path, known_hosts=str(tmp_path / "nowhere"))).probe([])
 
 
-def test_a_wrong_identity_is_denied(sshd: Sshd, tmp_path: Path) -> None:
+def test_a_wrong_identity_is_denied(sshd: Sshd, tmp_path: Path, ssh_home: Path) -> None:
     """A key that the host does not accept is not tried again, and no other key of the user is tried instead."""
     make_key(tmp_path / "stranger")
+    shutil.copy(sshd.folder / "client_key", ssh_home / "id_ed25519")
     with pytest.raises(Denied, match="refused our key") as caught:
         SshHost(sshd.spec(tmp_path, identity=str(tmp_path / "stranger"))).probe([])
     assert "ssh-copy-id" in caught.value.advice
