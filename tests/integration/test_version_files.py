@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import uv
-from support.tools import require_tool
 
 from releasd.core.files import apply_edit, detect
 from releasd.model import ProjectConfig
+from support.tools import require_tool
 
 ROOT = """[workspace]
 members = ["crates/*"]

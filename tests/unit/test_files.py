@@ -203,6 +203,21 @@ def test_a_maturin_project_may_keep_its_manifest_elsewhere() -> None:
     assert detect(files, ProjectConfig(), version="2.0.0", pep440="2.0.0").warnings == ()
 
 
+def test_the_crate_that_maturin_builds_leads_the_workspace() -> None:
+    """The distribution's version is that crate's; the others are versioned by someone else."""
+    maturin = '[tool.maturin]\nmanifest-path = "crates/xtask/Cargo.toml"\n'
+    files = WORKSPACE | {"pyproject.toml": f'[project]\nname = "x"\ndynamic = ["version"]\n{maturin}'}
+    assert set(changed(files)) == {"crates/xtask/Cargo.toml", "crates/core/Cargo.toml"}
+
+
+def test_a_member_of_a_uv_workspace_moves_in_the_workspaces_lock() -> None:
+    """The lock stands above the member that is released."""
+    lock = UV_LOCK.replace('editable = "."', 'editable = "packages/a"')
+    config = ProjectConfig(version_files=("packages/a/pyproject.toml",))
+    files = {"packages/a/pyproject.toml": PEP621, "uv.lock": lock}
+    assert set(changed(files, config=config)) == {"packages/a/pyproject.toml", "uv.lock"}
+
+
 def test_poetrys_own_table_is_edited_where_there_is_no_other() -> None:
     """Older Poetry projects keep the version in `tool.poetry`."""
     files = {"pyproject.toml": "[tool.poetry]\nname = 'x'\nversion = '1.2.3'\n"}

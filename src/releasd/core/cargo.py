@@ -1,7 +1,7 @@
 """The versions in a Cargo workspace: one release, one version, and what depends on it by path kept in step.
 
-The release's own crates are the root package and the workspace's members whose version is the root's (its
-`workspace.package.version` or `package.version`). A member with another version of its own, such as an `xtask` at
+The version released is that of the crate which maturin builds, else of the root package, else of the workspace; the
+release's own crates are all members with that version. A member with another version of its own, such as an `xtask` at
 0.0.0, is versioned by someone else and stays. Members are found as Cargo finds them: `members` globs without `exclude`,
 and path dependencies of members inside the tree.
 """
@@ -25,11 +25,15 @@ Crates = Mapping[str, dict[str, Any]]  # the folder of each crate → its manife
 
 
 def root_of(files: Mapping[str, str]) -> str:
-    """Return the path of the manifest that a maturin project names, else `Cargo.toml`."""
-    if "Cargo.toml" not in files and "pyproject.toml" in files:
-        maturin = toml.table(toml.read("pyproject.toml", files["pyproject.toml"]), "tool", "maturin")
-        return normpath(str(maturin.get("manifest-path", "Cargo.toml")))
-    return "Cargo.toml"
+    """Return the path of the root manifest: `Cargo.toml`, else the one that a maturin project names."""
+    return "Cargo.toml" if "Cargo.toml" in files else _manifest_of_maturin(files)
+
+
+def _manifest_of_maturin(files: Mapping[str, str]) -> str:
+    if "pyproject.toml" not in files:
+        return "Cargo.toml"
+    maturin = toml.table(toml.read("pyproject.toml", files["pyproject.toml"]), "tool", "maturin")
+    return normpath(str(maturin.get("manifest-path", "Cargo.toml")))
 
 
 def edits(files: Mapping[str, str], root: str, version: str) -> list[FileEdit]:
@@ -39,7 +43,7 @@ def edits(files: Mapping[str, str], root: str, version: str) -> list[FileEdit]:
     """
     base = dirname(root)
     crates = _crates(files, base)
-    old = _own_version(crates, base)
+    old = _own_version(crates, base, dirname(_manifest_of_maturin(files)))
     if old is None:
         return []
     own = sorted(_names(crates, base, old))
@@ -95,12 +99,15 @@ def _paths(manifest: Mapping[str, Any], folder: str) -> list[str]:
     return [normpath(join(folder, str(dep["path"]))) for _, _, dep in _path_dependencies(manifest)]
 
 
-def _own_version(crates: Crates, base: str) -> str | None:
-    manifest = crates[base]
-    for keys in _VERSION_TABLES:
-        version = toml.table(manifest, *keys).get("version")
+def _own_version(crates: Crates, base: str, lead: str) -> str | None:
+    """Return the version that is released: the leading crate's, else the workspace's, else the one all crates share."""
+    inherited = toml.table(crates[base], "workspace", "package").get("version")
+    for folder in (lead, base):
+        version = _version(crates.get(folder, {}), inherited)
         if isinstance(version, str):
             return version
+    if isinstance(inherited, str):
+        return inherited
     versions = {_version(crate, None) for folder, crate in crates.items() if folder != base} - {None}
     return versions.pop() if len(versions) == 1 else None
 

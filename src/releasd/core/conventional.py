@@ -150,6 +150,6 @@ def _references(header: str, body: str) -> tuple[str, ...]:
 def _near_miss(header: str, body: str, *, conventional: bool, breaking: bool) -> str | None:
     if not conventional and (like := _LIKE_TYPE.match(header)):
         return f"it looks like {like['type'].lower()}, but is not written `type(scope): subject`"
-    if not breaking and _LIKE_BREAKING.search(body):
-        return "it speaks of a breaking change, but only a line that starts with `BREAKING CHANGE: ` counts"
+    if not breaking and (_LIKE_BREAKING.search(header) or _LIKE_BREAKING.search(body)):
+        return "it speaks of a breaking change, but only a line below that starts with `BREAKING CHANGE: ` counts"
     return None

@@ -8,14 +8,14 @@ The kinds of `FileEdit`, which a colon may follow with the crates or the distrib
 * `pyproject`: `project.version` (PEP 621), else `tool.poetry.version`
 * `cargo:CRATE,…`: see core/cargo.py
 * `cargo-lock:CRATE,…`: the entries of these crates without a `source`, and what depends on them by version
-* `uv-lock:NAME`: the entry of the project itself, whose source is `editable` or `virtual` at `.`
+* `uv-lock:NAME`: the entry of the project itself, whose source is `editable` or `virtual`
 * `python`: the one line `__version__ = "…"`
 """
 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from posixpath import basename, dirname
+from posixpath import basename, dirname, join
 
 from releasd.core import cargo, lockfiles, toml
 from releasd.errors import ConfigError
@@ -26,10 +26,8 @@ SEMANTIC_RELEASE_FILES = (
     *(f".releaserc.{ending}" for ending in ("json", "yaml", "yml", "js", "cjs", "mjs")),
     *(f"release.config.{ending}" for ending in ("js", "cjs", "mjs")),
 )
-_ROOT_FILES = frozenset(
-    {".releasd.toml", "pyproject.toml", "setup.py", "uv.lock", "package.json", *SEMANTIC_RELEASE_FILES}
-)
-_CARGO_FILES = frozenset({"Cargo.toml", "Cargo.lock"})
+_ROOT_FILES = frozenset({".releasd.toml", "pyproject.toml", "setup.py", "package.json", *SEMANTIC_RELEASE_FILES})
+_ANYWHERE = frozenset({"Cargo.toml", "Cargo.lock", "uv.lock"})
 _DUNDER = re.compile(
     r"""^__version__(?:[ \t]*:[^=\n]*)?[ \t]*=[ \t]*(?P<quote>["'])(?P<value>[^"'\n]*)(?P=quote)""", re.MULTILINE
 )
@@ -51,7 +49,7 @@ class Changes:
 def wanted_paths(all_paths: Sequence[str], config: ProjectConfig) -> tuple[str, ...]:
     """Return those of a commit's paths whose text the core needs to plan a release."""
     named = {config.changelog, *config.version_files} | _ROOT_FILES
-    return tuple(path for path in all_paths if path in named or basename(path) in _CARGO_FILES)
+    return tuple(path for path in all_paths if path in named or basename(path) in _ANYWHERE)
 
 
 def detect(files: Mapping[str, str], config: ProjectConfig, *, version: str, pep440: str) -> Changes:
@@ -111,11 +109,21 @@ def _pyproject_edits(
         return [], [] if others else [_no_version(document, path)]
     old = str(toml.table(document, *keys[:-1])["version"])
     edits = [FileEdit(path=path, kind="pyproject", old=old, new=pep440)]
-    lock = f"{dirname(path)}/uv.lock".lstrip("/")
+    lock = _lock_of(path, files)
     name = toml.table(document, "project").get("name")
-    if lock in files and isinstance(name, str):
+    if lock and isinstance(name, str):
         edits += lockfiles.uv_edits(lock, files[lock], name, pep440)
     return edits, []
+
+
+def _lock_of(path: str, files: Mapping[str, str]) -> str | None:
+    """Return the uv.lock beside a pyproject.toml, or of the workspace above it."""
+    folder = dirname(path)
+    while (lock := join(folder, "uv.lock")) not in files:
+        if not folder:
+            return None
+        folder = dirname(folder)
+    return lock
 
 
 def _version_keys(document: Mapping[str, object]) -> tuple[str, ...] | None:

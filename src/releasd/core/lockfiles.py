@@ -12,7 +12,7 @@ from releasd.errors import ConfigError
 from releasd.model import FileEdit
 
 _BLOCK = re.compile(r"^\[\[package\]\][ \t]*\r?\n", re.MULTILINE)
-_NAME = re.compile(r"^name[ \t]*=[ \t]*(\"[^\"\n]*\")", re.MULTILINE)
+_NAME = re.compile(r'^name[ \t]*=[ \t]*"([^"\n]*)"', re.MULTILINE)
 _VERSION: toml.Path = ("package", 0, "version")
 
 
@@ -60,10 +60,9 @@ def _blocks(text: str) -> Iterator[toml.Span]:
 
 
 def _cargo_blocks(path: str, text: str, names: Sequence[str], version: str) -> Iterator[tuple[str, toml.Span]]:
-    own = {f'"{name}"' for name in names}
     for start, end in _blocks(text):
         named = _NAME.search(text, start, end)
-        if named is not None and named[1] in own:
+        if named is not None and named[1] in names:
             package = toml.read(path, text[start:end])["package"][0]
             if package.get("version") == version and "source" not in package:
                 yield package["name"], (start, end)
@@ -72,11 +71,10 @@ def _cargo_blocks(path: str, text: str, names: Sequence[str], version: str) -> I
 def _uv_blocks(path: str, text: str, name: str) -> Iterator[tuple[toml.Span, str]]:
     wanted = normalised(name)
     for start, end in _blocks(text):
-        if text.find('= "." }', start, end) >= 0:
+        named = _NAME.search(text, start, end)
+        if named is not None and normalised(named[1]) == wanted:
             package = toml.read(path, text[start:end])["package"][0]
-            source = package.get("source", {})
-            at_root = "." in (source.get("editable"), source.get("virtual"))
-            if at_root and normalised(str(package.get("name"))) == wanted and isinstance(package.get("version"), str):
+            if {"editable", "virtual"} & package.get("source", {}).keys() and isinstance(package.get("version"), str):
                 yield (start, end), package["version"]
 
 

@@ -22,7 +22,7 @@ MATCHABLE = ("type", "scope", "subject", "header")  # the fields that a rule may
 SHORT = 7  # characters of a commit's name, as git and semantic-release show it
 
 _SKIP = re.compile(r"\[skip\s+release\]|\[release\s+skip\]", re.IGNORECASE)
-_RELEASE_COMMIT = re.compile(r"chore\(release\): \S{0,40}\d+\.\d+\.\d+\S{0,200}(?: \[skip ci\])?")
+_RELEASE_COMMIT = re.compile(r"chore\(release\): \S{0,40}\d{1,16}\.\d{1,16}\.\d{1,16}\S{0,200}(?: \[skip ci\])?")
 _DEFAULTS: Mapping[str, tuple[Bump, str]] = {
     "feat": (Bump.MINOR, "feat adds a feature: minor"),
     "fix": (Bump.PATCH, "fix repairs a defect: patch"),
