@@ -248,6 +248,14 @@ def test_command_that_hangs_is_ended_with_its_children(tmp_path: Path) -> None:
     assert _ends(child)
 
 
+def test_command_that_prints_without_end_is_ended() -> None:
+    """A wrong command (`yes`, or a whole log) neither fills the memory nor takes all of its time."""
+    begun = time.monotonic()
+    with pytest.raises(SecretError, match="printed over"):
+        _command("while True: print('x' * 10_000)", timeout=30.0)
+    assert time.monotonic() - begun < 20
+
+
 def _ends(pid: int) -> bool:
     for _ in range(100):
         try:

@@ -6,15 +6,13 @@ reads the index afterwards.
 """
 
 import os
-import selectors
-import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, cast
 
+from releasd.adapters.pipes import chunks, kill_group
 from releasd.adapters.secrets.redact import redactor
 from releasd.core.publisherrors import classify
 from releasd.errors import Permanent, SecretError, Transient
@@ -160,7 +158,7 @@ def _run(
     with process:
         try:
             kept = b""
-            for line in _lines(cast("IO[bytes]", process.stdout), deadline):
+            for line in _lines(chunks(process, deadline)):
                 clean = redact(line)
                 sink(clean)
                 kept = (kept + clean)[-_KEPT:]
@@ -172,23 +170,14 @@ def _run(
             ) from None
         finally:
             if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
+                kill_group(process)
 
 
-def _lines(pipe: IO[bytes], deadline: float) -> Iterator[bytes]:
-    """Yield whole lines as they come, so that a secret is never cut in two. Raises `TimeoutError` at the deadline."""
+def _lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield whole lines, so that a secret is never cut in two."""
     rest = b""
-    with selectors.DefaultSelector() as selector:
-        selector.register(pipe, selectors.EVENT_READ)
-        while True:
-            if not selector.select(max(0.0, deadline - time.monotonic())):
-                raise TimeoutError
-            chunk = os.read(pipe.fileno(), _KEPT)
-            if not chunk:
-                break
-            *whole, rest = (rest + chunk).splitlines(keepends=True) or [b""]
-            if rest.endswith(b"\n"):
-                whole, rest = [*whole, rest], b""
-            yield from whole
+    for piece in pieces:
+        *whole, rest = (rest + piece).split(b"\n")
+        yield from (line + b"\n" for line in whole)
     if rest:
         yield rest

@@ -4,12 +4,12 @@ No shell. The command sees PATH, HOME and the variables named for it. What it sa
 such programs put secrets there.
 """
 
-import os
 import shlex
-import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterable, Mapping, Sequence
 
+from releasd.adapters.pipes import chunks, kill_group
 from releasd.adapters.secrets.file import MAX_SIZE, decode
 from releasd.errors import ConfigError, SecretError, Transient
 
@@ -40,14 +40,11 @@ def read(argv: Sequence[str], environ: Mapping[str, str], *, names: Sequence[str
             f"the secret's command {argv[0]} ended with {code}",
             advice="Run it by hand as the daemon's user to see why; variables it needs go into env = [...].",
         )
-    if len(output) > MAX_SIZE:
-        raise SecretError(
-            f"the secret's command {argv[0]} printed over {MAX_SIZE} bytes", advice="Print the value alone."
-        )
     return decode(output, shown=f"what {argv[0]} printed")
 
 
 def _run(argv: Sequence[str], env: Mapping[str, str], timeout: float) -> tuple[int, bytes]:
+    deadline = time.monotonic() + timeout
     try:
         process = subprocess.Popen(
             argv, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
@@ -60,11 +57,24 @@ def _run(argv: Sequence[str], env: Mapping[str, str], timeout: float) -> tuple[i
         ) from None
     with process:
         try:
-            output, _ = process.communicate(timeout=timeout)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)  # the group: a grandchild would hold the pipe open
+            output = _bounded(chunks(process, deadline), argv[0])
+            return process.wait(max(0.0, deadline - time.monotonic())), output
+        except (TimeoutError, subprocess.TimeoutExpired):
             raise Transient(
                 f"the secret's command {argv[0]} did not end within {timeout:g} s",
                 advice="Run it by hand: it may be waiting for a password.",
             ) from None
-    return process.returncode, output
+        finally:
+            if process.returncode is None:
+                kill_group(process)
+
+
+def _bounded(pieces: Iterable[bytes], command: str) -> bytes:
+    output = b""
+    for piece in pieces:
+        output += piece
+        if len(output) > MAX_SIZE:
+            raise SecretError(
+                f"the secret's command {command} printed over {MAX_SIZE} bytes", advice="Print the value alone."
+            )
+    return output
