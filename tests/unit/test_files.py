@@ -38,6 +38,7 @@ version.workspace = true
 [dependencies]
 util = { path = "../util", version = "1.2" }
 xtask = { path = "../xtask", version = "0.1" }
+inner = { path = "../old/inner", version = "1.2.3" }
 
 [target.'cfg(unix)'.dependencies.renamed]
 path = "../util"
@@ -94,6 +95,7 @@ WORKSPACE = {
     "crates/util/Cargo.toml": UTIL,
     "crates/xtask/Cargo.toml": XTASK,
     "crates/old/Cargo.toml": UTIL.replace("util", "old"),
+    "crates/old/inner/Cargo.toml": UTIL.replace("util", "inner"),
     "elsewhere/Cargo.toml": UTIL.replace("util", "elsewhere"),
     "Cargo.lock": CARGO_LOCK,
 }
@@ -216,6 +218,36 @@ def test_a_member_of_a_uv_workspace_moves_in_the_workspaces_lock() -> None:
     config = ProjectConfig(version_files=("packages/a/pyproject.toml",))
     files = {"packages/a/pyproject.toml": PEP621, "uv.lock": lock}
     assert set(changed(files, config=config)) == {"packages/a/pyproject.toml", "uv.lock"}
+
+
+@pytest.mark.parametrize("requirement", [">=1.2, <3", "*", "0.9", "1.2.30", ">=1.2.3"])
+def test_a_requirement_that_is_no_single_version_stays(requirement: str) -> None:
+    """Ranges were written by a person on purpose."""
+    core = CORE.replace('version = "1.2" }', f'version = "{requirement}" }}')
+    assert changed(WORKSPACE | {"crates/core/Cargo.toml": core})["crates/core/Cargo.toml"] == [
+        ('version = "^1.2.3"', 'version = "^2.0.0"')
+    ]
+
+
+def test_a_short_requirement_on_a_prerelease_is_written_in_full() -> None:
+    """Cargo's `2.0` does not take 2.0.0-beta.1."""
+    lines = changed(WORKSPACE, version="2.0.0-beta.1", pep440="2.0.0b1")["crates/core/Cargo.toml"]
+    assert lines[0][1] == 'util = { path = "../util", version = "2.0.0-beta.1" }'
+
+
+def test_a_version_written_with_escapes_is_refused_not_mangled() -> None:
+    """What cannot be changed alone is not changed at all, and the message says how to write it."""
+    text = '[project]\nname = "x"\nversion = "1\\u002e2.3"\n'
+    edit = FileEdit(path="pyproject.toml", kind="pyproject", old="1.2.3", new="2.0.0")
+    with pytest.raises(ConfigError, match="cannot be edited safely") as caught:
+        apply_edit(edit, text)
+    assert "plain string" in caught.value.advice
+
+
+def test_a_pyproject_without_any_version_is_a_warning() -> None:
+    """Such as one that only configures tools."""
+    found = detect({"pyproject.toml": "[tool.ruff]\n"}, ProjectConfig(), version="2.0.0", pep440="2.0.0")
+    assert (found.edits, len(found.warnings)) == ((), 1)
 
 
 def test_poetrys_own_table_is_edited_where_there_is_no_other() -> None:

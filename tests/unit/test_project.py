@@ -140,6 +140,7 @@ WRONG = [
     ("[[builds]]\nname = 'a'\nrun = 'x'\ntimeout = '1 day'", "builds[0].timeout: a time like"),
     ("[[builds]]\nname = 'a'\nrun = 'x'\nartifacts = ['../*']", "builds[0].artifacts: a list of patterns"),
     ("[[builds]]\nname = 'a'\nrun = 'x'\nenv = { RELEASD_OUT = '/' }", "builds[0].env: a table of texts"),
+    ("[[builds]]\nname = 'a'\nrun = 'x'\nenv = 1", "builds[0].env: a table of texts"),
     ("[[builds]]\nname = 'a'\nrun = 'x'\nenv = { A = 1 }", "builds[0].env: a table of texts"),
     ("[[builds]]\nname = 'a'\nrun = 'x'\n[[builds]]\nname = 'a'\nrun = 'y'", "builds: a is there twice"),
     ("[[gates]]\nname = 'a'\nrun = 'x'\nlabels = 'linux'", "gates[0].labels: a list"),

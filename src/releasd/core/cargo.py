@@ -79,7 +79,7 @@ def _crates(files: Mapping[str, str], base: str) -> dict[str, dict[str, Any]]:
     waiting += _paths(root, base)
     while waiting:
         folder = waiting.pop()
-        if folder in found or folder not in manifests or _listed(folder, base, workspace.get("exclude")):
+        if folder in found or folder not in manifests or _excluded(folder, base, workspace.get("exclude")):
             continue
         found[folder] = toml.read(manifests[folder], files[manifests[folder]])
         waiting += _paths(found[folder], folder)
@@ -93,6 +93,12 @@ def _listed(folder: str, base: str, patterns: Any) -> bool:
         if fnmatchcase(folder, full) and ("**" in full or folder.count("/") == full.count("/")):
             return True
     return False
+
+
+def _excluded(folder: str, base: str, paths: Any) -> bool:
+    """Return whether the folder lies in one that the workspace excludes; these are paths, not globs."""
+    wanted = [normpath(join(base, str(path))) for path in paths] if isinstance(paths, list) else []
+    return any(f"{folder}/".startswith(f"{path}/") for path in wanted)
 
 
 def _paths(manifest: Mapping[str, Any], folder: str) -> list[str]:
