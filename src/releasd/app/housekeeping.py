@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from releasd import config
-from releasd.app.world import job_log
+from releasd.app.world import clone, job_log
 from releasd.daemon.inbox import DrainSpool, Inbox, RenewLeases, Wake
 from releasd.daemon.pushes import poll
 from releasd.daemon.ticks import Tick
@@ -12,7 +12,8 @@ from releasd.engine.operator import Operator
 from releasd.engine.world import World
 
 PROBE_EVERY = 300.0  # seconds
-PRUNE_EVERY = 86400.0  # seconds
+DAILY = 86400.0  # seconds
+TIDY_WITHIN = 1800.0  # seconds for the garbage collection of one large clone
 
 
 def ticks(
@@ -25,10 +26,15 @@ def ticks(
     def prune() -> None:
         job_log(settings).prune(world.clock.now() - timedelta(seconds=daemon.keep_logs))
 
+    def tidy() -> None:
+        for project in world.projects.values():
+            clone(settings, project, timeout=TIDY_WITHIN).tidy()
+
     return (
         Tick(name="reconcile", every=daemon.reconcile_every, do=lambda: inbox.put(DrainSpool())),
         Tick(name="poll", every=daemon.poll_remote_every, do=lambda: poll(world, inbox, complain)),
         Tick(name="lease", every=daemon.lease / 3, do=lambda: inbox.put(RenewLeases())),
         Tick(name="probe", every=PROBE_EVERY, do=lambda: (operator.probe(), None)[1]),
-        Tick(name="prune", every=PRUNE_EVERY, do=prune),
+        Tick(name="prune", every=DAILY, do=prune),
+        Tick(name="tidy", every=DAILY, do=tidy),
     )

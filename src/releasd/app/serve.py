@@ -105,7 +105,6 @@ def _serve(
     daemon = settings.daemon
     spool = daemon.state / SPOOL
     create_spool(spool, daemon.hook_socket_mode)
-    daemon.runtime.mkdir(mode=0o755, parents=True, exist_ok=True)
     owner = owner_name()
 
     def world_of(new: config.Settings) -> World:

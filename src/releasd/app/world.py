@@ -44,7 +44,7 @@ def build_world(
         store=store,
         clock=SystemClock(),
         projects=projects,
-        clone=functools.cache(functools.partial(_clone, settings)),
+        clone=functools.cache(functools.partial(clone, settings)),
         peek=peek,
         same=same_repository,
         hosts=registered_hosts(settings, environ),
@@ -121,10 +121,12 @@ def _git_folder(path: Path) -> Path:
     return (inner if inner.exists() else path).resolve()
 
 
-def _clone(settings: config.Settings, project: Project) -> Git:
+def clone(settings: config.Settings, project: Project, *, timeout: float = 60.0) -> GitRepo:
+    """Return the daemon's own clone of a project, made when it is missing; `timeout` in seconds for each git command."""
     policy = settings.projects[project.name].policy
     folder = settings.daemon.state / "repositories" / f"{project.name}.git"
-    return clone_or_open(folder, project.repository, identity=(policy.committer_name, policy.committer_email))
+    identity = (policy.committer_name, policy.committer_email)
+    return clone_or_open(folder, project.repository, identity=identity, timeout=timeout)
 
 
 def index_of(name: str, index: config.Index, secrets: SecretStore) -> HttpIndex:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from releasd.core.platform import Folders, default_folders
 from releasd.errors import ConfigError
@@ -49,7 +50,7 @@ def places(path: Path | None, environ: Mapping[str, str]) -> Places:
 
 def sqlite_url(state: Path) -> str:
     """Return the URL of the database in the state folder, which is used unless the operator names another."""
-    return f"sqlite:///{state / 'releasd.db'}"
+    return f"sqlite:///{quote(str(state / 'releasd.db'))}"
 
 
 def defaults(environ: Mapping[str, str]) -> Folders:

@@ -12,7 +12,7 @@ import traceback
 from datetime import timedelta
 from pathlib import Path
 
-from releasd.core.retry import BUDGET, delay
+from releasd.core.retry import BUDGET_AFTER_TAG, delay
 from releasd.engine.attempt import run_steps
 from releasd.engine.facts import decide
 from releasd.engine.journal import JobJournal
@@ -127,8 +127,11 @@ def _interrupted(world: World, job: Job) -> None:
 
 
 def _later(world: World, job: Job, error: Transient) -> None:
-    """Put off a job whose planning met something that may pass; its steps have their own retries."""
-    if job.attempt >= BUDGET:
+    """Put off a job whose planning met something that may pass; its steps have their own retries.
+
+    Its budget is the longest: it may have to wait for another release of the same version to be completed.
+    """
+    if job.attempt >= BUDGET_AFTER_TAG:
         _failed(world, job, f"planning, {job.attempt} times: {error.message}", error.advice)
         return
     now = world.clock.now()

@@ -6,7 +6,7 @@ The shape is a promise (docs/status-json.md): keys are added, never changed with
 from datetime import datetime
 from typing import Any
 
-from releasd.core.lifecycle import LIVE_STATES
+from releasd.core.lifecycle import LIVE_STATES, ORDER
 from releasd.errors import UsageError
 from releasd.model import Job, JobId
 from releasd.store import Store
@@ -49,7 +49,7 @@ def job_view(store: Store, job: Job) -> dict[str, Any]:
                 "started_at": _time(record.started_at),
                 "finished_at": _time(record.finished_at),
             }
-            for record in store.records(job.id).values()
+            for record in sorted(store.records(job.id).values(), key=lambda record: ORDER.index(record.name))
         ],
         "builds": [
             {
