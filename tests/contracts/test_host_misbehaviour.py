@@ -1,5 +1,6 @@
 """Builds that misbehave, on real hosts: nothing survives them, nothing leaks into them, nothing escapes."""
 
+import copy
 import hashlib
 import io
 import os
@@ -59,6 +60,13 @@ def member(name: str, kind: bytes = tarfile.REGTYPE, link: str = "", mode: int =
     info = tarfile.TarInfo(name)
     info.type, info.linkname, info.mode = kind, link, mode
     return info
+
+
+def placed(info: tarfile.TarInfo, folder: Path) -> tarfile.TarInfo:
+    """Return the member with the test's own folder in its name."""
+    result = copy.copy(info)
+    result.name = info.name.replace("/FOLDER", str(folder))
+    return result
 
 
 # --- nothing survives
@@ -249,7 +257,7 @@ def test_an_output_folder_that_became_a_link_is_refused(place: Place, tmp_path: 
 
 
 EVIL = {
-    "absolute": [(member("/tmp/releasd-evil"), b"x")],
+    "absolute": [(member("/FOLDER/evil"), b"x")],  # FOLDER is the test's own
     "climbing": [(member("a/../../evil"), b"x")],
     "link out": [(member("link", tarfile.SYMTYPE, "../.."), b"")],
     "absolute link": [(member("link", tarfile.SYMTYPE, "/etc"), b"")],
@@ -269,11 +277,12 @@ def test_sources_cannot_land_outside_of_their_folder(
     place: Place, tmp_path: Path, members: list[tuple[tarfile.TarInfo, bytes]]
 ) -> None:
     """A member that would land or point outside is refused, and the script never starts."""
-    source = make_tar(tmp_path / "evil.tar", members)
+    named = [(placed(info, tmp_path), data) for info, data in members]
+    source = make_tar(tmp_path / "evil.tar", named)
     with pytest.raises(Permanent, match="sources: "):
         place.run(f"touch {tmp_path}/started", source=source)
     assert not (tmp_path / "started").exists()
-    assert not Path("/tmp/releasd-evil").exists()
+    assert not list(tmp_path.rglob("evil"))
 
 
 def test_sources_and_inputs_arrive_as_they_are(place: Place, tmp_path: Path) -> None:

@@ -62,7 +62,8 @@ class Conversation:
         self._waiting: list[tuple[bytes, bytes]] = []
         self._heard = self._beaten = time.monotonic()
         try:
-            link.send(bundle())
+            with suppress(LinkClosed):  # reading finds out why
+                link.send(bundle())
             self._hello()
         except LinkClosed as closed:
             link.close()

@@ -27,7 +27,7 @@ def unpack(source: Path, into: Path, beat: Callable[[], object]) -> None:
             beat()
             check_member(member, folder)
             member.uid, member.gid = os.geteuid(), os.getegid()
-            member.mode = member.mode & 0o755 | 0o600
+            member.mode = 0o755 if member.isdir() else member.mode & 0o755 | 0o600
             if hasattr(tarfile, "data_filter"):  # judged above, the same on every version
                 tar.extract(member, folder, filter="fully_trusted")
             else:
