@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,11 +84,18 @@ def run(path: Path | None, environ: MutableMapping[str, str]) -> None:
         redact=lambda data: data,
         environ=environ,
     )
+    clean = True
     with ExitStack() as stack:
         stack.enter_context(statelock.hold(settings.daemon.state))
         store = stack.enter_context(open_store(settings.daemon.database_url))
         outlet = Outlet(store, AuditFile(settings.daemon.state / AUDIT_FILE), log)
-        _serve(stack, settings, outlet, inbox=inbox, supervisor=supervisor, sockets=sockets, path=path, environ=environ)
+        clean = _serve(
+            stack, settings, outlet, inbox=inbox, supervisor=supervisor, sockets=sockets, path=path, environ=environ
+        )
+    if not clean:
+        # A thread is still in an upload or a fetch. Python would wait for it; its job is back in the queue by the
+        # next start, like after a SIGKILL.
+        os._exit(0)
 
 
 def _serve(
@@ -100,12 +108,13 @@ def _serve(
     sockets: Mapping[str, Any],
     path: Path | None,
     environ: Mapping[str, str],
-) -> None:
+) -> bool:
     stopping = Flag()
     daemon = settings.daemon
     spool = daemon.state / SPOOL
     create_spool(spool, daemon.hook_socket_mode)
     owner = owner_name()
+    previews = stack.enter_context(ThreadPoolExecutor(max_workers=4, thread_name_prefix="preview"))
 
     def world_of(new: config.Settings) -> World:
         return build_world(new, outlet.store, owner=owner, stopping=stopping.is_set, environ=environ)
@@ -127,7 +136,7 @@ def _serve(
         outlet=outlet,
         stopping=stopping,
         drain_spool=lambda world: drain(
-            spool, lambda hint: handle_push(world, inbox, hint), lambda why: complain("spool", why)
+            spool, lambda hint: handle_push(world, inbox, previews, hint), lambda why: complain("spool", why)
         ),
         reload=lambda _: world_of(config.load(path, environ)),
         sources=sources,
@@ -135,7 +144,7 @@ def _serve(
     stack.enter_context(
         Intake(
             sockets.get("hook") or daemon.runtime / HOOK_SOCKET,
-            handle=lambda hint: handle_push(service.world, inbox, hint),
+            handle=lambda hint: handle_push(service.world, inbox, previews, hint),
             on_bad=lambda why: complain("hook", why),
             mode=daemon.hook_socket_mode,
         )
@@ -146,7 +155,7 @@ def _serve(
         operator=lambda: Operator(service.world, lambda: inbox.put(Wake())),
     )
     stack.callback(api.close)
-    service.run()
+    return service.run()
 
 
 def _watched(world: World) -> dict[str, tuple[Path, str]]:

@@ -22,7 +22,7 @@ from releasd.app.fault import armed
 from releasd.engine.world import World
 from releasd.errors import SecretError
 from releasd.model import Project
-from releasd.ports import Git, Secret
+from releasd.ports import Secret
 from releasd.store import Store
 
 
@@ -122,7 +122,7 @@ def _git_folder(path: Path) -> Path:
 
 
 def clone(settings: config.Settings, project: Project, *, timeout: float = 60.0) -> GitRepo:
-    """Return the daemon's own clone of a project, made when it is missing; `timeout` in seconds for each git command."""
+    """Return the daemon's own clone of a project, made when missing; `timeout` in seconds for each git command."""
     policy = settings.projects[project.name].policy
     folder = settings.daemon.state / "repositories" / f"{project.name}.git"
     identity = (policy.committer_name, policy.committer_email)

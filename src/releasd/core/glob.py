@@ -1,6 +1,6 @@
 """Globs as semantic-release's rules use them: micromatch's everyday subset (versioning-facts.md §2.4).
 
-`*` and `?` do not cross `/`, a part `**` does; a star at the start of a part does not take a leading dot; `[ab]`,
+`*` and `?` do not cross `/`, a part `**` does; nothing takes a dot at the start of a part; `[ab]`, `[^ab]`,
 `{a,b}`, `!(x)`, `@(x)`, `?(x)`, `*(x)`, `+(x)` and a leading `!` work. Case counts.
 """
 
@@ -9,7 +9,7 @@ from functools import lru_cache
 
 _LONGEST = 4000  # characters of a text that are compared; nobody's scope or subject is longer on purpose
 _RANGE = re.compile(r"(?<=[A-Za-z0-9])(-)(?=[A-Za-z0-9])|[^A-Za-z0-9]")  # a hyphen within a range, or any other mark
-_EXTENDED = {"!": "(?:(?!(?:{0})(?:/|\\Z))[^/]*)", "@": "(?:{0})", "?": "(?:{0})?", "*": "(?:{0})*+", "+": "(?:{0})++"}
+_EXTENDED = {"!": "(?:(?!(?:{0}))[^/]*)", "@": "(?:{0})", "?": "(?:{0})?", "*": "(?:{0})*+", "+": "(?:{0})++"}
 
 
 def matches(pattern: str, text: str) -> bool:
@@ -49,7 +49,7 @@ def _token(pattern: str, at: int) -> tuple[str, int]:
 def _character(pattern: str, at: int) -> tuple[str, int]:
     char = pattern[at]
     if char == "?":
-        return "[^/]", at + 1
+        return "[^./]" if _starts_part(pattern, at) else "[^/]", at + 1
     if char == "\\" and at + 1 < len(pattern):
         return re.escape(pattern[at + 1]), at + 2
     if char == "[" and (end := pattern.find("]", at + 2)) > 0:
@@ -58,18 +58,22 @@ def _character(pattern: str, at: int) -> tuple[str, int]:
 
 
 def _set(inner: str) -> str:
-    negated = inner[0] in "!^"
+    negated = inner.startswith("^")
     members = _RANGE.sub(lambda match: match[1] or re.escape(match[0]), inner[negated:])
     return f"[{'^' if negated else ''}{members}]"
+
+
+def _starts_part(pattern: str, at: int) -> bool:
+    return at == 0 or pattern[at - 1] == "/"
 
 
 def _star(pattern: str, at: int) -> tuple[str, int]:
     end = at
     while pattern[end : end + 1] == "*" and pattern[end + 1 : end + 2] != "(":
         end += 1
-    starts_part = at == 0 or pattern[at - 1] == "/"
+    starts_part = _starts_part(pattern, at)
     if starts_part and end - at > 1 and pattern[end : end + 1] in ("", "/"):
-        return (r"(?:[^/]+/)*+", end + 1) if pattern[end : end + 1] else (".*", end)
+        return (r"(?:(?!\.)[^/]+/)*+", end + 1) if pattern[end : end + 1] else (r"(?!\.)(?:(?!/\.).)*", end)
     dot = r"(?!\.)" if starts_part else ""
     literal = re.match(r"[\w .:@#=,-]+", pattern[end:])
     if literal and "*" in pattern[end:]:
@@ -89,5 +93,8 @@ def _group(pattern: str, at: int, marks: tuple[str, str, str], form: str) -> tup
             parts.append(_translate(pattern[start:index]))
             start = index + 1
         if depth == 0:
-            return form.format("|".join(parts)), index + 1
+            alternatives = "|".join(parts)
+            if form is _EXTENDED["!"] and index + 1 == len(pattern):
+                alternatives = f"(?:{alternatives})\\Z"  # at the end the whole rest is what may not be there
+            return form.format(alternatives), index + 1
     return re.escape(pattern[at]), at + 1

@@ -24,9 +24,10 @@ class LookAt:
 
 @dataclass(frozen=True, slots=True)
 class JobEnded:
-    """A worker is free again. `defect` is set when the attempt ended in a way that it never should."""
+    """A worker is free again. `defect` says why the attempt could not even say in the store how it ended."""
 
     job: JobId
+    token: int
     defect: str | None = None
 
 

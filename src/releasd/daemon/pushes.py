@@ -1,6 +1,7 @@
 """From a hint to a queued job. The hint says where to look; what is queued is what git says there."""
 
 from collections.abc import Callable
+from concurrent.futures import Executor
 
 from releasd.daemon.inbox import Inbox, LookAt, Wake
 from releasd.engine.reconcile import look_at, preview, take_push
@@ -9,7 +10,10 @@ from releasd.errors import UsageError
 from releasd.model import Project, PushHint
 
 
-def handle_push(world: World, inbox: Inbox, hint: PushHint) -> str:
+PREVIEW_WITHIN = 0.4  # seconds; the hook waits 0.7 in all
+
+
+def handle_push(world: World, inbox: Inbox, previews: Executor, hint: PushHint) -> str:
     """Queue what a hook tells of, durably, and return the line for the pusher; empty when nobody is concerned.
 
     Raises:
@@ -24,18 +28,24 @@ def handle_push(world: World, inbox: Inbox, hint: PushHint) -> str:
             f"no project is configured for the repository {hint.repository}",
             advice="add it under [projects.NAME] and send the daemon SIGHUP, or: releasd hook remove",
         )
-    answers = [_queue(world, inbox, p, hint) for p in known if hint.ref == f"refs/heads/{p.branch}"]
+    answers = [_queue(world, inbox, previews, p, hint) for p in known if hint.ref == f"refs/heads/{p.branch}"]
     return "; ".join(answer for answer in answers if answer)
 
 
-def _queue(world: World, inbox: Inbox, project: Project, hint: PushHint) -> str:
+def _queue(world: World, inbox: Inbox, previews: Executor, project: Project, hint: PushHint) -> str:
     here = world.peek(project)
     tip = (here.resolve(hint.ref) if here else None) or hint.new
     job = take_push(world, project, hint, tip)
     if job is None:
         return ""
     inbox.put(Wake())
-    return preview(world, project, here, tip) if here else f"{project.name}: queued as job {job}"
+    queued = f"{project.name}: queued as job {job}"
+    if here is None:
+        return queued
+    try:
+        return previews.submit(preview, world, project, here, tip).result(PREVIEW_WITHIN)
+    except TimeoutError:
+        return f"{queued}; its plan takes longer than a push should wait: releasd status {job}"
 
 
 def look(world: World, hint: LookAt) -> bool:

@@ -4,12 +4,15 @@ It implements this set of rules:
 
 * Nothing else decides. Hook, watch, ticks, API and signals only put messages into the inbox.
 * READY is said after the first look: leases of a dead predecessor taken back, spool drained, branches looked at.
-* The watchdog is pinged only after a look that reached the store, never by a timer of its own.
+* The watchdog is pinged after each turn, never by a timer of its own. A turn that a full disk hindered counts too:
+  a restart would not free it.
 * Stopping takes no new job, ends what runs on hosts, puts those jobs back, and takes at most `STOP_WITHIN` seconds.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from threading import Event as Flag
 from typing import Protocol
 
@@ -31,11 +34,12 @@ from releasd.daemon.workers import Workers
 from releasd.engine.executor import execute
 from releasd.engine.reconcile import reconcile
 from releasd.engine.world import World
-from releasd.errors import ReleasdError
+from releasd.errors import Fenced, ReleasdError
 from releasd.model import JobState
 from releasd.ports import Supervisor
 
 STOP_WITHIN = 8.0  # seconds, of the 10 that are promised
+BREATHER = timedelta(seconds=10)  # before an attempt that could not write its end is repeated
 LONGEST_WAIT = 1.0  # seconds between looks while jobs wait for a time; also bounds the watchdog's interval
 
 
@@ -65,9 +69,10 @@ class Service:
     reload: Callable[[World], World]
     sources: Callable[[World], Callable[[], None]]  # starts what hints for this world; returns what ends it
     _said: str = field(default="", init=False)
+    _abandoned: list[JobEnded] = field(default_factory=list, init=False)
 
-    def run(self) -> None:
-        """Serve until `Stop` arrives."""
+    def run(self) -> bool:
+        """Serve until `Stop` arrives; return whether every job let go in time."""
         self._start()
         end_sources = self.sources(self.world)
         self.supervisor.ready()
@@ -79,7 +84,7 @@ class Service:
             if Reload() in messages:
                 end_sources = self._reload(end_sources)
             timeout = self._turn(messages)
-        self._stop(end_sources)
+        return self._stop(end_sources)
 
     def _start(self) -> None:
         now = self.world.clock.now()
@@ -90,16 +95,40 @@ class Service:
         self.outlet.flush()
 
     def _turn(self, messages: tuple[Message, ...]) -> float:
+        """Look once; what a full disk or a locked database hindered is due again at the next turn."""
+        try:
+            return self._look(messages)
+        except ReleasdError as error:
+            self.outlet.warn("daemon.hindered", why=error.message, advice=error.advice)
+            self.supervisor.status(f"hindered: {error.message}")
+            self._said = ""
+            return LONGEST_WAIT
+        finally:
+            self.supervisor.watchdog()
+
+    def _look(self, messages: tuple[Message, ...]) -> float:
         for message in messages:
             self._take(message)
+        self._put_back()
         look = reconcile(self.world, free=self.workers.free)
         world = self.world
         for job in look.claimed:
             self.workers.start(job, lambda job: execute(world, job))
         self.outlet.flush()
         self._say()
-        self.supervisor.watchdog()
         return min(look.sleep, LONGEST_WAIT)
+
+    def _put_back(self) -> None:
+        """Return to the queue what an attempt left running in the store, because the store could not be written to."""
+        now = self.world.clock.now()
+        while self._abandoned:
+            left = self._abandoned[0]
+            with suppress(Fenced):
+                self.world.store.requeue(
+                    left.job, left.token, not_before=now + BREATHER, reason=left.defect or "", now=now
+                )
+            self.outlet.warn("job.abandoned", job=left.job, why=left.defect)
+            self._abandoned.pop(0)
 
     def _take(self, message: Message) -> None:
         match message:
@@ -109,8 +138,8 @@ class Service:
                 self.drain_spool(self.world)
             case RenewLeases():
                 self.world.store.renew(self.world.owner, now=self.world.clock.now(), lease=self.world.lease)
-            case JobEnded(job, defect) if defect is not None:
-                self.outlet.warn("job.crashed", job=job, why=defect)
+            case JobEnded(_, _, defect) if defect is not None:
+                self._abandoned.append(message)
             case Wake() | JobEnded() | Reload() | Stop():
                 pass  # the look that follows is all that they ask for
 
@@ -153,10 +182,11 @@ class Service:
             self._said = said
             self.supervisor.status(said)
 
-    def _stop(self, end_sources: Callable[[], None]) -> None:
+    def _stop(self, end_sources: Callable[[], None]) -> bool:
         self.supervisor.stopping()
         self.stopping.set()
         end_sources()
         ended = self.workers.close(STOP_WITHIN)
         self._event("daemon.stopped", clean=ended)
         self.outlet.flush()
+        return ended

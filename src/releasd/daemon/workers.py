@@ -30,10 +30,10 @@ class Workers:
         defect: str | None = None
         try:
             execute(job)
-        except BaseException as error:  # noqa: BLE001 (reported through the inbox; the lease puts the job back)
+        except BaseException as error:  # noqa: BLE001 (told to the main thread, which puts the job back)
             defect = f"{type(error).__name__}: {error}"
         finally:
-            self._inbox.put(JobEnded(job.id, defect))
+            self._inbox.put(JobEnded(job.id, job.token, defect))
 
     def close(self, timeout: float) -> bool:
         """Take no more; wait up to `timeout` seconds for what runs. Return whether all of it ended."""

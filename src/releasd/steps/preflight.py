@@ -12,6 +12,7 @@ from releasd.ports import Host, Probe, Task
 from releasd.steps import farm
 from releasd.steps.context import Context
 
+TRIAL_TOOL = "uv"  # `check` installs every wheel on the host that built it
 DISK_NEEDED = 256 << 20  # bytes; less free space than this on a host means that a build there is bound to fail
 
 
@@ -77,7 +78,7 @@ def _hosts_for(ctx: Context, build: BuildSpec) -> list[str]:
 
 def _verdict(host: Host, build: BuildSpec) -> Exception | str | None:
     try:
-        probe: Probe = host.probe(build.tools)
+        probe: Probe = host.probe((*build.tools, TRIAL_TOOL))
     except (HostLost, Permanent) as error:
         return error
     if probe.missing:
