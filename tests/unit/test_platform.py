@@ -69,6 +69,10 @@ def test_socket_paths_leave_room_for_the_closing_nul() -> None:
             ("/s/releasd", "/run/user/1000/releasd", "/c/releasd/releasd.toml"),
         ),
         (
+            "linux", 998, {"STATE_DIRECTORY": "/var/lib/releasd", "RUNTIME_DIRECTORY": "/run/releasd"},
+            ("/var/lib/releasd", "/run/releasd", "/home/anna/.config/releasd/releasd.toml"),
+        ),
+        (
             "darwin", 501, {"XDG_STATE_HOME": "/s"},
             (
                 "/home/anna/Library/Application Support/releasd",
@@ -89,7 +93,7 @@ def test_socket_paths_leave_room_for_the_closing_nul() -> None:
 def test_folders_follow_the_custom_of_the_system(
     system: str, uid: int, environ: dict[str, str], folders: tuple[str, str, str]
 ) -> None:
-    """Root gets the system's folders, everyone else their own; XDG variables count on Linux only."""
+    """Root gets the system's folders, a service those that systemd made, all others their own; XDG is for Linux."""
     state, runtime, config = map(Path, folders)
     expected = Folders(state=state, runtime=runtime, config=config)
     assert default_folders(system, home=HOME, uid=uid, environ=environ) == expected

@@ -67,7 +67,8 @@ class Folders:
 def default_folders(system: str, *, home: Path, uid: int, environ: Mapping[str, str]) -> Folders:
     """Return where things are unless the operator says otherwise.
 
-    Linux: the system folders (FHS) for root, the XDG base directories for everyone else. macOS: Application Support.
+    Linux: the system folders (FHS) for root, the XDG base directories for everyone else, but for the folders that
+    systemd made for a service (systemd.exec(5), StateDirectory=). macOS: Application Support.
     """
     if system == "darwin":
         return _darwin_folders(home, uid)
@@ -75,11 +76,12 @@ def default_folders(system: str, *, home: Path, uid: int, environ: Mapping[str, 
         return Folders(
             state=Path("/var/lib/releasd"), runtime=Path("/run/releasd"), config=Path("/etc/releasd/releasd.toml")
         )
-    state = _xdg(environ, "XDG_STATE_HOME", home / ".local/state") / "releasd"
+    state = _folder(environ, "STATE_DIRECTORY", _folder(environ, "XDG_STATE_HOME", home / ".local/state") / "releasd")
+    runtime = Path(environ["XDG_RUNTIME_DIR"]) / "releasd" if _is_set(environ, "XDG_RUNTIME_DIR") else state / "run"
     return Folders(
         state=state,
-        runtime=_xdg(environ, "XDG_RUNTIME_DIR", state) / ("releasd" if _is_set(environ, "XDG_RUNTIME_DIR") else "run"),
-        config=_xdg(environ, "XDG_CONFIG_HOME", home / ".config") / "releasd/releasd.toml",
+        runtime=_folder(environ, "RUNTIME_DIRECTORY", runtime),
+        config=_folder(environ, "XDG_CONFIG_HOME", home / ".config") / "releasd/releasd.toml",
     )
 
 
@@ -98,5 +100,5 @@ def _is_set(environ: Mapping[str, str], name: str) -> bool:
     return environ.get(name, "").startswith("/")
 
 
-def _xdg(environ: Mapping[str, str], name: str, default: Path) -> Path:
+def _folder(environ: Mapping[str, str], name: str, default: Path) -> Path:
     return Path(environ[name]) if _is_set(environ, name) else default
