@@ -8,7 +8,6 @@ from typing import Any
 from releasd.adapters.git import GitRepo
 from releasd.core.notes import web_url_of
 from releasd.core.plan import to_json
-from releasd.core.project import load
 from releasd.core.version import decide
 from releasd.engine.facts import gather
 from releasd.errors import GitError, UsageError
@@ -37,9 +36,8 @@ def plan(asked: Asked) -> dict[str, Any]:
     if commit is None:
         raise _no_commit(git, asked)
     branch = _branch(git, asked.ref)
-    facts, config = gather(git, commit, repository=str(asked.repo.absolute()), branch=branch)
-    if asked.config is not None:
-        config = replace(load({**facts.files, **_own(asked.config)}), source=str(asked.config))
+    own = _own(asked.config) if asked.config else {}
+    facts, config = gather(git, commit, repository=str(asked.repo.absolute()), branch=branch, instead=own)
     url = asked.repository_url or next(iter(git.remote_urls()), "")
     facts = replace(facts, web_url=web_url_of(url))
     return to_json(facts, config, decide(facts, config, None), date=asked.date)

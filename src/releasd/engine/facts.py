@@ -1,6 +1,6 @@
 """Reads from git everything that a decision may depend on, and decides. Changes nothing."""
 
-from dataclasses import replace
+from collections.abc import Mapping
 from datetime import datetime
 
 from releasd.core import files as version_files
@@ -11,8 +11,12 @@ from releasd.model import Bump, Facts, NoRelease, Plan, Project, ProjectConfig
 from releasd.ports import Git
 
 
-def gather(git: Git, commit: str, *, repository: str, branch: str | None) -> tuple[Facts, ProjectConfig]:
+def gather(
+    git: Git, commit: str, *, repository: str, branch: str | None, instead: Mapping[str, str] | None = None
+) -> tuple[Facts, ProjectConfig]:
     """Return the facts about `commit`, and what the repository says about its own releases.
+
+    `instead` are texts that stand for those of the same path at the commit.
 
     Raises:
         GitError: history is cut off, so that no range can be trusted.
@@ -22,7 +26,7 @@ def gather(git: Git, commit: str, *, repository: str, branch: str | None) -> tup
         raise GitError(
             f"{repository} is a shallow clone: its history is cut off", advice="git fetch --unshallow --tags"
         )
-    texts = _texts(git, commit)
+    texts = _texts(git, commit, instead or {})
     config = project.load(texts)
     last = version.last_release(git.tags_merged(commit), config.tag_format)
     facts = Facts(
@@ -37,11 +41,11 @@ def gather(git: Git, commit: str, *, repository: str, branch: str | None) -> tup
     return facts, config
 
 
-def _texts(git: Git, commit: str) -> dict[str, str]:
+def _texts(git: Git, commit: str, instead: Mapping[str, str]) -> dict[str, str]:
     """Read what the configuration names; the configuration itself is read first, for it may name more."""
     paths = git.files(commit)
     first = git.read(commit, version_files.wanted_paths(paths, ProjectConfig()))
-    texts = {path: content.decode(errors="replace") for path, content in first.items()}
+    texts = {path: content.decode(errors="replace") for path, content in first.items()} | dict(instead)
     more = [path for path in version_files.wanted_paths(paths, project.load(texts)) if path not in texts]
     return texts | {path: content.decode(errors="replace") for path, content in git.read(commit, more).items()}
 
@@ -55,12 +59,11 @@ def policy_of(registered: Project, bump: Bump | None) -> Policy:
         builds=registered.builds,
         gates=registered.gates,
         forced_bump=bump,
+        allow_repository_builds=registered.allow_repository_builds,
     )
 
 
 def decide(git: Git, commit: str, registered: Project, *, bump: Bump | None, now: datetime) -> Plan | NoRelease:
     """Plan the release of `commit` for a registered project."""
     facts, config = gather(git, commit, repository=registered.repository, branch=registered.branch)
-    if not registered.allow_repository_builds:
-        config = replace(config, builds=(), gates=())
     return plan(facts, config, policy_of(registered, bump), now)
