@@ -2,7 +2,6 @@
 
 import copy
 import hashlib
-import io
 import os
 import resource
 import subprocess
@@ -10,7 +9,6 @@ import sys
 import tarfile
 import threading
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,11 +16,11 @@ import psutil
 import pytest
 
 from releasd.adapters import hostrun
-from releasd.errors import Cancelled, DiskFull, HostLost, Permanent
-from support.hosts import Place, eventually, make_local, make_place, make_ssh
+from releasd.errors import Cancelled, HostLost, Permanent
+from support.hosts import Place, eventually, make_tar, member, place
 from support.sshd import sshd
 
-__all__ = ["sshd"]
+__all__ = ["place", "sshd"]
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a child subreaper")
 
@@ -38,28 +36,6 @@ host = (SshHost if spec.address else LocalHost)(spec, leash={leash!r})
 task = Task(id="t-1", script={script!r}, dest=Path({dest!r}))
 host.run(task, lambda data: (sys.stdout.buffer.write(data), sys.stdout.flush()), lambda: False)
 """
-
-
-@pytest.fixture(params=[make_local, make_ssh])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
-    """Each kind of real host in turn; after the test nothing may be left there."""
-    place = make_place(request.param(request, tmp_path / "work"), tmp_path)
-    yield place
-    assert eventually(lambda: not place.leftovers(), 10), place.leftovers()
-
-
-def make_tar(path: Path, members: list[tuple[tarfile.TarInfo, bytes]]) -> Path:
-    with tarfile.open(path, "w") as tar:
-        for member, data in members:
-            member.size = len(data)
-            tar.addfile(member, io.BytesIO(data))
-    return path
-
-
-def member(name: str, kind: bytes = tarfile.REGTYPE, link: str = "", mode: int = 0o644) -> tarfile.TarInfo:
-    info = tarfile.TarInfo(name)
-    info.type, info.linkname, info.mode = kind, link, mode
-    return info
 
 
 def placed(info: tarfile.TarInfo, folder: Path) -> tarfile.TarInfo:
@@ -361,48 +337,3 @@ def test_a_slow_reader_makes_the_build_wait(place: Place) -> None:
 
     assert place.host.run(place.task("head -c 200000000 /dev/zero"), dawdle, lambda: False).exit_status == 0
     assert sizes[0] < 60_000_000
-
-
-# --- full disks
-
-
-@pytest.fixture
-def mount_tiny(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
-    """Mount a file system of 2 MB at a folder of that name."""
-    mounted: list[Path] = []
-
-    def mount(name: str) -> Path:
-        path = tmp_path / name
-        path.mkdir()
-        command = ("mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", path)
-        if os.getuid() != 0 or subprocess.run(command, check=False, timeout=30).returncode != 0:
-            pytest.skip("a full disk needs root and the right to mount a tmpfs")
-        mounted.append(path)
-        return path
-
-    yield mount
-    for path in mounted:
-        subprocess.run(("umount", path), check=True, timeout=30)
-
-
-@pytest.mark.parametrize("kind", [make_local, make_ssh])
-def test_a_full_disk_on_a_host_is_named(
-    request: pytest.FixtureRequest, tmp_path: Path, mount_tiny: Callable[[str], Path], kind: Callable[..., object]
-) -> None:
-    """Sources that do not fit and a build that fills the disk are both `DiskFull`, and say on which host."""
-    workdir = mount_tiny("work")
-    place = make_place(kind(request, workdir), tmp_path)
-    big = make_tar(tmp_path / "big.tar", [(member("big"), os.urandom(4_000_000))])
-    with pytest.raises(DiskFull, match=f"disk of host {place.host.spec.name} is full"):
-        place.run("true", source=big)
-    with pytest.raises(DiskFull, match=f"disk of host {place.host.spec.name} is full"):
-        place.run("head -c 4000000 /dev/zero > filled")
-    assert eventually(lambda: place.leftovers() == [])
-
-
-def test_a_full_disk_here_is_told_apart_and_leaves_no_part(place: Place, mount_tiny: Callable[[str], Path]) -> None:
-    """A file that does not fit on the daemon's side is `DiskFull` too, and its beginning is removed."""
-    dest = mount_tiny("dest")
-    with pytest.raises(DiskFull, match="disk of host releasd itself is full"):
-        place.run('head -c 4000000 /dev/zero > "$RELEASD_OUT/a.whl"')
-    assert list(dest.iterdir()) == []

@@ -1,8 +1,10 @@
 """Real hosts on this machine, and proof that nothing is left of what ran there."""
 
+import io
 import secrets
+import tarfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,3 +86,27 @@ def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
             return True
         time.sleep(0.05)
     return condition()
+
+
+@pytest.fixture(params=[make_local, make_ssh])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    """Each kind of real host in turn; after the test nothing may be left there."""
+    place = make_place(request.param(request, tmp_path / "work"), tmp_path)
+    yield place
+    assert eventually(lambda: not place.leftovers(), 10), place.leftovers()
+
+
+def make_tar(path: Path, members: list[tuple[tarfile.TarInfo, bytes]]) -> Path:
+    """Write a tar of exactly these members."""
+    with tarfile.open(path, "w") as tar:
+        for member, data in members:
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+    return path
+
+
+def member(name: str, kind: bytes = tarfile.REGTYPE, link: str = "", mode: int = 0o644) -> tarfile.TarInfo:
+    """Return a member's header."""
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname, info.mode = kind, link, mode
+    return info

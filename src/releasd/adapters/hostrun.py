@@ -71,21 +71,27 @@ class TaskRun:
     Args:
         talk: the conversation, used up by this.
         by_path: whether the runner sees the daemon's files, so that sources and inputs need not be sent.
-        leash: seconds without a sign of life after which the runner ends everything.
+        sink, should_stop: as `ports.Host.run` has them; `sink` is called often and must not block for long.
     """
 
-    def __init__(self, talk: Conversation, spec: HostSpec, task: Task, *, by_path: bool, leash: float = LEASH) -> None:
+    def __init__(
+        self, talk: Conversation, spec: HostSpec, task: Task, sink: Sink, should_stop: ShouldStop, *, by_path: bool
+    ) -> None:
         self._talk = talk
         self._spec = spec
         self._task = task
+        self._sink = sink
+        self._should_stop = should_stop
         self._by_path = by_path
-        self._leash = leash
         self._looked = 0.0
 
-    def run(self, sink: Sink, should_stop: ShouldStop) -> TaskResult:
-        """Run the task to the removal of its folder. Errors are those of `ports.Host.run`."""
-        self._sink, self._should_stop = sink, should_stop
-        self._talk.send(wire.SPEC, json.dumps(self._question()).encode())
+    def run(self, leash: float) -> TaskResult:
+        """Run the task to the removal of its folder. Errors are those of `ports.Host.run`.
+
+        Args:
+            leash: seconds without a sign of life after which the runner ends everything.
+        """
+        self._talk.send(wire.SPEC, json.dumps(self._question(leash)).encode())
         self._message("ready")
         if not self._by_path:
             self._upload()
@@ -94,18 +100,18 @@ class TaskRun:
         if ended["exit"] and ended["disk_full"]:
             raise disk_full(self._spec.name, f"the build ended with exit status {ended['exit']}")
         for name in ended["left_out"]:
-            sink(f"releasd: {name} is not a plain file and was left out\n".encode())
+            self._sink(f"releasd: {name} is not a plain file and was left out\n".encode())
         outputs = tuple(self._fetch(file) for file in ended["files"])
         self._finish()
         return TaskResult(exit_status=ended["exit"], outputs=outputs, why=ended["why"])
 
-    def _question(self) -> dict[str, Any]:
+    def _question(self, leash: float) -> dict[str, Any]:
         source, inputs = self._task.source, self._task.inputs
         if source is not None:
             source = source.absolute() if self._by_path else Path("source.tar")
         return {
             "id": self._task.id,
-            "leash": self._leash,
+            "leash": leash,
             "workdir": self._spec.workdir or WORKDIR,
             "path": self._spec.path,
             "env": {**self._spec.env, **self._task.env},

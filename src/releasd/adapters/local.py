@@ -40,7 +40,7 @@ class LocalHost:
         """Run `task` to its end. Errors are those of `ports.Host.run`."""
         hostrun.check_task(self.spec, task)
         with self._talk() as talk:
-            return hostrun.TaskRun(talk, self.spec, task, by_path=True, leash=self._leash).run(sink, should_stop)
+            return hostrun.TaskRun(talk, self.spec, task, sink, should_stop, by_path=True).run(self._leash)
 
     def close(self) -> None:
         """Nothing is kept between two tasks."""

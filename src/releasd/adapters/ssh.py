@@ -57,7 +57,7 @@ class SshHost:
         """Run `task` to its end. Errors are those of `ports.Host.run` and of `probe`."""
         hostrun.check_task(self.spec, task)
         with _connected(self.spec) as connection, self._talk(connection) as talk:
-            return hostrun.TaskRun(talk, self.spec, task, by_path=False, leash=self._leash).run(sink, should_stop)
+            return hostrun.TaskRun(talk, self.spec, task, sink, should_stop, by_path=False).run(self._leash)
 
     def close(self) -> None:
         """Nothing is kept between two tasks."""

@@ -1,0 +1,56 @@
+"""Full disks, on the host and here: told apart, named, and nothing half written left."""
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from releasd.errors import DiskFull
+from support.hosts import Place, eventually, make_local, make_place, make_ssh, make_tar, member, place
+from support.sshd import sshd
+
+__all__ = ["place", "sshd"]
+
+
+@pytest.fixture
+def mount_tiny(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Mount a file system of 2 MB at a folder of that name."""
+    mounted: list[Path] = []
+
+    def mount(name: str) -> Path:
+        path = tmp_path / name
+        path.mkdir()
+        command = ("mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", path)
+        if os.getuid() != 0 or subprocess.run(command, check=False, timeout=30).returncode != 0:
+            pytest.skip("a full disk needs root and the right to mount a tmpfs")
+        mounted.append(path)
+        return path
+
+    yield mount
+    for path in mounted:
+        subprocess.run(("umount", path), check=True, timeout=30)
+
+
+@pytest.mark.parametrize("kind", [make_local, make_ssh])
+def test_a_full_disk_on_a_host_is_named(
+    request: pytest.FixtureRequest, tmp_path: Path, mount_tiny: Callable[[str], Path], kind: Callable[..., object]
+) -> None:
+    """Sources that do not fit and a build that fills the disk are both `DiskFull`, and say on which host."""
+    workdir = mount_tiny("work")
+    place = make_place(kind(request, workdir), tmp_path)
+    big = make_tar(tmp_path / "big.tar", [(member("big"), os.urandom(4_000_000))])
+    with pytest.raises(DiskFull, match=f"disk of host {place.host.spec.name} is full"):
+        place.run("true", source=big)
+    with pytest.raises(DiskFull, match=f"disk of host {place.host.spec.name} is full"):
+        place.run("head -c 4000000 /dev/zero > filled")
+    assert eventually(lambda: place.leftovers() == [])
+
+
+def test_a_full_disk_here_is_told_apart_and_leaves_no_part(place: Place, mount_tiny: Callable[[str], Path]) -> None:
+    """A file that does not fit on the daemon's side is `DiskFull` too, and its beginning is removed."""
+    dest = mount_tiny("dest")
+    with pytest.raises(DiskFull, match="disk of host releasd itself is full"):
+        place.run('head -c 4000000 /dev/zero > "$RELEASD_OUT/a.whl"')
+    assert list(dest.iterdir()) == []
