@@ -74,6 +74,13 @@ def test_a_build_over_its_time_leaves_no_process(place: Place, script: str) -> N
     assert place.leftovers() == []
 
 
+def test_a_script_that_calls_its_own_end_a_success_is_not_believed(place: Place) -> None:
+    """A script that exits 0 on SIGTERM ran out of time all the same, and brings no files."""
+    script = "trap 'exit 0' TERM; echo x > \"$RELEASD_OUT/a.whl\"; SLEEP & wait"
+    result = place.run(script, timeout=0.5)
+    assert (result.exit_status, result.why, result.outputs) == (124, "timeout", ())
+
+
 @linux_only
 def test_a_background_process_does_not_keep_a_finished_build_waiting(place: Place) -> None:
     """A script that exits 0 is done, even where something that it started holds its output open."""

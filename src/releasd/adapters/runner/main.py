@@ -16,6 +16,7 @@ from releasd.adapters.runner.folders import claim, free, home, open_workdir, rel
 from releasd.adapters.runner.leash import BYE, DATA, GO, KILL, OUTPUT, PUT, TICK, Leash, LeashBroken
 from releasd.adapters.runner.processes import GRACE, Build, Refused, become_subreaper
 
+TIMED_OUT = 124  # timeout(1)'s exit status
 FULL = 1 << 18  # bytes: with less than this free, a failed build is blamed on the disk
 
 
@@ -87,8 +88,9 @@ def _run_in(leash: Leash, spec: dict[str, Any], folder: Path) -> None:
     except BaseException:
         build.end(GRACE)
         raise
-    files, left_out = collect(folder / "out", spec["outputs"], leash.wait) if build.status == 0 else ([], [])
-    leash.control(exit=build.status, why=why, files=files, left_out=left_out, disk_full=is_full)
+    status = build.status or (TIMED_OUT if why else 0)  # a script that was ended never counts as a success
+    files, left_out = ([], []) if status else collect(folder / "out", spec["outputs"], leash.wait)
+    leash.control(exit=status, why=why, files=files, left_out=left_out, disk_full=is_full)
     serve(leash, folder / "out")
 
 
