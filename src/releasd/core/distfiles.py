@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from email.parser import HeaderParser
 from email.policy import compat32
+from keyword import iskeyword
 from typing import IO, BinaryIO
 
 from packaging.tags import Tag
@@ -29,6 +30,7 @@ from packaging.version import InvalidVersion, Version
 _CHUNK = 1 << 20
 _METADATA_LIMIT = 4 << 20  # a PKG-INFO larger than this is not metadata
 _UNHASHED = ("RECORD", "RECORD.jws", "RECORD.p7s")
+_EXTENSIONS = ("so", "pyd")  # of extension modules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,10 +46,10 @@ def problems(filename: str, file: BinaryIO, expected: Expected) -> tuple[str, ..
     judge = _wheel if filename.endswith(".whl") else _sdist
     try:
         return tuple(f"{filename}: {problem}" for problem in judge(filename, file, expected))
-    except (InvalidWheelFilename, InvalidSdistFilename, InvalidVersion) as error:
+    except (InvalidWheelFilename, InvalidSdistFilename) as error:
         return (f"{filename}: not a valid distribution file name: {error}",)
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError) as error:
-        return (f"{filename}: not a readable archive: {error}",)
+    except Exception as error:  # noqa: BLE001 (zipfile, tarfile, zlib and csv raise a dozen kinds on damaged bytes)
+        return (f"{filename}: not a readable archive: {type(error).__name__}: {error}",)
 
 
 def importable(file: BinaryIO) -> tuple[str, ...]:
@@ -79,12 +81,13 @@ def _tags(filename: str) -> frozenset[Tag]:
 
 def _top_level(name: str) -> str | None:
     head, _, rest = name.partition("/")
-    if head.endswith((".dist-info", ".data")) or head.startswith("__"):
+    if head.startswith("__"):
         return None
-    if rest:
-        return head if head.isidentifier() and rest == "__init__.py" else None
-    module, _, suffix = head.partition(".")
-    return module if suffix.endswith(("py", "so", "pyd")) and module.isidentifier() else None
+    module, _, suffix = (rest or head).partition(".")
+    top = head if rest else module
+    if not top.isidentifier() or iskeyword(top) or (rest and module != "__init__"):
+        return None
+    return top if suffix == "py" or suffix.split(".")[-1] in _EXTENSIONS else None
 
 
 def _named(name: str, version: Version, expected: Expected) -> Iterator[str]:
@@ -96,11 +99,18 @@ def _named(name: str, version: Version, expected: Expected) -> Iterator[str]:
 
 def _metadata(text: str, expected: Expected) -> Iterator[str]:
     fields = HeaderParser(policy=compat32).parsestr(text)
-    name, version = fields.get("Name", ""), fields.get("Version", "0")
+    name, version = str(fields.get("Name", "")), str(fields.get("Version", ""))
     if canonicalize_name(name) != canonicalize_name(expected.distribution):
         yield f"its metadata names {name!r}, the plan {expected.distribution!r}"
-    if Version(version) != Version(expected.version):
+    if not _same_version(version, expected.version):
         yield f"its metadata has version {version}, the plan {expected.version}"
+
+
+def _same_version(found: str, planned: str) -> bool:
+    try:
+        return Version(found) == Version(planned)
+    except InvalidVersion:
+        return False
 
 
 def _wheel(filename: str, file: BinaryIO, expected: Expected) -> Iterator[str]:
@@ -169,7 +179,7 @@ def _sdist(filename: str, file: BinaryIO, expected: Expected) -> Iterator[str]:
         strays = [m.name for m in members if m.name.split("/", 1)[0] != root or ".." in m.name.split("/")]
         if strays:
             yield f"members outside of {root}/: {', '.join(strays[:3])}"
-        info = next((m for m in members if m.name == f"{root}/PKG-INFO"), None)
+        info = next((m for m in members if m.name == f"{root}/PKG-INFO" and m.isfile()), None)  # a link leads anywhere
         text = sdist.extractfile(info) if info else None
         if text is None:
             yield "it has no PKG-INFO"
