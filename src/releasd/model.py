@@ -327,7 +327,7 @@ class HostSpec:
     known_hosts: str | None = None
     path: str | None = None  # PATH for builds; None: the host's own
     env: Mapping[str, str] = field(default_factory=dict)
-    workdir: str | None = None  # where fresh folders are made; None: ~/.cache/releasd
+    workdir: str | None = None  # where fresh folders are made; None: ~/.cache/releasd/builds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
