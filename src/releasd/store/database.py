@@ -8,9 +8,10 @@ all earlier ones on the disk too. So only what the world sees has to be waited f
 PostgreSQL: one writer at a time as well, by an advisory lock, because the audit log is one chain.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -84,11 +85,19 @@ def _sqlite(url: URL, *, readonly: bool) -> Engine:
         if not path.is_file():
             raise UsageError(f"no releasd state at {path}", advice="Start the daemon once: releasd run")
         url = url.set(database=f"{path.resolve().as_uri()}", query={"mode": "ro", "uri": "true"})
+    elif url.database not in {None, "", ":memory:"}:
+        _make_private(path)
     arguments = {"timeout": BUSY_TIMEOUT, "isolation_level": None}
     engine = create_engine(url, connect_args=arguments, hide_parameters=True)
     event.listen(engine, "connect", _connected_readonly if readonly else _connected)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _make_private(path: Path) -> None:
+    """Make a missing file for the owner and its group alone; SQLite gives its companions the same mode."""
+    with suppress(OSError):  # SQLite is about to meet the same, and reports it
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640))
 
 
 def _postgresql(url: URL, *, readonly: bool) -> Engine:
