@@ -11,6 +11,7 @@ from releasd.config.places import places as find_places
 from releasd.errors import DaemonNotRunning, NothingToRelease, ReleasdError, UsageError
 
 ANSWER_WITHIN = 60.0  # seconds: a release asks git to fetch first
+LOOK_WITHIN = 10.0  # seconds: systemd may first have to start the daemon, and accepts for one that cannot start
 _OK = 200
 _BY_CODE: Mapping[int, type[ReleasdError]] = {2: UsageError, 3: NothingToRelease, 4: DaemonNotRunning}
 
@@ -23,20 +24,20 @@ class Remote:
 
     def get(self, path: str, **asked: str | None) -> Any:
         """Ask for something. Raises `DaemonNotRunning` when nobody answers, or what the daemon refused with."""
-        return self._ask("GET", path, asked)
+        return self._ask("GET", path, asked, LOOK_WITHIN)
 
     def post(self, path: str, **asked: str | None) -> Any:
         """Ask for something to be done."""
-        return self._ask("POST", path, asked)
+        return self._ask("POST", path, asked, ANSWER_WITHIN)
 
-    def _ask(self, method: str, path: str, asked: Mapping[str, str | None]) -> Any:
+    def _ask(self, method: str, path: str, asked: Mapping[str, str | None], timeout: float) -> Any:
         import httpx  # noqa: PLC0415 (0.1 s, which a command that finds no socket does not spend)
 
         if not self.socket.exists():
             raise not_running(self.socket)
         params = {key: value for key, value in asked.items() if value is not None}
         try:
-            with httpx.Client(transport=httpx.HTTPTransport(uds=str(self.socket)), timeout=ANSWER_WITHIN) as client:
+            with httpx.Client(transport=httpx.HTTPTransport(uds=str(self.socket)), timeout=timeout) as client:
                 answer = client.request(method, f"http://releasd{path}", params=params)
         except httpx.TransportError as error:
             raise not_running(self.socket) from error
