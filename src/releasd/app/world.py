@@ -44,7 +44,7 @@ def build_world(
         store=store,
         clock=SystemClock(),
         projects=projects,
-        clone=functools.cache(functools.partial(clone, settings)),
+        clone=_opened_once(settings),
         peek=peek,
         same=same_repository,
         hosts=registered_hosts(settings, environ),
@@ -127,6 +127,16 @@ def clone(settings: config.Settings, project: Project, *, timeout: float = 60.0)
     folder = settings.daemon.state / "repositories" / f"{project.name}.git"
     identity = (policy.committer_name, policy.committer_email)
     return clone_or_open(folder, project.repository, identity=identity, timeout=timeout)
+
+
+def _opened_once(settings: config.Settings) -> Callable[[Project], GitRepo]:
+    """Return `clone` that remembers, by name: a project whose builds have variables has no hash."""
+
+    @functools.cache
+    def opened(name: str) -> GitRepo:
+        return clone(settings, registered(name, settings.projects[name]))
+
+    return lambda project: opened(project.name)
 
 
 def index_of(name: str, index: config.Index, secrets: SecretStore) -> HttpIndex:
