@@ -9,7 +9,6 @@ from releasd.engine.world import World
 from releasd.errors import UsageError
 from releasd.model import Project, PushHint
 
-
 PREVIEW_WITHIN = 0.4  # seconds; the hook waits 0.7 in all
 
 
@@ -34,16 +33,18 @@ def handle_push(world: World, inbox: Inbox, previews: Executor, hint: PushHint) 
 
 def _queue(world: World, inbox: Inbox, previews: Executor, project: Project, hint: PushHint) -> str:
     here = world.peek(project)
+    # Decided while the hint is written down: the pusher waits for the slower of the two, not for both.
+    said = previews.submit(preview, world, project, here, hint.new) if here else None
     tip = (here.resolve(hint.ref) if here else None) or hint.new
     job = take_push(world, project, hint, tip)
     if job is None:
         return ""
     inbox.put(Wake())
     queued = f"{project.name}: queued as job {job}"
-    if here is None:
+    if said is None or tip != hint.new:
         return queued
     try:
-        return previews.submit(preview, world, project, here, tip).result(PREVIEW_WITHIN)
+        return said.result(PREVIEW_WITHIN)
     except TimeoutError:
         return f"{queued}; its plan takes longer than a push should wait: releasd status {job}"
 

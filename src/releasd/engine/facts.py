@@ -1,12 +1,12 @@
 """Reads from git everything that a decision may depend on, and decides. Changes nothing."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 from releasd.core import files as version_files
 from releasd.core import notes, project, version
 from releasd.core.plan import Policy, plan
-from releasd.errors import GitError
 from releasd.model import Bump, Facts, NoRelease, Plan, Project, ProjectConfig
 from releasd.ports import Git
 
@@ -22,13 +22,11 @@ def gather(
         GitError: history is cut off, so that no range can be trusted.
         ConfigError: the repository's configuration is wrong; every mistake is named.
     """
-    if git.is_shallow():
-        raise GitError(
-            f"{repository} is a shallow clone: its history is cut off", advice="git fetch --unshallow --tags"
-        )
-    texts = _texts(git, commit, instead or {})
-    config = project.load(texts)
-    last = version.last_release(git.tags_merged(commit), config.tag_format)
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="facts") as pool:  # git waits on the disk twice at once
+        tags = pool.submit(git.tags_merged, commit)
+        texts = _texts(git, commit, instead or {})
+        config = project.load(texts)
+        last = version.last_release(tags.result(), config.tag_format)
     facts = Facts(
         repository=repository,
         ref=commit,

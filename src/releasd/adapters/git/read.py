@@ -1,6 +1,7 @@
 """Reading a repository: refs, tags, history and files. Nothing here changes anything."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from releasd.adapters.git.run import Repository
@@ -8,6 +9,7 @@ from releasd.errors import GitError
 from releasd.model import Commit, Tag
 
 _LOG_FIELDS = ("%H", "%P", "%an <%ae>", "%B")  # no git object shows a NUL here: no message can break the framing
+_FULL = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _TAG_FIELDS = ("%(refname)", "%(objectname)", "%(*objectname)", "%(*objecttype)")
 
 
@@ -58,13 +60,19 @@ class Reading(Repository):
         return Tag(name=ref.removeprefix("refs/tags/"), commit=peeled or target)
 
     def _existing(self, commit: str) -> str:
+        """Return the full name of a commit; one that is given in full is believed, for git checks it again."""
+        if _FULL.fullmatch(commit):
+            return commit
         found = self.resolve(commit)
         if found is None:
-            raise GitError(
-                f"{self.path}: there is no commit {commit}",
-                advice=f"See what there is: git -C {self.path} log --all --oneline",
-            )
+            raise self._unknown(commit)
         return found
+
+    def _unknown(self, commit: str) -> GitError:
+        return GitError(
+            f"{self.path}: there is no commit {commit}",
+            advice=f"See what there is: git -C {self.path} log --all --oneline",
+        )
 
     def log(self, commit: str, *, since: str | None) -> tuple[Commit, ...]:
         """Return the commits reachable from `commit` and not from `since`, newest first, in git's default order."""
@@ -94,7 +102,10 @@ class Reading(Repository):
             return {}
         stdin = b"".join(request + b"\0" for request in requests)
         out = self._git("cat-file", "--batch", "-z", action="read files", stdin=stdin)
-        return {path: data for path, data in zip(asked, _blobs(out, requests), strict=True) if data is not None}
+        found = {path: data for path, data in zip(asked, _blobs(out, requests), strict=True) if data is not None}
+        if not found and self.resolve(root) is None:
+            raise self._unknown(commit)
+        return found
 
     def files(self, commit: str) -> tuple[str, ...]:
         """Return the paths of all files at `commit`, without submodules; bytes that are not UTF-8 are escaped."""
