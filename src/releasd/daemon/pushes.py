@@ -39,14 +39,13 @@ def _queue(world: World, inbox: Inbox, previews: Executor, project: Project, hin
     job = take_push(world, project, hint, tip)
     if job is None:
         return ""
-    inbox.put(Wake())
     queued = f"{project.name}: queued as job {job}"
-    if said is None or tip != hint.new:
-        return queued
     try:
-        return said.result(PREVIEW_WITHIN)
+        return said.result(PREVIEW_WITHIN) if said and tip == hint.new else queued
     except TimeoutError:
         return f"{queued}; its plan takes longer than a push should wait: releasd status {job}"
+    finally:
+        inbox.put(Wake())  # after the answer is known: a starting job would take the cores that it needs
 
 
 def look(world: World, hint: LookAt) -> bool:
