@@ -130,6 +130,39 @@ class Gate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SemanticReleaseOptions:
+    """What semantic-release's commit analyzer is told, as its configuration spells it (JSON values).
+
+    Attributes:
+        preset: "angular" (its default) or "conventionalcommits".
+        release_rules: `releaseRules` in order, each a mapping with `release`; None where there are none.
+        parser_opts: `parserOpts`; expressions are texts.
+        preset_config: `presetConfig`.
+    """
+
+    preset: str = "angular"
+    release_rules: tuple[Mapping[str, Any], ...] | None = None
+    parser_opts: Mapping[str, Any] = field(default_factory=dict)
+    preset_config: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseBranch:
+    """One entry of semantic-release's `branches`, as written; `name` may be a glob.
+
+    Attributes:
+        channel: the distribution channel; None: not given, False: the default channel.
+        range: the maintenance range, such as `1.x`; None: by name.
+        prerelease: True (identifier = branch name), an identifier, or None.
+    """
+
+    name: str
+    channel: str | bool | None = None
+    range: str | None = None
+    prerelease: str | bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectConfig:
     """What a repository says about its own releases: *what* to build, never where it may go (DESIGN.md §5.3)."""
 
@@ -142,6 +175,9 @@ class ProjectConfig:
     version_files: tuple[str, ...] = ()  # empty: pyproject.toml and Cargo.toml, where present
     builds: tuple[BuildSpec, ...] = ()  # empty: the recipe of the build backend
     gates: tuple[Gate, ...] = ()
+    analysis: str = "conventional-commits"  # or "semantic-release"
+    semantic_release: SemanticReleaseOptions = field(default_factory=SemanticReleaseOptions)
+    branches: tuple[ReleaseBranch, ...] = ()  # empty: semantic-release's defaults
     warnings: tuple[str, ...] = ()  # what was found and cannot be honoured, never silently dropped
 
 

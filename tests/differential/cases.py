@@ -1,0 +1,94 @@
+"""Seeded makers of hostile and everyday cases: messages, histories, rules and configurations.
+
+Everything is drawn from one `random.Random`, so that a seed names a case for good.
+"""
+
+from random import Random
+from typing import Any
+
+TYPES = ("feat", "fix", "perf", "docs", "chore", "refactor", "revert", "FEAT", "FIX", "Feat", "feature", "", "a_b", "été")
+SCOPES = ("", "(api)", "(a(b))", "(a)(b)", "()", "(*)", "(api/v2)", "(.hidden)", "(a b)", "(ä)", "(😀)", "(\u2028)", "x(y)")
+MARKS = (": ", ": ", ": ", ":", "!: ", "!: ", " : ", ":  ", "! : ")
+SUBJECTS = (
+    "add x", "", "x", "fixes #1", "closes gh-12, o/r#3", "(#12)", "see #1 #2", "[skip release] y", "y [Release  Skip]", "@user did",
+    "x: y", "\u00a0", "ends\u2028here", "a\rb", "😀 #7", "BREAKING CHANGE: no", "#1 fix", "prefix #4;",
+    "https://x.org/a#5 fix #6", "fixed o/r/s#9) and .x-y/z#w",
+)  # fmt: skip
+KEYWORDS = ("BREAKING CHANGE", "BREAKING-CHANGE", "breaking change", "Breaking Change", "BREAKING CHANGES", "BREAKING", "BREAKİNG CHANGE")
+BEFORE = ("", "", "", " ", "* ", "- ", "| ", "**", "## ", "\t", "\u3000*", "x ")
+AFTER = (": x", ":", "", " ", ": #1 is closed", ":x", " #12", ": a\rb", "** : y", ":\u2028z", "\u00a0q", ": fixes #3")
+LINES = (
+    "", "", "text", "more text #5", "---", "-----", "--", "-type-", "-scope-", "-header-", "-body-", "-footer-", "-merge-", "-x-", "-hash-",
+    "- item", "gpg: signature", "  gpg: x", " gpg:", "# comment", "; comment", "Closes #1, #2", "fixes o/r#12 and resolves #3", "closes  ",
+    "Signed-off-by: A <a@b.c>", "* feat: squashed", "@dev-1 and @x_y", "Refs: GH-9", "http://x.org/#1", "\u2028#4", "a\r#8", "\r", " ",
+    "😀 closes #😀", "closed#3 closed #4", "#", "##1", "#-", "#a;#b,#c)#d]#e.", "\u00a0#3\u00a0", "fix fix #1 fix #1", "feat", "Release-As: 3.0.0",
+    "# ------------------------ >8 ------------------------", "-notes-", "-references-", "-mentions-", "-revert-", "-subject-", "-é-",
+    "==FIELD==", "RESOLVES #1 Fixes #2", "x/y#1 a/b/c#2 /d#3 e/#4", "closes: #1", "ſ closes #2", "clo\u017fes #3", "\ufeff#1",
+)  # fmt: skip
+ENDS = ("\n", "\n", "\n", "\r\n")
+HASHES = tuple(f"{number:040x}" for number in (0xA1, 0xB2, 0xC3, 0xD4))
+
+
+def header(random: Random) -> str:
+    if random.random() < 0.1:
+        return random.choice(
+            ("Merge branch 'x' into y", "unconventional", "🎉 party", " feat: x", "feat (x): y", "fix-up: x", "feat(a: b", "Merge pull request #1 from a/b",
+             "feat!(x): a", "gpg: x", "--", "-type-", "# x", "BREAKING CHANGE: x", "feat: a\u2029b"),
+        )  # fmt: skip
+    return "".join(random.choice(part) for part in (TYPES, SCOPES, MARKS, SUBJECTS))
+
+
+def line(random: Random) -> str:
+    if random.random() < 0.3:
+        return "".join(random.choice(part) for part in (BEFORE, KEYWORDS, AFTER))
+    return random.choice(LINES)
+
+
+def revert(random: Random, of: str, name: str) -> str:
+    start = random.choice(('Revert "{}"', 'Revert "{}"', 'Revert "{}"', "revert: {}", "Revert {}", 'Reapply "{}"', 'Revert "{}" (#3)', 'revert "{}"'))
+    short = name[: random.choice((40, 40, 40, 40, 7, 6, 12))]
+    tail = random.choice((".", ".", ".", "", ", reversing", " .", "_", "\n\nBREAKING CHANGE: y"))
+    gap = random.choice(("\n\n", "\n\n", "\n\n", "\n", " ", "\n\nbecause\n\n", "\r\n\r\n", "\u3000"))
+    said = random.choice(("This reverts commit", "This reverts commit", "this reverts commit", "This reverts  commit"))
+    return f"{start.format(of)}{gap}{said} {short}{tail}"
+
+
+def message(random: Random) -> str:
+    if random.random() < 0.1:
+        return revert(random, header(random), random.choice(HASHES))
+    parts = [header(random)]
+    for _ in range(random.choice((0, 0, 1, 2, 3, 4, 6, 9))):
+        parts += [random.choice(ENDS), line(random)]
+    lead, tail = (random.choice(("", "", "", "\n", " ", "\r\n\n")) for _ in range(2))
+    return lead + "".join(parts) + tail
+
+
+def parser_opts(random: Random) -> dict[str, Any]:
+    """Return the options of a project that has some of its own: mostly none."""
+    options: dict[str, Any] = {}
+    if random.random() < 0.7:
+        return options
+    for key, values in PARSER_OPTS.items():
+        if random.random() < 0.25:
+            options[key] = random.choice(values)
+    return options
+
+
+PARSER_OPTS: dict[str, tuple[Any, ...]] = {
+    "noteKeywords": (["BREAKING CHANGE", "BREAKING CHANGES", "BREAKING"], ["Breaking", "été"], [], ["*x", " "], None, ["SECURITY", "ß", "σ"]),
+    "issuePrefixes": (["#", "gh-"], ["GH-"], ["a#", "#"], [], None, [""], ["JIRA-", "##"], ["é"], ["#", "##"]),
+    "issuePrefixesCaseSensitive": (True, False),
+    "referenceActions": (["closes"], [], None, ["Fixes", "ends", "été"], ["close", "closes"]),
+    "commentChar": ("#", ";", None, "--"),
+    "fieldPattern": (None, r"^-(.*?)-$", r"^@(\w+)$", "^===", r"^(?<x>x)"),
+    "headerPattern": (
+        None, r"^(\w*)(?:\((.*)\))?!?: (.*)$", r"^(?<type>\w+)(?:\((?<scope>[^)]+)\))?: (?<subject>.+)", r"(\w+)-(\w+)?", r"^(.)(.)?", "(a|ab)(c|bcd)?(d*)",
+        r"^:(\w+): (?:\[(.*?)\] )?(.*)$", r"^(\w*)(?:\(([\w$.\-*/ ]*)\))?: (.*)$", r"((a)|(x))+", r"[^\w\s]+\s?(.*)", r"^(?!feat)(\w+)", r"\b(\w+?)\b.*?(\d{1,2})?",
+    ),
+    "breakingHeaderPattern": (None, r"^(\w*)(?:\((.*)\))?!: (.*)$", r"^(\w+)!"),
+    "headerCorrespondence": (["type", "scope", "subject"], ["emoji", "type", "subject"], ["type", "subject"], None, ["type", "body"], ["type", "footer", "header", "x"]),
+    "revertPattern": (None, r"^Revert\s\"([\s\S]*)\"\s*This reverts commit (\w*)\.", r"^[Rr]evert:? ([^\n]*)(?:\s|\S)*?commit (\w{7,40})", r"^revert (?<hash>\w+)"),
+    "revertCorrespondence": (["header", "hash"], ["hash"], ["type", "scope"], [], None, ["hash", "header", "none"]),
+    "mergePattern": (r"^Merge pull request #(\d+) from (.*)$", r"^Merge branch '(\w+)'", r"^(?<source>\w+)"),
+    "mergeCorrespondence": (["id", "source"], ["source"], None, ["header"]),
+}  # fmt: skip
