@@ -36,14 +36,15 @@ def plan(asked: Asked) -> dict[str, Any]:
     if commit is None:
         raise _no_commit(git, asked)
     branch = _branch(git, asked.ref)
-    own = _own(asked.config) if asked.config else {}
+    own = own_config(asked.config) if asked.config else {}
     facts, config = gather(git, commit, repository=str(asked.repo.absolute()), branch=branch, instead=own)
     url = asked.repository_url or next(iter(git.remote_urls()), "")
     facts = replace(facts, web_url=web_url_of(url))
     return to_json(facts, config, decide(facts, config, None), date=asked.date)
 
 
-def _own(file: Path) -> dict[str, str]:
+def own_config(file: Path) -> dict[str, str]:
+    """Return the texts that a project configuration given by hand stands for, by path."""
     if file.suffix != ".toml":
         raise UsageError(f"{file}: only releasd's own TOML form is read", advice="write it as .releasd.toml is written")
     try:

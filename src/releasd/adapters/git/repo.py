@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from releasd.adapters.git.remote import Remoting
+from releasd.adapters.git.walk import Walking
 from releasd.errors import GitError
 
 # The operator named this remote, so a repository on this machine that belongs to someone else is wanted. Its own
@@ -22,7 +23,7 @@ _CONFIG = "releasd.config"  # included by the clone's own, in which an operator 
 _LOOKS_LIKE_GIT = frozenset({"HEAD", "config", "objects", "refs"})
 
 
-class GitRepo(Remoting):
+class GitRepo(Remoting, Walking):
     """One repository, as ports.Git describes it."""
 
     def init(self) -> None:

@@ -177,12 +177,12 @@ def run(args: Iterable[str], *, env: Mapping[str, str], stdin: bytes = b"", time
         try:
             stdout, stderr = process.communicate(stdin, timeout=timeout)
         except BaseException:
-            _end(process)
+            end_group(process)
             raise
     return Answer(process.returncode, stdout, stderr.decode(errors="replace"))
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def end_group(process: subprocess.Popen[bytes]) -> None:
     """End the whole group: an ssh left behind would hold our pipes open, and git needs a moment for its locks."""
     for signum in (signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError):

@@ -1,0 +1,185 @@
+"""Judges every past release of any repository, with no daemon and no configuration, and touches nothing.
+
+However many tags and commits there are: a handful of git processes, and never more of the messages in memory than those
+of one release.
+"""
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from releasd.adapters.git import GitRepo
+from releasd.app.inspect import own_config
+from releasd.core import project
+from releasd.core.ancestry import History, in_log_order
+from releasd.core.files import SEMANTIC_RELEASE_FILES
+from releasd.core.notes import render_notes, web_url_of
+from releasd.core.replay import Pair, PastRelease, Replayed, pairs, releases_in, replayed, without_release_commit
+from releasd.core.replaywhy import step
+from releasd.core.version import parse_semver
+from releasd.errors import ConfigError
+from releasd.model import Commit, Decision, LastRelease, ProjectConfig
+
+SCHEMA = 1  # of `replay --json`; a key's meaning never changes within a number (DESIGN.md §5.2)
+CONFIG_FILES = (project.FILE, "pyproject.toml", "package.json", *SEMANTIC_RELEASE_FILES)
+FROM_HISTORY = "each release's own tag"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What to replay, and by which rules.
+
+    Attributes:
+        config: a project configuration used instead of the repository's; with `from_history`, where a tag has none.
+        from_history: judge each release by the configuration as it stood at its own tag.
+        analysis: used instead of the configuration's.
+        repository_url: where the repository is on the web, for links; None: its first remote.
+        date: the day in the notes; None: each tag's own day in UTC.
+        notes: whether to render them.
+    """
+
+    repo: Path
+    config: Path | None = None
+    from_history: bool = False
+    analysis: str | None = None
+    repository_url: str | None = None
+    date: dt.date | None = None
+    notes: bool = False
+
+
+def replay(asked: Asked) -> dict[str, Any]:
+    """Return `replay --json`'s document (DESIGN.md §5.2).
+
+    Raises:
+        GitError: no repository, or a history that is cut off.
+        ConfigError: the project's configuration is wrong.
+    """
+    git = GitRepo(asked.repo)
+    git.git_folder()  # says so when this is no repository at all
+    config = _config(git, asked)
+    tags = list(git.dated_tags())
+    found = releases_in(tags, config.tag_format)
+    history = History(git.walk(dict.fromkeys(past.commit for past in found)), (past.commit for past in found))
+    judged, warnings = _judged(git, asked, config, pairs(history, found), history)
+    agreed = sum(each["agree"] for each in judged)
+    return {
+        "schema": SCHEMA,
+        "repo": str(asked.repo.absolute()),
+        "config": FROM_HISTORY if asked.from_history else config.source,
+        "analysis": config.analysis,
+        "tag_format": config.tag_format,
+        "releases": judged,
+        "agreed": agreed,
+        "disagreed": len(judged) - agreed,
+        "tags_left_out": len(tags) - len(found),
+        "warnings": [*config.warnings, *warnings, *_unmatched(tags, found, config.tag_format)],
+    }
+
+
+def _judged(
+    git: GitRepo, asked: Asked, config: ProjectConfig, asked_pairs: Sequence[Pair], history: History
+) -> tuple[list[dict[str, Any]], list[str]]:
+    warnings: dict[str, None] = {}
+    names = (history.name(number) for pair in asked_pairs for number in in_log_order(history, pair.commits))
+    commits = git.commits(names)
+    configs = _configs(git, asked, config, asked_pairs, warnings) if asked.from_history else None
+    url = web_url_of(asked.repository_url or next(iter(git.remote_urls()), ""))
+    made = []
+    for pair in asked_pairs:
+        own = next(configs) if configs else config
+        range_ = tuple(islice(commits, len(pair.commits)))
+        result = replayed(pair, range_, own)
+        notes = {"notes": _notes(result, range_, asked.date, url)} if asked.notes else {}
+        made.append({**_as_json(result), **({"config": own.source} if configs else {}), **notes})
+    return made, list(warnings)
+
+
+def _as_json(result: Replayed) -> dict[str, Any]:
+    return {
+        "from_tag": result.base.tag if result.base else None,
+        "to_tag": result.to.tag,
+        "commits": result.commits,
+        "predicted": result.predicted,
+        "actual": result.actual,
+        "agree": result.agree,
+        "bump": str(result.bump),
+        "step": step(result.base and result.base.version, result.to.version),
+        "channel": result.to.channel,
+        "date": _day(result.to).isoformat(),
+        "why": result.why,
+        "deciding": [
+            {"commit": each.commit, "type": each.type, "scope": each.scope, "subject": each.subject}
+            | {"breaking": each.breaking, "bump": str(each.bump), "why": each.why}
+            for each in result.deciding
+        ],
+    }
+
+
+def _notes(result: Replayed, commits: Sequence[Commit], date: dt.date | None, url: str | None) -> str:
+    """Return the notes of the release as it was, so that they can stand beside its changelog."""
+    decision = Decision(
+        bump=result.bump, version=result.actual, pep440=None, tag=result.to.tag, reason="", verdicts=result.judged
+    )
+    base = result.base
+    last = LastRelease(tag=base.tag, version=str(base.version), commit=base.commit) if base else None
+    shown = without_release_commit(result.to, commits)
+    return render_notes(decision, last=last, web_url=url, date=date or _day(result.to), commits=shown)
+
+
+def _day(past: PastRelease) -> dt.date:
+    return (dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(seconds=min(past.at, 253_402_300_799))).date()
+
+
+def _config(git: GitRepo, asked: Asked) -> ProjectConfig:
+    """Return the configuration given by hand, else the one at HEAD, else the defaults."""
+    if asked.config:
+        return _chosen(project.load(own_config(asked.config)), asked)
+    head = git.resolve("HEAD")
+    texts = next(iter(git.texts([head], CONFIG_FILES)), {}) if head else {}
+    return _chosen(project.load(_decoded(texts.items())), asked)
+
+
+def _chosen(config: ProjectConfig, asked: Asked) -> ProjectConfig:
+    return replace(config, analysis=asked.analysis) if asked.analysis else config
+
+
+def _configs(
+    git: GitRepo, asked: Asked, fallback: ProjectConfig, asked_pairs: Sequence[Pair], warnings: dict[str, None]
+) -> Iterator[ProjectConfig]:
+    """Yield each release's configuration as it stood at its tag; `fallback` where it had none that can be read."""
+    read: dict[tuple[tuple[str, bytes], ...], ProjectConfig | None] = {}
+    for pair, texts in zip(asked_pairs, git.texts([pair.to.commit for pair in asked_pairs], CONFIG_FILES), strict=True):
+        key = tuple(texts.items())
+        if key not in read:
+            try:
+                config = project.load(_decoded(key))
+            except ConfigError as error:
+                warnings[f"{pair.to.tag}: {error.message}; the rules are those of {fallback.source}"] = None
+                read[key] = None
+            else:
+                read[key] = None if config.source == ProjectConfig().source and asked.config else _chosen(config, asked)
+        yield read[key] or fallback
+
+
+def _decoded(texts: Iterable[tuple[str, bytes]]) -> dict[str, str]:
+    return {path: content.decode(errors="replace") for path, content in texts}
+
+
+def _unmatched(tags: Sequence[tuple[str, str, int]], found: Sequence[PastRelease], tag_format: str) -> list[str]:
+    """Say so when most tags that hold a version are of another form than the one looked for."""
+    others: Counter[str] = Counter()
+    for name, *_ in tags:
+        start = next((at for at, char in enumerate(name) if char.isdigit() and parse_semver(name[at:])), None)
+        if start is not None:
+            others[f"{name[:start]}{{version}}"] += 1
+    common, count = next(iter(others.most_common(1)), (tag_format, 0))
+    if common == tag_format or count <= len(found):
+        return []
+    return [
+        f"{len(found)} tags look like {tag_format}, and {count} like {common}: "
+        f'set tag_format = "{common}" in .releasd.toml, or in a file for --config'
+    ]

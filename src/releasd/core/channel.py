@@ -1,0 +1,34 @@
+"""Versions on a pre-release channel, as semantic-release counts them (versioning-facts.md §2.1, 8)."""
+
+from releasd.core.version import SemVer, next_version, parse_semver
+from releasd.model import Bump
+
+_FIRST = "1"
+
+
+def next_on_channel(last: SemVer | None, highest: SemVer | None, bump: Bump, channel: str, initial: str) -> str:
+    """Return the version that comes next on the pre-release channel `channel`.
+
+    Args:
+        last: the last release on this line of history: a stable one, or one of the same channel.
+        highest: the highest release on this line of history, whatever its channel; None where there is none.
+        bump: what the commits since `last` ask for, not `Bump.NONE`.
+        channel: the pre-release's first identifier.
+        initial: the first version of all, without a channel.
+    """
+    if last is None:
+        return f"{initial}-{channel}.{_FIRST}"
+    if not last.pre:
+        return f"{next_version(str(last), bump, initial)}-{channel}.{_FIRST}"
+    fresh = parse_semver(f"{next_version(str(highest or last), bump, initial)}-{channel}.{_FIRST}")
+    continued = _continued(last)
+    return str(max(continued, fresh or continued, key=lambda version: version.precedence))
+
+
+def _continued(last: SemVer) -> SemVer:
+    """Return `last` with its last number raised, or with one added, as node-semver's `inc(…, "prerelease")`."""
+    for at in range(len(last.pre) - 1, -1, -1):
+        if last.pre[at].isdigit():
+            raised = str(int(last.pre[at]) + 1)
+            return last._replace(pre=(*last.pre[:at], raised, *last.pre[at + 1 :]), build="")
+    return last._replace(pre=(*last.pre, "0"), build="")

@@ -1,0 +1,70 @@
+"""Why a past release is not what releasd would have decided, in one sentence for a person who weighs adopting it."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from releasd.core.rules import SHORT
+from releasd.core.version import SemVer, next_version, one_line
+from releasd.model import Bump, Verdict
+
+FIRST, PRERELEASE, OTHER = "first", "prerelease", "other"
+
+
+def step(base: SemVer | None, version: SemVer) -> str:
+    """Return what kind of step a release was: a bump's name, "prerelease", "first", or "other" for none of these."""
+    if base is None:
+        return FIRST
+    if version.pre:
+        return PRERELEASE
+    start = str(base._replace(build=""))
+    steps = (bump for bump in (Bump.PATCH, Bump.MINOR, Bump.MAJOR) if next_version(start, bump, "") == str(version))
+    return next((str(bump) for bump in steps), OTHER)
+
+
+def explained(
+    version: SemVer, base: SemVer | None, predicted: str | None, bump: Bump, verdicts: Sequence[Verdict]
+) -> str:
+    """Return the sentence for a release `version` after `base` where releasd decides `predicted`."""
+    actual = version._replace(build="")
+    if base is not None and base.precedence >= actual.precedence:
+        return f"{actual} is not above {base}, the highest release among its ancestors; {_asked(bump, verdicts)}"
+    was = step(base, actual)
+    if predicted is None:
+        return f"predicted no release, was {_was(was, actual)}: {_asked(bump, verdicts)}"
+    if was == FIRST:
+        return f"predicted {predicted} as the first release, was {actual}: `initial_version` sets where versions begin"
+    if was == PRERELEASE:
+        return f"predicted {predicted}, was {actual}: {_asked(bump, verdicts)} after {base}"
+    if was == OTHER:
+        return f"predicted {bump}, was {actual}, which no single bump of {base} gives: {_asked(bump, verdicts)}"
+    return f"predicted {bump}, was {was}: {_asked(bump, verdicts)}{_instead(bump, was)}"
+
+
+def _was(was: str, actual: SemVer) -> str:
+    return was if was in tuple(Bump) else f"{actual}"
+
+
+def _asked(bump: Bump, verdicts: Sequence[Verdict]) -> str:
+    if bump is not Bump.NONE:
+        asking = [verdict for verdict in verdicts if verdict.bump is bump]
+        more = f" and {len(asking) - 1} more" if len(asking) > 1 else ""
+        verb = "ask" if more else "asks"
+        return f"{named(asking[0])}{more} {verb} for {bump}"
+    if not verdicts:
+        return "there are no commits between the two besides the release's own"
+    types = Counter(one_line(verdict.type or "not conventional", 40) for verdict in verdicts)
+    kinds = ", ".join(f"{kind} {count}" for kind, count in types.most_common(5))
+    count = "the only commit does not ask" if len(verdicts) == 1 else f"none of {len(verdicts)} commits asks"
+    return f"{count} for one ({kinds})"
+
+
+def _instead(bump: Bump, was: str) -> str:
+    order = [str(each) for each in Bump]
+    return "" if order.index(was) < bump.rank else f", and nothing asks for {was}"
+
+
+def named(verdict: Verdict) -> str:
+    """Return a commit as `feat(x): subject (abc1234)`, fit for one line."""
+    scope = f"({verdict.scope})" if verdict.scope else ""
+    prefix = f"{verdict.type}{scope}{'!' if verdict.breaking else ''}: " if verdict.type else ""
+    return f"{one_line(prefix + verdict.subject, 72)} ({verdict.commit[:SHORT]})"
