@@ -126,8 +126,10 @@ def _action(actions: Iterable[str] | None) -> re.Pattern[str] | None:
 
 def _remarkable(opts: Mapping[str, Any], *, ignore_case: bool) -> re.Pattern[str] | None:
     """Return an expression for bodies that may hold a note, a reference or a field; None where it cannot be told."""
-    if "fieldPattern" in opts or "" in map(trim, (*(opts["noteKeywords"] or ()), *(opts["issuePrefixes"] or ()))):
+    parts = ["^-"]
+    for words, ignore in ((opts["noteKeywords"], True), (opts["issuePrefixes"], ignore_case)):
+        if words or isinstance(words, list | tuple):
+            parts.append(_either(words, ignore_case=ignore))
+    if "fieldPattern" in opts or "" in parts:
         return None
-    notes = _either(opts["noteKeywords"] or (), ignore_case=True)
-    prefixes = _either(opts["issuePrefixes"] or (), ignore_case=ignore_case)
-    return re.compile("|".join(part for part in ("^-", notes, prefixes) if part), re.MULTILINE)
+    return re.compile("|".join(parts), re.MULTILINE)

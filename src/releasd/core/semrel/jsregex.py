@@ -1,10 +1,22 @@
-"""JavaScript's regular expressions, run in time that is bounded by pattern and text."""
+r"""JavaScript's regular expressions: a project's own, run exactly and in bounded time.
+
+`matcher(source)` means `text.match(new RegExp(source))` with no flags. Expressions run on UTF-16 code units, as in
+JavaScript. Small and harmless ones run in Python's `re`, all others in regexrun.py. Refused, with the reason: back
+references, counts over a thousand, what JavaScript refuses too (named groups need names in ASCII letters), and, in a
+single match, more than about two seconds of work.
+"""
 
 import re
+from array import array
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from releasd.core.semrel import regexrun
+from releasd.core.semrel.regexnative import native
+from releasd.core.semrel.regexsyntax import Refused, read
 from releasd.errors import ConfigError
+
+_LONGEST = 10_000  # characters of an expression
 
 
 class Match(NamedTuple):
@@ -19,13 +31,41 @@ Matcher = Callable[[str], Match | None]
 
 
 def matcher(source: str) -> Matcher:
-    """Return a function that finds the first match of a project's own expression."""
-    raise ConfigError(f"the expression {source} cannot be honoured")
+    """Return a function that finds the first match. Raises `ConfigError` where the expression is refused.
+
+    The function raises `ConfigError` where a match takes too long.
+    """
+    wrong = problem(source)
+    if wrong:
+        raise ConfigError(f"the regular expression {source} {wrong}", advice="write it in another way")
+    expression = read(units(source))
+    fast, program = native(expression), regexrun.compile_program(expression)
+
+    def find(text: str) -> Match | None:
+        line = units(text)
+        if fast and fast.is_safe(len(line)):
+            found = fast.pattern.search(line)
+            spans = None if found is None else [found.span(number) for number in range(expression.groups + 1)]
+        else:
+            spans = _spans(source, program, line)
+        if spans is None:
+            return None
+        whole, *groups = (None if start < 0 else _text(line[start:end]) for start, end in spans)
+        named = {name: groups[number - 1] for name, number in expression.names.items()} or None
+        return Match(whole or "", tuple(groups), named)
+
+    return find
 
 
 def problem(source: str) -> str | None:
-    """Return why an expression cannot be honoured, or None."""
-    return f"the expression {source} cannot be honoured"
+    """Return why an expression is refused, as the end of a sentence about it, or None."""
+    if len(source) > _LONGEST:
+        return f"is longer than {_LONGEST} characters"
+    try:
+        regexrun.compile_program(read(units(source)))
+    except Refused as refused:
+        return str(refused)
+    return None
 
 
 def builtin(pattern: re.Pattern[str]) -> Matcher:
@@ -36,3 +76,30 @@ def builtin(pattern: re.Pattern[str]) -> Matcher:
         return Match(found[0], found.groups()) if found else None
 
     return find
+
+
+def units(text: str) -> str:
+    """Return a text whose every character is one UTF-16 code unit, as JavaScript's are."""
+    if text.isascii() or max(text) <= "\uffff":
+        return text
+    return "".join(map(chr, array("H", text.encode("utf-16", "surrogatepass")[2:])))
+
+
+def _text(line: str) -> str:
+    if line.isascii():
+        return line
+    return line.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+
+
+def _spans(source: str, program: regexrun.Program, line: str) -> list[tuple[int, int]] | None:
+    try:
+        found = regexrun.search(program, line)
+    except regexrun.TooLong:
+        raise ConfigError(
+            f"the regular expression {source} takes too long on a text of {len(line)} characters",
+            advice="write it without repetitions within repetitions",
+        ) from None
+    if found is None:
+        return None
+    flat = [-1 if place is None else place for place in found]
+    return list(zip(flat[::2], flat[1::2], strict=True))
