@@ -14,7 +14,7 @@ from typing import NamedTuple
 from releasd.core.analysis import judge
 from releasd.core.ancestry import History, highest_before, ranges
 from releasd.core.channel import next_on_channel
-from releasd.core.replaywhy import explained
+from releasd.core.replaywhy import Before, explained
 from releasd.core.version import SemVer, next_version, parse_semver, tag_name
 from releasd.model import Bump, Commit, ProjectConfig, Verdict
 
@@ -43,12 +43,14 @@ class Pair:
         to: the release.
         base: the last release before it; None for a first one.
         highest: the highest release before it on any channel; None for a first one.
+        apart: the release of the version just below, where it is above `base` and on another line of history.
         commits: the numbers, in the history, of the commits between, children first.
     """
 
     to: PastRelease
     base: PastRelease | None
     highest: PastRelease | None
+    apart: PastRelease | None
     commits: Sequence[int]
 
 
@@ -122,6 +124,7 @@ def pairs(history: History, releases: Sequence[PastRelease]) -> list[Pair]:
             to=past,
             base=_at(releases, bases.get(rank)),
             highest=_at(releases, highest.get(rank)),
+            apart=_apart(releases, rank, bases.get(rank)),
             commits=members[rank],
         )
         for rank, past in enumerate(releases)
@@ -148,6 +151,14 @@ def _at(releases: Sequence[PastRelease], rank: int | None) -> PastRelease | None
     return None if rank is None else releases[rank]
 
 
+def _apart(releases: Sequence[PastRelease], rank: int, base: int | None) -> PastRelease | None:
+    channel = releases[rank].channel
+    for lower in range(rank - 1, -1 if base is None else base, -1):
+        if releases[lower].channel in (None, channel):
+            return releases[lower]
+    return None
+
+
 def without_release_commit(to: PastRelease, commits: Sequence[Commit]) -> tuple[Commit, ...]:
     """Return `commits` without the one that the release made: the tagged one, where its header names the version."""
     return tuple(commit for commit in commits if commit.id != to.commit or not _names(commit, to.version))
@@ -170,9 +181,13 @@ def replayed(pair: Pair, commits: Sequence[Commit], config: ProjectConfig) -> Re
         commits=len(commits),
         bump=bump,
         predicted=predicted,
-        why="" if agree else explained(pair.to.version, pair.base and pair.base.version, predicted, bump, verdicts),
+        why="" if agree else explained(pair.to.version, _known(pair), predicted, bump, verdicts),
         judged=verdicts,
     )
+
+
+def _known(pair: Pair) -> Before:
+    return Before(pair.base and pair.base.version, pair.base and pair.base.tag, pair.apart and pair.apart.tag)
 
 
 def _predicted(pair: Pair, bump: Bump, config: ProjectConfig) -> str:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from releasd.core.rules import SHORT
 from releasd.core.version import SemVer, next_version, one_line
@@ -21,27 +22,33 @@ def step(base: SemVer | None, version: SemVer) -> str:
     return next((str(bump) for bump in steps), OTHER)
 
 
-def explained(
-    version: SemVer, base: SemVer | None, predicted: str | None, bump: Bump, verdicts: Sequence[Verdict]
-) -> str:
-    """Return the sentence for a release `version` after `base` where releasd decides `predicted`."""
+class Before(NamedTuple):
+    """What was there before a release: the version and tag that it came from, and a tag between, on another line."""
+
+    version: SemVer | None
+    tag: str | None
+    apart: str | None
+
+
+def explained(version: SemVer, before: Before, predicted: str | None, bump: Bump, verdicts: Sequence[Verdict]) -> str:
+    """Return the sentence for the release of `version` where releasd decides `predicted`."""
     actual = version._replace(build="")
-    if base is not None and base.precedence >= actual.precedence:
-        return f"{actual} is not above {base}, the highest release among its ancestors; {_asked(bump, verdicts)}"
+    base, asked = before.version, _asked(bump, verdicts)
     was = step(base, actual)
+    if base is not None and base.precedence >= actual.precedence:
+        return f"{before.tag} is its ancestor and not below it, so no bump gives {actual}; {asked}"
+    if before.apart and was not in tuple(Bump):
+        since = before.tag or "the beginning"
+        return f"{before.apart} is no ancestor of it, so the commits since {since} count: {asked}"
     if predicted is None:
-        return f"predicted no release, was {_was(was, actual)}: {_asked(bump, verdicts)}"
+        return f"predicted no release, was {was if was in tuple(Bump) else actual}: {asked}"
     if was == FIRST:
-        return f"predicted {predicted} as the first release, was {actual}: `initial_version` sets where versions begin"
+        return f"predicted {predicted} as the first release, was {actual}: initial_version sets where versions begin"
     if was == PRERELEASE:
-        return f"predicted {predicted}, was {actual}: {_asked(bump, verdicts)} after {base}"
+        return f"predicted {predicted}, was {actual}: {asked} after {before.tag}"
     if was == OTHER:
-        return f"predicted {bump}, was {actual}, which no single bump of {base} gives: {_asked(bump, verdicts)}"
-    return f"predicted {bump}, was {was}: {_asked(bump, verdicts)}{_instead(bump, was)}"
-
-
-def _was(was: str, actual: SemVer) -> str:
-    return was if was in tuple(Bump) else f"{actual}"
+        return f"predicted {bump}, was {actual}, which no single bump of {before.tag} gives: {asked}"
+    return f"predicted {bump}, was {was}: {asked}{_instead(bump, was)}"
 
 
 def _asked(bump: Bump, verdicts: Sequence[Verdict]) -> str:
