@@ -163,6 +163,20 @@ class ReleaseBranch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NotesOptions:
+    """What semantic-release's release-notes-generator is told (JSON values, as written); None: the host decides."""
+
+    preset: str = "angular"
+    preset_config: Mapping[str, Any] = field(default_factory=dict)
+    parser_opts: Mapping[str, Any] = field(default_factory=dict)
+    host: str | None = None
+    commit: str | None = None
+    issue: str | None = None
+    link_compare: bool | None = None
+    link_references: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectConfig:
     """What a repository says about its own releases: *what* to build, never where it may go (DESIGN.md §5.3)."""
 
@@ -178,6 +192,11 @@ class ProjectConfig:
     analysis: str = "conventional-commits"  # or "semantic-release"
     semantic_release: SemanticReleaseOptions = field(default_factory=SemanticReleaseOptions)
     branches: tuple[ReleaseBranch, ...] = ()  # empty: semantic-release's defaults
+    major_on_zero: bool = True  # whether a breaking change takes 0.x to 1.0.0; if not, to the next minor
+    notes: NotesOptions = field(default_factory=NotesOptions)
+    repository_url: str | None = None  # for links; None: the remote's
+    changelog_title: str | None = None  # what stays on top of the changelog; None: what is there
+    commit_message: str | None = None  # of the release commit, with {version}, {tag}, {notes}, …; None: the default
     warnings: tuple[str, ...] = ()  # what was found and cannot be honoured, never silently dropped
 
 

@@ -7,15 +7,30 @@ from hypothesis import strategies as st
 from releasd.core.project import duration, load
 from releasd.core.project import path as inside
 from releasd.errors import ConfigError
-from releasd.model import BuildSpec, Bump, Gate, ProjectConfig, ReleaseRule
+from releasd.model import (
+    BuildSpec,
+    Bump,
+    Gate,
+    ProjectConfig,
+    ReleaseBranch,
+    ReleaseRule,
+    SemanticReleaseOptions,
+)
 
 PYPROJECT = '[project]\nname = "My_Proj"\nversion = "1.0.0"\n'
 FULL = """
+analysis = "semantic-release"
+preset = "conventionalcommits"
+branches = ["main", { name = "beta", prerelease = true }]
+major_on_zero = false
+repository_url = "https://forge.example.org/a/b"
+changelog_title = "# Changes"
+commit_message = "release: {version}\\n\\n{notes}"
 name = "other"
 tag_format = "rel-{version}"
 initial_version = "1.0.0"
 changelog = "docs/CHANGES.md"
-version_files = ["pyproject.toml", "src/x/__init__.py"]
+version_files = ["pyproject.toml", "src/x/__init__.py", "README.md:x=={version}"]
 
 [[release_rules]]
 type = "docs"
@@ -46,7 +61,20 @@ EXPECTED = ProjectConfig(
     tag_format="rel-{version}",
     initial_version="1.0.0",
     changelog="docs/CHANGES.md",
-    version_files=("pyproject.toml", "src/x/__init__.py"),
+    analysis="semantic-release",
+    semantic_release=SemanticReleaseOptions(
+        preset="conventionalcommits",
+        release_rules=(
+            {"type": "docs", "scope": "api*", "release": "patch"},
+            {"breaking": True, "release": False},
+        ),
+    ),
+    branches=(ReleaseBranch(name="main"), ReleaseBranch(name="beta", prerelease=True)),
+    major_on_zero=False,
+    repository_url="https://forge.example.org/a/b",
+    changelog_title="# Changes",
+    commit_message="release: {version}\n\n{notes}",
+    version_files=("pyproject.toml", "src/x/__init__.py", "README.md:x=={version}"),
     release_rules=(
         ReleaseRule(release=Bump.PATCH, match={"type": "docs", "scope": "api*"}),
         ReleaseRule(release=Bump.NONE, breaking=True),
@@ -96,13 +124,13 @@ def test_a_second_configuration_is_named_not_silently_dropped() -> None:
 
 @pytest.mark.parametrize(
     ("name", "content"),
-    [(".releaserc", ""), (".releaserc.yml", ""), ("release.config.js", ""), ("package.json", '{"release": {}}')],
+    [(".releaserc", "{}"), (".releaserc.yml", "debug: true"), (".config/releaserc.json", "{}"), (".releaserc", "")],
 )
-def test_semantic_releases_configuration_is_named(name: str, content: str) -> None:
-    """It is not read yet, and that is said."""
-    assert load({name: content}).warnings == (
-        f"found {name}: reading semantic-release's configuration comes with a later version; the defaults are used",
-    )
+def test_semantic_releases_configuration_decides_where_there_is_no_other(name: str, content: str) -> None:
+    """Its file chooses its analysis, its first version and what it calls its own."""
+    config = load({name: content, "pyproject.toml": PYPROJECT})
+    assert (config.source, config.analysis, config.initial_version) == (name, "semantic-release", "1.0.0")
+    assert config.name == "My_Proj"
 
 
 @pytest.mark.parametrize(
@@ -115,7 +143,7 @@ def test_no_warning_where_nothing_is_dropped(files: dict[str, str]) -> None:
 
 def test_a_broken_package_json_is_a_warning_only() -> None:
     """The file is not releasd's, so that it cannot stop a plan."""
-    assert "package.json" in load({"package.json": "{"}).warnings[0]
+    assert "package.json" in load({"package.json": '{"release": '}).warnings[0]
 
 
 WRONG = [
@@ -125,8 +153,20 @@ WRONG = [
     ('changelog = "../x"', "changelog: a path inside the repository"),
     ('version_files = "pyproject.toml"', "version_files: a list of paths"),
     ('version_files = ["/etc/passwd"]', "version_files: a list of paths"),
+    ('version_files = ["a.txt:no place"]', "version_files: a list of paths"),
+    ('version_files = ["../a.txt:{version}"]', "version_files: a list of paths"),
+    ('analysis = "angular"', "analysis: conventional-commits or semantic-release"),
+    ('preset = "angular"', 'preset: only with analysis = "semantic-release"'),
+    ('analysis = "semantic-release"\npreset = "eslint"', "preset: angular or conventionalcommits"),
+    ('branches = "main"', "branches: a list of names"),
+    ("branches = [1]", "branches: a list of names"),
+    ("branches = [{ channel = 'x' }]", "branches[0].name: is missing"),
+    ("branches = [{ name = 'x', range = 1 }]", "branches[0].range: a text"),
+    ("branches = [{ name = 'x', other = 1 }]", "branches[0].other: is not known"),
+    ("major_on_zero = 0", "major_on_zero: true or false"),
+    ('commit_message = "{secrets}"', "commit_message: a text; it may name {version},"),
     ('name = "-"', "name: the distribution's name"),
-    ('tagformat = "v"', "tagformat: is not known; builds, changelog,"),
+    ('tagformat = "v"', "tagformat: is not known; analysis, branches,"),
     ("release_rules = {}", "release_rules: tables, each under its own [[release_rules]]"),
     ("[[release_rules]]\ntype = 'docs'", 'release_rules[0].release: is missing; "major"'),
     ("[[release_rules]]\nrelease = 'big'", 'release_rules[0].release: "major"'),

@@ -21,10 +21,14 @@ from releasd.core import cargo, lockfiles, toml
 from releasd.errors import ConfigError
 from releasd.model import FileEdit, ProjectConfig
 
-SEMANTIC_RELEASE_FILES = (
-    ".releaserc",
-    *(f".releaserc.{ending}" for ending in ("json", "yaml", "yml", "js", "cjs", "mjs")),
-    *(f"release.config.{ending}" for ending in ("js", "cjs", "mjs")),
+SEMANTIC_RELEASE_FILES = tuple(  # core/semrelconfig reads them; cosmiconfig 9 looks at these places
+    f"{place}{ending}"
+    for place, endings in (
+        (".releaserc", ("", ".json", ".yaml", ".yml", ".js", ".ts", ".cjs", ".mjs")),
+        (".config/releaserc", ("", ".json", ".yaml", ".yml", ".js", ".ts", ".cjs", ".mjs")),
+        ("release.config", (".js", ".ts", ".cjs", ".mjs")),
+    )
+    for ending in endings
 )
 _ROOT_FILES = frozenset({".releasd.toml", "pyproject.toml", "setup.py", "package.json", *SEMANTIC_RELEASE_FILES})
 _ANYWHERE = frozenset({"Cargo.toml", "Cargo.lock", "uv.lock"})

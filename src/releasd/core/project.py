@@ -1,13 +1,12 @@
 """A repository's own configuration: found, read and checked, with every mistake reported at once (DESIGN.md §5.3).
 
-`.releasd.toml`, else `[tool.releasd]` in pyproject.toml, else the defaults. It says *what* to build, never where it may
-go. The tables `builds` and `gates` have the same form in the operator's configuration, which uses `read_builds` and
-`read_gates` from here.
+`.releasd.toml`, else `[tool.releasd]` in pyproject.toml, else semantic-release's own files (core/semrelconfig), else
+the defaults. It says *what* to build, never where it may go. The tables `builds` and `gates` have the same form in the
+operator's configuration, which uses `read_builds` and `read_gates` from here.
 """
 
-import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -16,10 +15,21 @@ from releasd.core.files import SEMANTIC_RELEASE_FILES
 from releasd.core.rules import MATCHABLE
 from releasd.core.version import check_tag_format, parse_semver
 from releasd.errors import ConfigError
-from releasd.model import BuildSpec, Bump, Gate, ProjectConfig, ReleaseRule
+from releasd.model import (
+    BuildSpec,
+    Bump,
+    Gate,
+    ProjectConfig,
+    ReleaseBranch,
+    ReleaseRule,
+    SemanticReleaseOptions,
+)
 
 FILE = ".releasd.toml"
 IN_PYPROJECT = "[tool.releasd] in pyproject.toml"
+ANALYSES = ("conventional-commits", "semantic-release")
+PRESETS = ("angular", "conventionalcommits")
+PLACEHOLDERS = ("version", "tag", "commit", "bump", "channel", "branch", "notes", "last_version", "last_tag")
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")  # PEP 508
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -27,6 +37,9 @@ _VARIABLE = re.compile(r"(?!RELEASD_)[A-Za-z_][A-Za-z0-9_]*")
 _DURATION = re.compile(r"(?P<number>\d{1,7})(?P<unit>[smh])")
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 _MISSING = object()
+_PLACE = "{version}"
+_PLACES = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
+_NAMED = re.compile(r"\{([a-z_]+)\}")
 
 T = TypeVar("T")
 
@@ -79,7 +92,8 @@ class Reader:
 def load(files: Mapping[str, str]) -> ProjectConfig:
     """Return the configuration in `files`, the texts of a commit's files by path.
 
-    Raises `ConfigError` whose `problems` lists every mistake as `file: key: what is allowed`.
+    Raises `ConfigError` whose `problems` lists every mistake as `file: key: what is allowed`, and for a configuration
+    of semantic-release that cannot be read without running it.
     """
     document = toml.read("pyproject.toml", files["pyproject.toml"]) if "pyproject.toml" in files else {}
     name = distribution_name(document)
@@ -89,7 +103,11 @@ def load(files: Mapping[str, str]) -> ProjectConfig:
         return read_project(toml.read(FILE, files[FILE]), f"{FILE}: ", source=FILE, name=name, warnings=ignored)
     if in_pyproject is not None:
         return read_project(in_pyproject, "pyproject.toml: tool.releasd.", source=IN_PYPROJECT, name=name)
-    return ProjectConfig(name=name, warnings=_semantic_release(files))
+    if "package.json" in files or any(path in files for path in SEMANTIC_RELEASE_FILES):
+        from releasd.core import semrelproject  # noqa: PLC0415 - only for those who have one, for the speed of `plan`
+
+        return semrelproject.load(files, name)
+    return ProjectConfig(name=name)
 
 
 def distribution_name(document: Mapping[str, Any]) -> str | None:
@@ -111,6 +129,7 @@ def read_project(
     tag_format = reader.take("tag_format", text, defaults.tag_format, "a text")
     wrong = check_tag_format(tag_format)
     reader.problems += [f"{where}tag_format: {wrong}"] if wrong else []
+    rules = tuple(_rule(each) for each in reader.tables("release_rules"))
     config = ProjectConfig(
         source=source,
         name=reader.take("name", _matching(_NAME), name, "the distribution's name, in letters, digits, . _ -"),
@@ -119,13 +138,30 @@ def read_project(
         changelog=reader.take(
             "changelog", _changelog, defaults.changelog, 'a path inside the repository, or "" for none'
         ),
-        release_rules=tuple(_rule(each) for each in reader.tables("release_rules")),
-        version_files=reader.take("version_files", _all(path), (), "a list of paths inside the repository"),
+        changelog_title=reader.take("changelog_title", text, None, "a text"),
+        commit_message=reader.take("commit_message", _message, None, f"a text; it may name {_PLACES}"),
+        release_rules=rules,
+        version_files=reader.take(
+            "version_files",
+            _all(version_file),
+            (),
+            f'a list of paths inside the repository, or "path:pattern" with {_PLACE}',
+        ),
         builds=read_builds(reader),
         gates=read_gates(reader),
+        analysis=reader.take("analysis", _one_of(ANALYSES), defaults.analysis, " or ".join(ANALYSES)),
+        semantic_release=SemanticReleaseOptions(
+            preset=reader.take("preset", _one_of(PRESETS), PRESETS[0], " or ".join(PRESETS)),
+            release_rules=tuple(_as_written(rule) for rule in rules) or None,
+        ),
+        branches=_branches(reader),
+        major_on_zero=reader.take("major_on_zero", _flag, default=True, allowed="true or false"),
+        repository_url=reader.take("repository_url", text, None, "a URL"),
         warnings=warnings,
     )
     reader.finish()
+    if "preset" in reader.values and config.analysis != "semantic-release":
+        reader.problems.append(f'{where}preset: only with analysis = "semantic-release"')
     if reader.problems:
         raise ConfigError(f"{source} has mistakes", problems=tuple(reader.problems), advice=f"edit {source}")
     return config
@@ -189,6 +225,38 @@ def _rule(reader: Reader) -> ReleaseRule:
     return rule
 
 
+def _as_written(rule: ReleaseRule) -> Mapping[str, Any]:
+    """Return a rule as semantic-release's configuration spells it."""
+    flags = {flag: True for flag in ("breaking", "revert") if getattr(rule, flag)}
+    return {**rule.match, **flags, "release": False if rule.release is Bump.NONE else str(rule.release)}
+
+
+def _branches(reader: Reader) -> tuple[ReleaseBranch, ...]:
+    """Return `branches`: names, or tables with `name`."""
+    reader.known.add("branches")
+    listed = reader.values.get("branches", [])
+    where = f"{reader.where}branches"
+    if not isinstance(listed, list):
+        reader.problems.append(f"{where}: a list of names, or of tables with name")
+        return ()
+    tables = [{"name": each} if isinstance(each, str) else each for each in listed]
+    if not all(isinstance(each, dict) for each in tables):
+        reader.problems.append(f"{where}: a list of names, or of tables with name")
+        return ()
+    return tuple(_branch(Reader(each, f"{where}[{at}].", reader.problems)) for at, each in enumerate(tables))
+
+
+def _branch(reader: Reader) -> ReleaseBranch:
+    branch = ReleaseBranch(
+        name=reader.need("name", text, "", "a branch's name, or a pattern"),
+        channel=reader.take("channel", _text_or_flag, None, "a text, or false for the default channel"),
+        range=reader.take("range", text, None, 'a text, as in "1.x"'),
+        prerelease=reader.take("prerelease", _text_or_flag, None, "a text, or true for the branch's name"),
+    )
+    reader.finish()
+    return branch
+
+
 def text(value: Any) -> str | None:
     """Return a text that is not empty, or None."""
     return value if isinstance(value, str) and value.strip() and "\0" not in value else None
@@ -200,6 +268,15 @@ def path(value: Any) -> str | None:
     if safe is None or safe.startswith(("/", "-")) or "\\" in safe or not safe.isprintable():
         return None
     return None if any(part in ("", ".", "..", ".git") for part in safe.split("/")) else safe
+
+
+def version_file(value: Any) -> str | None:
+    """Return a path that stays inside the repository, with or without `:pattern`, or None."""
+    if not isinstance(value, str):
+        return None
+    file, colon, pattern = value.partition(":")
+    usable = not colon or (pattern.count(_PLACE) == 1 and "\n" not in pattern and "\0" not in pattern)
+    return value if usable and path(file) else None
 
 
 def duration(value: Any) -> float | None:
@@ -245,25 +322,23 @@ def _bump(value: Any) -> Bump | None:
     return Bump(value) if isinstance(value, str) and value in tuple(Bump) else None
 
 
+def _one_of(words: Sequence[str]) -> Callable[[Any], str | None]:
+    return lambda value: value if isinstance(value, str) and value in words else None
+
+
+def _message(value: Any) -> str | None:
+    """Return the message of a release commit whose placeholders are all known, or None."""
+    written = text(value)
+    return written if written and set(_NAMED.findall(written)) <= set(PLACEHOLDERS) else None
+
+
+def _text_or_flag(value: Any) -> str | bool | None:
+    return value if isinstance(value, bool) else text(value)
+
+
 def _flag(value: Any) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
 def _version(value: Any) -> str | None:
     return value if isinstance(value, str) and parse_semver(value) else None
-
-
-def _semantic_release(files: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the warning that semantic-release's configuration is there and not read yet."""
-    found = [name for name in SEMANTIC_RELEASE_FILES if name in files]
-    package = files.get("package.json")
-    if package is not None:
-        try:
-            document = json.loads(package)
-        except (ValueError, RecursionError):
-            return ("package.json is not valid JSON: whether it configures semantic-release is not known",)
-        found += ["package.json"] if isinstance(document, dict) and "release" in document else []
-    return tuple(
-        f"found {name}: reading semantic-release's configuration comes with a later version; the defaults are used"
-        for name in found
-    )
