@@ -63,7 +63,8 @@ def text_of(value: Any) -> str:
             return "[object Object]"
         case Sequence():
             return ",".join(map(text_of, value))
-    return ""
+        case _:
+            return ""
 
 
 def _program(program: ast.Program | None, partials: Mapping[str, Emit]) -> Emit:

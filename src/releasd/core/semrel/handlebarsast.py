@@ -218,7 +218,8 @@ def _statement(tag: _Tag, tokens: _Tokens, depth: int) -> Node:
             return Partial(words(tag.body), tag.strip)
         case "":
             return Mustache(words(tag.body), tag.strip)
-    return _block(tag, tokens, depth, words(tag.body).name)
+        case _:
+            return _block(tag, tokens, depth, words(tag.body).name)
 
 
 def _block(tag: _Tag, tokens: _Tokens, depth: int, name: str) -> Block:

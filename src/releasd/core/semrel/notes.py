@@ -1,0 +1,180 @@
+"""The release notes that release-notes-generator 14.1.1 writes, to the byte: its `index.js`, less what reads files.
+
+A commit has the fields that semantic-release gives it, of which one shows: where a message's header does not match, its
+subject is what `git log --format=%s` says.
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from releasd.core.semrel import jsregex
+from releasd.core.semrel.jstext import trim
+from releasd.core.semrel.options import Options
+from releasd.core.semrel.parser import Parsed, parser
+from releasd.core.semrel.presets import CommitValues, Preset, angular, conventionalcommits
+from releasd.core.semrel.urls import Place, place
+from releasd.core.semrel.writer import write
+from releasd.errors import ConfigError
+from releasd.model import Commit, LastRelease
+
+_BLANKS = " \t\n\v\f\r"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotesOptions:
+    """What the release notes generator is told, as its configuration spells it (JSON values).
+
+    Attributes:
+        parsing: preset, `parserOpts` and `presetConfig`, as for the analyzer; its rules mean nothing here.
+        writer_opts: `writerOpts`: templates, `groupBy`, sorting.
+        host: `host`, instead of that of the repository's URL.
+        link_compare: `linkCompare`; None: where there is a previous tag.
+        link_references: `linkReferences`; None: where the repository is known.
+        commit: `commit`, the word in the path of a commit's page; None: the forge's.
+        issue: `issue`, likewise.
+    """
+
+    parsing: Options = field(default_factory=Options)
+    writer_opts: Mapping[str, Any] = field(default_factory=dict)
+    host: str | None = None
+    link_compare: bool | None = None
+    link_references: bool | None = None
+    commit: str | None = None
+    issue: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextRelease:
+    """The release that the notes are for."""
+
+    version: str
+    tag: str
+
+
+def render(
+    commits: Sequence[Commit],
+    *,
+    options: NotesOptions,
+    last: LastRelease | None,
+    next: NextRelease,  # noqa: A002 - the word of the plan's JSON and of semantic-release
+    repository_url: str,
+    date: dt.date,
+) -> str:
+    """Return the notes for `commits`, newest first; `date` is the day in UTC.
+
+    `[skip release]` hides nothing here, as in semantic-release. Raises `ConfigError` for options that cannot be honoured.
+    """
+    where = place(repository_url)
+    preset = _preset(options.parsing)
+    context = _context(options, where, last, next, date)
+    return write(
+        unreverted(_parsed(commits, options.parsing, where)),
+        context,
+        preset=preset,
+        writer_opts=options.writer_opts,
+        unreverted=unreverted,
+    )
+
+
+def subject_of(message: str) -> str:
+    """Return git's `%s` of a message: the lines of its first paragraph, joined by spaces."""
+    lines: list[str] = []
+    for line in message.split("\n"):
+        text = line.rstrip(_BLANKS)
+        if text:
+            lines.append(text)
+        elif lines:
+            break
+    return " ".join(lines)
+
+
+def unreverted(commits: Iterable[CommitValues]) -> list[CommitValues]:
+    """Return the commits, newest first, without reverts that match a commit and those commits.
+
+    Source: conventional-commits-filter 5.0.0. A commit that has been transformed is compared as it was before.
+    """
+    held: dict[int, CommitValues] = {}
+    reverts: dict[int, CommitValues] = {}
+    kept: list[CommitValues] = []
+    for place_, commit in enumerate(commits):
+        raw = commit.get("raw") or commit
+        found = next((at for at, revert in reverts.items() if _matches(raw, revert["revert"])), None)
+        if found is not None:
+            del reverts[found], held[found]
+        elif commit.get("revert"):
+            held[place_] = reverts[place_] = commit
+        elif reverts:
+            held[place_] = commit
+        else:
+            kept += [*held.values(), commit]
+            held.clear()
+    return kept + list(held.values())
+
+
+def _matches(commit: CommitValues, revert: Any) -> bool:
+    return isinstance(revert, Mapping) and all(
+        _trimmed(commit.get(key)) == _trimmed(value) for key, value in revert.items()
+    )
+
+
+def _trimmed(value: Any) -> Any:
+    return trim(value) if isinstance(value, str) else value
+
+
+def _preset(options: Options) -> Preset:
+    if options.preset == "angular":
+        return angular.preset()
+    if options.preset == "conventionalcommits":
+        return conventionalcommits.preset(options.preset_config)
+    raise ConfigError(
+        f"the preset {options.preset} cannot be honoured for release notes",
+        advice="use angular or conventionalcommits",
+    )
+
+
+def _context(
+    options: NotesOptions, where: Place, last: LastRelease | None, release: NextRelease, date: dt.date
+) -> dict[str, Any]:
+    context: dict[str, Any] = {
+        "version": release.version,
+        "host": where.host,
+        "owner": where.owner,
+        "repository": where.repository,
+        "previousTag": last.tag if last else None,
+        "currentTag": release.tag,
+        "linkCompare": bool(last),
+        "issue": where.forge.issue,
+        "commit": where.forge.commit,
+        "date": date.isoformat(),
+    }
+    given = {
+        "host": options.host,
+        "linkCompare": options.link_compare,
+        "linkReferences": options.link_references,
+        "commit": options.commit,
+        "issue": options.issue,
+    }
+    return context | {key: value for key, value in given.items() if value is not None}
+
+
+def _parsed(commits: Sequence[Commit], options: Options, where: Place) -> Iterable[CommitValues]:
+    base = {
+        "referenceActions": tuple(where.forge.reference_actions),
+        "issuePrefixes": tuple(where.forge.issue_prefixes),
+    }
+    read = parser(options, base)
+    ignored = options.preset_config.get("ignoreCommits")
+    ignore = jsregex.matcher(ignored) if ignored else None
+    for commit in commits:
+        if trim(commit.message) and not (ignore and ignore(commit.message)):
+            yield _values(commit, read(commit.message))
+
+
+def _values(commit: Commit, parsed: Parsed) -> CommitValues:
+    values: CommitValues = {"hash": commit.id, "message": commit.message, "subject": subject_of(commit.message)}
+    values |= parsed.values
+    values["notes"] = [note._asdict() for note in parsed.notes]
+    values["references"] = [reference._asdict() for reference in parsed.references]
+    return values
