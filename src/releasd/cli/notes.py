@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from releasd.cli import output
-from releasd.cli.plan import asked_options, document
+from releasd.cli.plan import asked_of, asked_options
 from releasd.errors import NothingToRelease
 
 EPILOG = """\b
@@ -20,7 +20,9 @@ Examples:
 @asked_options
 def command(as_json: bool, **asked: Any) -> None:
     """Show the release notes alone, as Markdown."""
-    found = document(**asked)
+    from releasd.app.inspect import plan
+
+    found = plan(asked_of(**asked))
     if found["next"] is None:
         raise NothingToRelease(found["reason"])
     if as_json:

@@ -4,12 +4,16 @@ import datetime as dt
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from releasd.cli import options, output
+from releasd.core.analysis import ANALYSES
 from releasd.errors import NothingToRelease
+
+if TYPE_CHECKING:
+    from releasd.app.inspect import Asked
 
 EPILOG = """\b
 Examples:
@@ -32,8 +36,9 @@ def asked_options(function: F) -> F:
             "--config",
             "config_file",
             type=click.Path(path_type=Path, dir_okay=False),
-            help="A project configuration (.toml) used instead of the repository's.",
+            help="A project configuration (.toml, .json, .yaml) used instead of the repository's.",
         ),
+        click.option("--analysis", type=click.Choice(ANALYSES), help="How to read commits; default: as configured."),
         click.option("--ref", default="HEAD", show_default=True, help="The commit, branch or tag to decide about."),
         options.repo,
     ):
@@ -41,63 +46,35 @@ def asked_options(function: F) -> F:
     return function
 
 
-def document(
-    repo: Path, ref: str, config_file: Path | None, date: dt.datetime | None, repository_url: str | None
-) -> dict[str, Any]:
-    """Return the plan as JSON values."""
-    from releasd.app.inspect import Asked, plan
+def asked_of(
+    repo: Path,
+    ref: str,
+    config_file: Path | None,
+    analysis: str | None,
+    date: dt.datetime | None,
+    repository_url: str | None,
+) -> "Asked":
+    """Return what the options ask for."""
+    from releasd.app.inspect import Asked
 
     day = date.date() if date else dt.datetime.now(dt.UTC).date()
-    return plan(Asked(repo=repo, ref=ref, date=day, config=config_file, repository_url=repository_url))
+    return Asked(repo=repo, ref=ref, date=day, config=config_file, repository_url=repository_url, analysis=analysis)
 
 
 @click.command(epilog=EPILOG)
 @asked_options
 def command(as_json: bool, **asked: Any) -> None:
     """Show what would be released, and why, commit by commit."""
-    found = document(**asked)
+    from releasd.app.inspect import plan, preview
+
     if as_json:
+        found = plan(asked_of(**asked))
         output.print_json(found)
     else:
-        show(found)
+        from releasd.cli.planview import show
+
+        seen = preview(asked_of(**asked), options.environ())
+        found = seen.document
+        show(seen)
     if found["next"] is None:
         sys.exit(NothingToRelease.exit_code)
-
-
-def show(found: dict[str, Any]) -> None:
-    """Print a plan for people: the verdicts, the step from old to new version, the files."""
-    out = output.console()
-    for warning in found["warnings"]:
-        out.print(f"warning: {warning}", style="yellow")
-    if out.is_terminal and found["commits"]:
-        out.print(_verdicts(found["commits"]))
-    for commit in () if out.is_terminal else found["commits"]:
-        out.print(f"{commit['commit'][:7]} {commit['bump']:5} {_headline(commit)} ({commit['why']})")
-    last = found["last"]["version"] if found["last"] else "(none)"
-    if found["next"] is None:
-        out.print(f"{last}: {found['reason']}", style="yellow")
-        return
-    out.print(f"{last} → {found['next']['version']}", style="bold green")
-    out.print(f"  {found['reason']}; tag {found['next']['tag']}")
-    for file in found["files"]:
-        out.print(f"  {file['path']}: {file['old']} → {file['new']}", style="dim")
-
-
-def _verdicts(commits: list[dict[str, Any]]) -> Any:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("commit", "bump"):
-        table.add_column(name, no_wrap=True)
-    for name in ("subject", "why"):
-        table.add_column(name, ratio=1)
-    styles = {"major": "bold red", "minor": "green", "patch": "cyan", "none": "dim"}
-    for commit in commits:
-        cells = (commit["commit"][:7], commit["bump"], _headline(commit), commit["why"])
-        table.add_row(*cells, style=styles[commit["bump"]])
-    return table
-
-
-def _headline(commit: dict[str, Any]) -> str:
-    scope = f"({commit['scope']})" if commit["scope"] else ""
-    return f"{commit['type']}{scope}: {commit['subject']}" if commit["type"] else str(commit["subject"])

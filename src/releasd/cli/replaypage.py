@@ -114,7 +114,7 @@ def _matrix(releases: Sequence[Release]) -> str:
 def _cell(same: int, different: int) -> str:
     if not same and not different:
         return '<td class="zero">0</td>'
-    differs = f"<small>{different} differ</small>" if different else ""
+    differs = f"<small class=no>{different} differ</small>" if different else ""
     if not same:
         return f'<td class="no">{different}<small>{"differs" if different == 1 else "differ"}</small></td>'
     return f'<td class="yes">{same}{differs}</td>'
