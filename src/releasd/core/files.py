@@ -9,15 +9,20 @@ The kinds of `FileEdit`, which a colon may follow with the crates or the distrib
 * `cargo:CRATE,…`: see core/cargo.py
 * `cargo-lock:CRATE,…`: the entries of these crates without a `source`, and what depends on them by version
 * `uv-lock:NAME`: the entry of the project itself, whose source is `editable` or `virtual`
+* `poetry-lock:NAME,FOLDER`: the entry of another project's lock for the one in that folder
 * `python`: the one line `__version__ = "…"`
+* `package` and `package-lock:FOLDER`: see core/jsonfiles.py
+* `setup-cfg`, `pattern:REGEX`, `marker`: see core/textfiles.py
 """
 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from posixpath import basename, dirname, join
 
-from releasd.core import cargo, lockfiles, toml
+from releasd.core import cargo, jsonfiles, lockfiles, textfiles, toml
+from releasd.core.version import parse_semver
 from releasd.errors import ConfigError
 from releasd.model import FileEdit, ProjectConfig
 
@@ -30,8 +35,16 @@ SEMANTIC_RELEASE_FILES = tuple(  # core/semrelconfig reads them; cosmiconfig 9 l
     )
     for ending in endings
 )
-_ROOT_FILES = frozenset({".releasd.toml", "pyproject.toml", "setup.py", "package.json", *SEMANTIC_RELEASE_FILES})
-_ANYWHERE = frozenset({"Cargo.toml", "Cargo.lock", "uv.lock"})
+_ROOT_MANIFESTS = frozenset({"pyproject.toml", "Cargo.toml"})
+_ROOT_FILES = frozenset(
+    {
+        *(".releasd.toml", "pyproject.toml", "setup.py", "setup.cfg", "package.json"),
+        *SEMANTIC_RELEASE_FILES,
+    }
+)
+IN_PACKAGE = "`release` in package.json"
+_FOREIGN = frozenset({*SEMANTIC_RELEASE_FILES, IN_PACKAGE})  # sources that are another tool's
+_ANYWHERE = frozenset({"Cargo.toml", "Cargo.lock", "uv.lock", "poetry.lock"})
 _DUNDER = re.compile(
     r"""^__version__(?:[ \t]*:[^=\n]*)?[ \t]*=[ \t]*(?P<quote>["'])(?P<value>[^"'\n]*)(?P=quote)""", re.MULTILINE
 )
@@ -39,7 +52,10 @@ _NO_SHARED_VERSION = (
     "{path} has no version for the whole workspace: nothing in it is edited; "
     "add version under [workspace.package], or name other files in version_files"
 )
-_ALLOWED = "pyproject.toml, Cargo.toml or a Python file with __version__"
+_ALLOWED = (
+    "pyproject.toml, Cargo.toml, package.json, setup.cfg, a Python file with __version__, a file with a marker "
+    '(x-releasd-version) beside the version, or "path:pattern" with {version} in the pattern'
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,31 +68,36 @@ class Changes:
 
 def wanted_paths(all_paths: Sequence[str], config: ProjectConfig) -> tuple[str, ...]:
     """Return those of a commit's paths whose text the core needs to plan a release."""
-    named = {config.changelog, *config.version_files} | _ROOT_FILES
+    entries = [_split(entry)[0] for entry in config.version_files]
+    named = {config.changelog, *entries} | _ROOT_FILES
+    if any(basename(path) == jsonfiles.PACKAGE for path in entries) or _ROOT_MANIFESTS.isdisjoint(all_paths):
+        named |= {path for path in all_paths if basename(path) in jsonfiles.LOCKS}
     return tuple(path for path in all_paths if path in named or basename(path) in _ANYWHERE)
 
 
 def detect(files: Mapping[str, str], config: ProjectConfig, *, version: str, pep440: str) -> Changes:
     """Return what has to change for `version`, whose Python spelling is `pep440`.
 
-    Without `version_files` these are pyproject.toml and Cargo.toml, where present; lock files follow the files they
-    belong to. Raises `ConfigError` for malformed files, and for a configured file that has no version to change.
+    Without `version_files` these are pyproject.toml and Cargo.toml, where present, else setup.cfg or package.json; lock
+    files follow the files they belong to. Raises `ConfigError` for malformed files, and for a file that releasd's own
+    configuration names and that has no version to change; where another tool's names it, that is a warning.
     """
-    _check_configured(files, config)
-    listed = config.version_files or tuple(path for path in ("pyproject.toml", cargo.root_of(files)) if path in files)
+    strict = config.source not in _FOREIGN or not config.version_files
+    if strict:
+        _check_configured(files, config)
+    asked = _Asked(files, _listed(files, config), version, pep440)
     edits: list[FileEdit] = []
     warnings: list[str] = []
-    for path in listed:
-        if basename(path) == "Cargo.toml":
-            found = cargo.edits(files, path, version)
-            edits += found
-            warnings += [] if found else [_NO_SHARED_VERSION.format(path=path)]
-        elif basename(path) == "pyproject.toml":
-            more, odd = _pyproject_edits(files, path, pep440, listed)
-            edits += more
-            warnings += odd
-        else:
-            edits.append(FileEdit(path=path, kind="python", old=_dunder(path, files[path])["value"], new=pep440))
+    for entry in asked.listed:
+        try:
+            more, odd = _entry_edits(asked, entry)
+        except (ConfigError, KeyError) as error:
+            if strict:
+                raise
+            why = error.message if isinstance(error, ConfigError) else "it is not in the repository"
+            more, odd = [], [f"{config.source} edits {_split(entry)[0]}, and releasd cannot: {why}"]
+        edits += more
+        warnings += odd
     unique = {(edit.path, edit.kind): edit for edit in edits if edit.old != edit.new}
     return Changes(edits=tuple(unique.values()), warnings=tuple(warnings))
 
@@ -87,11 +108,49 @@ def apply_edit(edit: FileEdit, text: str) -> str:
     return _EDITORS[kind](edit, text, tuple(names.split(",")))
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the edits are wanted for."""
+
+    files: Mapping[str, str]
+    listed: tuple[str, ...]
+    version: str
+    pep440: str
+
+    def spelled(self, path: str, old: str) -> str:
+        """Return the new version as a file of no special kind spells it: as Python does, or as `old` shows."""
+        return self.pep440 if path.endswith((".py", ".cfg")) or parse_semver(old) is None else self.version
+
+
+def _split(entry: str) -> tuple[str, str]:
+    """Return the path and the pattern of an entry of `version_files`; "" where there is none."""
+    path, _, pattern = entry.partition(":")
+    return path, pattern
+
+
+def _listed(files: Mapping[str, str], config: ProjectConfig) -> tuple[str, ...]:
+    if config.version_files:
+        return config.version_files
+    found = tuple(path for path in ("pyproject.toml", cargo.root_of(files)) if path in files)
+    if "setup.cfg" in files and not _has_pyproject_version(files):
+        found += ("setup.cfg",) if textfiles.setup_cfg_version("setup.cfg", files["setup.cfg"]) else ()
+    return found or tuple(path for path in (jsonfiles.PACKAGE,) if path in files and _has_version(path, files[path]))
+
+
+def _has_pyproject_version(files: Mapping[str, str]) -> bool:
+    return "pyproject.toml" in files and _version_keys(toml.read("pyproject.toml", files["pyproject.toml"])) is not None
+
+
+def _has_version(path: str, text: str) -> bool:
+    document = jsonfiles.read(path, text)
+    return isinstance(document, dict) and isinstance(document.get("version"), str)
+
+
 def _check_configured(files: Mapping[str, str], config: ProjectConfig) -> None:
     problems = [
         f"{path}: {'is not in the repository' if path not in files else 'has to be ' + _ALLOWED}"
-        for path in config.version_files
-        if path not in files or not _is_known(path)
+        for path, pattern in map(_split, config.version_files)
+        if path not in files or not (pattern or _is_known(path, files[path]))
     ]
     if problems:
         raise ConfigError(
@@ -99,8 +158,52 @@ def _check_configured(files: Mapping[str, str], config: ProjectConfig) -> None:
         )
 
 
-def _is_known(path: str) -> bool:
-    return basename(path) in ("pyproject.toml", "Cargo.toml") or path.endswith(".py")
+def _is_known(path: str, text: str) -> bool:
+    return basename(path) in _KINDS or path.endswith(".py") or textfiles.has_marker(text)
+
+
+Found = tuple[list[FileEdit], list[str]]
+
+
+def _entry_edits(asked: _Asked, entry: str) -> Found:
+    path, pattern = _split(entry)
+    text = asked.files[path]
+    if pattern:
+        return [textfiles.pattern_edit(path, pattern, text, partial(asked.spelled, path))], []
+    kind = _KINDS.get(basename(path))
+    if kind is not None:
+        return kind(asked, path)
+    if textfiles.has_marker(text) or not path.endswith(".py"):
+        return [textfiles.marker_edit(path, text, partial(asked.spelled, path))], []
+    return [FileEdit(path=path, kind="python", old=_dunder(path, text)["value"], new=asked.pep440)], []
+
+
+def _cargo(asked: _Asked, path: str) -> Found:
+    found = cargo.edits(asked.files, path, asked.version)
+    return found, [] if found else [_NO_SHARED_VERSION.format(path=path)]
+
+
+def _package(asked: _Asked, path: str) -> Found:
+    return jsonfiles.edits(asked.files, path, asked.version), []
+
+
+def _pyproject(asked: _Asked, path: str) -> Found:
+    return _pyproject_edits(asked.files, path, asked.pep440, asked.listed)
+
+
+def _setup_cfg(asked: _Asked, path: str) -> Found:
+    old = textfiles.setup_cfg_version(path, asked.files[path])
+    if old is None or old.startswith(("attr:", "file:")):
+        return [], [f"{path} has no version to edit; name the file that holds it in version_files"]
+    return [FileEdit(path=path, kind="setup-cfg", old=old, new=asked.pep440)], []
+
+
+_KINDS: Mapping[str, Callable[[_Asked, str], Found]] = {
+    "pyproject.toml": _pyproject,
+    "Cargo.toml": _cargo,
+    "package.json": _package,
+    "setup.cfg": _setup_cfg,
+}
 
 
 def _pyproject_edits(
@@ -117,6 +220,9 @@ def _pyproject_edits(
     name = toml.table(document, "project").get("name")
     if lock and isinstance(name, str):
         edits += lockfiles.uv_edits(lock, files[lock], name, pep440)
+    own = name if isinstance(name, str) else toml.table(document, "tool", "poetry").get("name")
+    for other in (other for other in files if basename(other) == "poetry.lock"):
+        edits += lockfiles.poetry_edits(other, files[other], str(own), dirname(path), pep440)
     return edits, []
 
 
@@ -176,5 +282,11 @@ _EDITORS: Mapping[str, Callable[[FileEdit, str, Sequence[str]], str]] = {
     "cargo": cargo.apply_edit,
     "cargo-lock": lockfiles.apply_cargo,
     "uv-lock": lockfiles.apply_uv,
+    "poetry-lock": lockfiles.apply_poetry,
     "python": _edit_python,
+    "package": jsonfiles.apply_package,
+    "package-lock": jsonfiles.apply_lock,
+    "setup-cfg": textfiles.apply_setup_cfg,
+    "pattern": textfiles.apply_pattern,
+    "marker": textfiles.apply_marker,
 }

@@ -1,11 +1,12 @@
-"""Cargo.lock and uv.lock: the entries of the project's own packages, moved to the new version.
+"""Cargo.lock, uv.lock and poetry.lock: the entries of the project's own packages, moved to the new version.
 
-Both files are written by machines in one regular form, one `[[package]]` block after another, and can be megabytes
+The files are written by machines in one regular form, one `[[package]]` block after another, and can be megabytes
 long; so the block is found by its first lines and only that block is read as TOML, before and after.
 """
 
 import re
 from collections.abc import Iterator, Sequence
+from posixpath import dirname, join, normpath
 
 from releasd.core import toml
 from releasd.errors import ConfigError
@@ -50,6 +51,22 @@ def apply_uv(edit: FileEdit, text: str, names: Sequence[str]) -> str:
     raise ConfigError(f"{edit.path} has no entry for {names[0]}", advice="run: uv lock")
 
 
+def poetry_edits(path: str, text: str, name: str, folder: str, new: str) -> list[FileEdit]:
+    """Return the edit of a poetry.lock of another project that takes the one in `folder` from there.
+
+    A project's own lock does not hold its version, and the lock's content hash does not cover it.
+    """
+    versions = [version for _, version in _poetry_blocks(path, text, name, folder)]
+    return [FileEdit(path=path, kind=f"poetry-lock:{name},{folder}", old=old, new=new) for old in versions[:1]]
+
+
+def apply_poetry(edit: FileEdit, text: str, names: Sequence[str]) -> str:
+    """Set the version of the entry for the distribution `names[0]`, whose folder is the rest."""
+    for (start, end), _ in _poetry_blocks(edit.path, text, names[0], ",".join(names[1:])):
+        return text[:start] + _moved(edit, text[start:end]) + text[end:]
+    raise ConfigError(f"{edit.path} has no entry for {names[0]}", advice="run: poetry lock")
+
+
 def _moved(edit: FileEdit, block: str) -> str:
     return toml.replace_strings(edit.path, block, {_VERSION: (edit.old, edit.new)})
 
@@ -76,6 +93,18 @@ def _uv_blocks(path: str, text: str, name: str) -> Iterator[tuple[toml.Span, str
             package = toml.read(path, text[start:end])["package"][0]
             if {"editable", "virtual"} & package.get("source", {}).keys() and isinstance(package.get("version"), str):
                 yield (start, end), package["version"]
+
+
+def _poetry_blocks(path: str, text: str, name: str, folder: str) -> Iterator[tuple[toml.Span, str]]:
+    wanted = normalised(name)
+    for start, end in _blocks(text):
+        named = _NAME.search(text, start, end)
+        if named is not None and normalised(named[1]) == wanted:
+            package = toml.read(path, text[start:end])["package"][0]
+            source = package.get("source", {})
+            place = normpath(join(dirname(path), str(source.get("url", ""))))
+            if source.get("type") == "directory" and place == normpath(folder or "."):
+                yield (start, end), str(package["version"])
 
 
 def normalised(name: str) -> str:

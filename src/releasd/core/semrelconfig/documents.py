@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from releasd.core.files import SEMANTIC_RELEASE_FILES
+from releasd.core.files import IN_PACKAGE, SEMANTIC_RELEASE_FILES
 from releasd.core.semrelconfig import jsontext, yamltext
 from releasd.errors import ConfigError
 
@@ -35,7 +35,7 @@ def find(files: Mapping[str, str]) -> tuple[Document | None, tuple[str, ...]]:
     told = [path for path in here if files[path].strip()]
     if package is not None:
         others = tuple(f"{path} is not read: {PACKAGE} has `release`, which counts first" for path in told)
-        return Document(source=f"`release` in {PACKAGE}", values=package, warnings=others), ()
+        return Document(source=IN_PACKAGE, values=package, warnings=others), ()
     if not told:
         empty = tuple(f"{path} is empty: semantic-release's defaults hold" for path in here)
         return (Document(source=here[0], values={}, warnings=(*odd, *empty)), ()) if here else (None, odd)
