@@ -174,6 +174,7 @@ class NotesOptions:
     issue: str | None = None
     link_compare: bool | None = None
     link_references: bool | None = None
+    writer_opts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,7 +51,7 @@ def contractions() -> list[str]:
 
 
 def elements(text: str, collator: icu.RuleBasedCollator) -> tuple[Element, ...]:
-    """Return the collation elements: ICU hands long ones over in two parts, of which the second has two high bits set."""
+    """Return the collation elements: ICU hands long ones over in two parts, the second with two bits set."""
     found: list[Element] = []
     for part in collator.createCollationElementIterator(text):
         order = part & 0xFFFFFFFF
@@ -131,7 +131,7 @@ def main(folder: Path) -> None:
     ]
     write(folder / "collation.bin", columns)
     write(folder / "ideographs.bin", [delta([ord(char) for _, char in ideographs])])
-    print(len(entries), "entries,", len(ideographs), "ideographs, ICU", icu.ICU_VERSION)
+    sys.stdout.write(f"{len(entries)} entries, {len(ideographs)} ideographs, ICU {icu.ICU_VERSION}\n")
 
 
 def write(path: Path, columns: list[list[int]]) -> None:

@@ -5,10 +5,9 @@ import datetime as dt
 from random import Random
 from typing import Any
 
-import cases as messages
-
-from releasd.core.semrel.notes import NextRelease, NotesOptions, render, subject_of
-from releasd.model import Commit, LastRelease, SemanticReleaseOptions
+from differential import cases as messages
+from releasd.core.semrel.notes import NextRelease, render, subject_of
+from releasd.model import Commit, LastRelease, NotesOptions
 
 Case = dict[str, Any]
 
@@ -45,6 +44,53 @@ FIELDS = (
     "-raw-\nx",
 )
 SECTIONS = ("Features", "Fixes", "Chores", "Ünï", "", None, "zzz")
+MAINS = (
+    "{{> header}}\n\n{{#each commitGroups}}\n  {{#each commits}}\n    {{> commit root=@root}}\n  {{/each}}\n{{/each}}\n{{> footer}}\n",
+    "{{!-- a {{comment}} --}}\n{{#each commitGroups}}{{@key}}{{else}}empty{{/each}}",
+    "{{! c }}\n# {{version}}\n{{#each commitGroups}}\n{{@index}} {{@key}}{{#if @first}}F{{/if}}{{#unless @last}}\nL\n{{/unless}} {{title}}\n{{#commits}}\n{{> commit}}\n{{/commits}}\n{{else}}\nnone\n{{/each}}\n",
+    "{{#if commitGroups}}\nyes\n{{else if noteGroups}}\nnotes\n{{else}}\nno\n{{/if}}\nend {{linkReferences}} {{commitGroups}} {{commitGroups.length}}",
+    "  {{~#each commitGroups~}}\n  {{title}}\n {{#each commits}}{{#with ../title}}[{{this}}]{{/with}}{{../../version}}{{lookup this 'hash'}}{{~/each~}}\n {{/each}} x \\{{raw}} {{{version}}} {{&host}}",
+    "{{^noteGroups}}none{{/noteGroups}}",
+    "{{#noteGroups}}\n{{title}}\n{{#each notes}}\n  {{> indented}}\n{{/each}}\n{{^}}\nnothing\n{{/noteGroups}}\n",
+    "{{#each commitGroups}}{{#each commits}}{{#if references}}{{references.0.issue}}{{references.[0].raw}}{{#each references}}{{this.action}}{{else}}-{{/each}}{{/if}}{{#each revert}}{{@key}}={{this}};{{/each}}{{/each}}{{/each}}",
+    "{{#if isPatch}}\n\n {{~> header ~}} \n{{else}}{{> header}}{{/if}}\n\n\n{{> footer}}",
+)  # fmt: skip
+HEADERS = (
+    "## {{version}}{{~#if date}} ({{date}}){{/if}}\n",
+    "{{#if @root.linkCompare~}}\n  [{{version}}]\n{{~else~}}\n  {{version}}\n{{~/if}}\n",
+)
+COMMITS = (
+    "* {{header}}\n{{#if body}}\n  {{body}}\n{{/if}}\n",
+    "{{#each mentions}}\n- {{.}}\n{{/each}}\n{{hash}} {{scope}} {{@root.owner}} {{root.version}}\n",
+    "{{message}}\n\n{{footer}} {{raw.type}} {{merge}}",
+)
+FOOTER_PARTIALS = (
+    "{{#if noteGroups}}\n{{#each noteGroups}}\n\n### {{title}}\n{{#each notes}}\n* {{commit.hash}} {{text}}\n{{/each}}\n{{/each}}\n{{/if}}\n",
+    "bye",
+)
+
+
+def writer_opts(random: Random) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    choices: dict[str, tuple[Any, ...]] = {
+        "mainTemplate": MAINS,
+        "headerPartial": HEADERS,
+        "commitPartial": COMMITS,
+        "footerPartial": FOOTER_PARTIALS,
+        "partials": ({"indented": "a {{text}}\nb\n"}, {"indented": "{{> header}}"}),
+        "groupBy": ("type", "scope", "header"),
+        "commitsSort": ("header", ["subject", "scope"], "hash", []),
+        "commitGroupsSort": ("title",),
+        "noteGroupsSort": ("title",),
+        "notesSort": ("text", "title"),
+        "ignoreReverted": (True, False),
+        "reverse": (True, False),
+        "doFlush": (True, False),
+    }
+    for key, values in choices.items():
+        if random.random() < 0.25:
+            made[key] = random.choice(values)
+    return made
 
 
 def commit(random: Random, commits: list[dict[str, str]]) -> str:
@@ -114,6 +160,8 @@ def config(random: Random) -> dict[str, Any]:
         made["preset"] = preset
     if preset == "conventionalcommits" and random.random() < 0.5:
         made["presetConfig"] = preset_config(random)
+    if random.random() < 0.25:
+        made["writerOpts"] = writer_opts(random)
     choices: dict[str, tuple[Any, ...]] = {
         "host": ("https://web.example", "http://x.example:1/y"),
         "linkCompare": (True, False),
@@ -142,13 +190,10 @@ def case(random: Random) -> Case:
 def ours(case: Case) -> str:
     """Return releasd's notes for a case."""
     config = case["config"]
-    parsing = SemanticReleaseOptions(
+    options = NotesOptions(
         preset=config.get("preset", "angular"),
         parser_opts=config.get("parserOpts", {}),
         preset_config=config.get("presetConfig", {}),
-    )
-    options = NotesOptions(
-        parsing=parsing,
         writer_opts=config.get("writerOpts", {}),
         host=config.get("host"),
         link_compare=config.get("linkCompare"),

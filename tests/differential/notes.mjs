@@ -2,6 +2,7 @@
 // node_modules and run there. A case is {config, commits, last, next, url, date}; an answer is {ok: text} or {error}.
 // The packages read the day from the clock, which is set for each case.
 import { createInterface } from "node:readline";
+import Handlebars from "handlebars";
 import { generateNotes } from "@semantic-release/release-notes-generator";
 
 const RealDate = Date;
@@ -14,6 +15,8 @@ globalThis.Date = class extends RealDate {
 
 const kinds = {
   notes({ config, commits, last, next, url, date }) {
+    // The partials of a case stay registered for good, so those of the case before are taken away.
+    for (const name of Object.keys(Handlebars.partials)) Handlebars.unregisterPartial(name);
     today = RealDate.parse(`${date}T23:59:59Z`);
     const context = { cwd: "/", commits, lastRelease: last ?? {}, nextRelease: next, options: { repositoryUrl: url } };
     return generateNotes(config, context);

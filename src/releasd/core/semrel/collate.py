@@ -146,7 +146,7 @@ def _ideographs() -> Mapping[str, int]:
 
 
 def _columns(name: str) -> Iterator["array[int]"]:
-    """Yield the lists of numbers in a file: each its length in four bytes, and its numbers likewise, little end first."""
+    """Yield the lists of numbers in a file: each its length and its numbers, in four bytes each."""
     data = zlib.decompress(get_data(__package__, name) or b"")
     at = 0
     while at < len(data):

@@ -1,10 +1,11 @@
-"""Handlebars templates, rendered as handlebars 4.7 renders them with `noEscape`: what conventional-changelog-writer does.
+"""Handlebars templates, rendered as handlebars 4.7 renders them with `noEscape`: the writer's way.
 
 Values are what JSON has: mappings, lists, texts, numbers, True, False and None. A template can come from a repository,
 so a rendering has a limit on its work and on how deep partials go.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from releasd.core.semrel import handlebarsast as ast
@@ -12,6 +13,7 @@ from releasd.errors import ConfigError
 
 _DEEPEST = 40
 _MOST = 20_000_000  # statements in one rendering
+_LONGEST = 500_000_000  # characters of values in one rendering
 
 
 class Frame(NamedTuple):
@@ -33,38 +35,39 @@ def compile_template(main: str, partials: Mapping[str, str]) -> Callable[[Mappin
 
     The function raises `ConfigError` where the template asks for a partial that is not there, or for too much work.
     """
-    compiled: dict[str, Emit] = {}
-    for name, text in partials.items():
-        compiled[name] = _program(ast.parse(text), compiled)
-    run = _program(ast.parse(main), compiled)
+    run = _compiled(main, tuple(partials.items()))
 
     def render(context: Mapping[str, Any]) -> str:
         out: list[str] = []
-        run(Frame(context, (), {"root": context}, 0, [0]), out)
+        run(Frame(context, (), {"root": context}, 0, [0, 0]), out)
         return "".join(out)
 
     return render
 
 
+@lru_cache(maxsize=16)
+def _compiled(main: str, partials: tuple[tuple[str, str], ...]) -> Emit:
+    compiled: dict[str, Emit] = {}
+    for name, text in partials:
+        compiled[name] = _program(ast.parse(text), compiled)
+    return _program(ast.parse(main), compiled)
+
+
 def text_of(value: Any) -> str:
     """Return a value as JavaScript writes it into a text; nothing for null."""
-    match value:
-        case str():
-            return value
-        case None:
-            return ""
-        case bool():
-            return "true" if value else "false"
-        case float() if value.is_integer():
-            return str(int(value))
-        case int() | float():
-            return str(value)
-        case Mapping():
-            return "[object Object]"
-        case Sequence():
-            return ",".join(map(text_of, value))
-        case _:
-            return ""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, bool | int | float):
+        return _scalar(value)
+    return "[object Object]" if isinstance(value, Mapping) else ",".join(map(text_of, value))
+
+
+def _scalar(value: float) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(int(value)) if value == int(value) else str(value)
 
 
 def _program(program: ast.Program | None, partials: Mapping[str, Emit]) -> Emit:
@@ -109,7 +112,14 @@ def _content(text: str) -> Emit:
 
 
 def _mustache(value: Value) -> Emit:
-    return lambda frame, out: out.append(text_of(value(frame)))
+    def run(frame: Frame, out: list[str]) -> None:
+        text = text_of(value(frame))
+        frame.work[1] += len(text)
+        if frame.work[1] > _LONGEST:
+            raise _too_much("its text gets too long")
+        out.append(text)
+
+    return run
 
 
 def _call(call: ast.Call) -> Value:
@@ -138,7 +148,8 @@ def _partial(node: ast.Partial, partials: Mapping[str, Emit]) -> Emit:
             base = context if isinstance(context, Mapping) else {}
             context = {**base, **{key: value(frame) for key, value in pairs}}
         inner: list[str] = []
-        body(_into(frame, context)._replace(level=frame.level + 1), inner)
+        depths = frame.depths if context is frame.context else (frame.context, *frame.depths)
+        body(Frame(context, depths, frame.data, frame.level + 1, frame.work), inner)
         text = "".join(inner)
         out.append(_indented(text, indent) if indent else text)
 
@@ -154,7 +165,7 @@ def _indented(text: str, indent: str) -> str:
 def _into(frame: Frame, context: Any) -> Frame:
     if context is frame.context:
         return frame
-    return frame._replace(context=context, depths=(frame.context, *frame.depths))
+    return Frame(context, (frame.context, *frame.depths), frame.data, frame.level, frame.work)
 
 
 def _block(node: ast.Block, partials: Mapping[str, Emit]) -> Emit:
@@ -175,7 +186,7 @@ def _block(node: ast.Block, partials: Mapping[str, Emit]) -> Emit:
 def _if(value: Value, program: Emit, inverse: Emit, zero: bool) -> Emit:  # noqa: FBT001 - one shape for all helpers
     def run(frame: Frame, out: list[str]) -> None:
         found = value(frame)
-        held = bool(found) or isinstance(found, Mapping) or (zero and _is_number(found))
+        held = bool(found) or (found is not None and (isinstance(found, Mapping) or (zero and _is_number(found))))
         (program if held else inverse)(frame, out)
 
     return run
@@ -199,7 +210,8 @@ def _each(value: Value, program: Emit, inverse: Emit, _zero: bool) -> Emit:  # n
             pairs = list(enumerate(found))
         for at, (key, item) in enumerate(pairs):
             data = {**frame.data, "key": key, "index": at, "first": at == 0, "last": at == len(pairs) - 1}
-            program(_into(frame, item)._replace(data=data), out)
+            depths = frame.depths if item is frame.context else (frame.context, *frame.depths)
+            program(Frame(item, depths, data, frame.level, frame.work), out)
         if not pairs:
             inverse(frame, out)
 
@@ -271,6 +283,10 @@ def _path(text: str) -> Value:
         names = tuple(name for name in names[1:] if name)
     if not ups and not at and len(names) == 1:
         return _name(names[0])
+
+    if at and names[0] == "root" and len(names) == 2:  # noqa: PLR2004 - `@root.name`, most of the paths in presets
+        key = names[1]
+        return lambda frame: frame.data["root"].get(key)
 
     def find(frame: Frame) -> Any:
         found = frame.data if at else _up(frame, ups)

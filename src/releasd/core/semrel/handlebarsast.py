@@ -1,7 +1,7 @@
 """Handlebars templates, read: text, expressions, blocks, partials, and what white space each of them removes.
 
-Source: handlebars 4.7's `parser` and `whitespace-control.js`, whose names are kept. Read is what a template in a JSON or
-YAML configuration can use: no decorators, block parameters, inline or block partials, and no helpers of one's own.
+Source: handlebars 4.7's `parser` and `whitespace-control.js`, whose names are kept. Read is what a template in a JSON
+or YAML configuration can use: no decorators, block parameters, inline or block partials, and no helpers of one's own.
 """
 
 import re

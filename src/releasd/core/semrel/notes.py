@@ -6,43 +6,19 @@ subject is what `git log --format=%s` says.
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from releasd.core.semrel import jsregex
 from releasd.core.semrel.jstext import trim
-from releasd.core.semrel.options import Options
 from releasd.core.semrel.parser import Parsed, parser
 from releasd.core.semrel.presets import CommitValues, Preset, angular, conventionalcommits
 from releasd.core.semrel.urls import Place, place
 from releasd.core.semrel.writer import write
 from releasd.errors import ConfigError
-from releasd.model import Commit, LastRelease
+from releasd.model import Commit, LastRelease, NotesOptions, SemanticReleaseOptions
 
 _BLANKS = " \t\n\v\f\r"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotesOptions:
-    """What the release notes generator is told, as its configuration spells it (JSON values).
-
-    Attributes:
-        parsing: preset, `parserOpts` and `presetConfig`, as for the analyzer; its rules mean nothing here.
-        writer_opts: `writerOpts`: templates, `groupBy`, sorting.
-        host: `host`, instead of that of the repository's URL.
-        link_compare: `linkCompare`; None: where there is a previous tag.
-        link_references: `linkReferences`; None: where the repository is known.
-        commit: `commit`, the word in the path of a commit's page; None: the forge's.
-        issue: `issue`, likewise.
-    """
-
-    parsing: Options = field(default_factory=Options)
-    writer_opts: Mapping[str, Any] = field(default_factory=dict)
-    host: str | None = None
-    link_compare: bool | None = None
-    link_references: bool | None = None
-    commit: str | None = None
-    issue: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,13 +40,13 @@ def render(
 ) -> str:
     """Return the notes for `commits`, newest first; `date` is the day in UTC.
 
-    `[skip release]` hides nothing here, as in semantic-release. Raises `ConfigError` for options that cannot be honoured.
+    `[skip release]` hides nothing here, as in semantic-release. Raises `ConfigError` for what cannot be honoured.
     """
     where = place(repository_url)
-    preset = _preset(options.parsing)
+    preset = _preset(options)
     context = _context(options, where, last, next, date)
     return write(
-        unreverted(_parsed(commits, options.parsing, where)),
+        unreverted(_parsed(commits, options, where)),
         context,
         preset=preset,
         writer_opts=options.writer_opts,
@@ -99,7 +75,7 @@ def unreverted(commits: Iterable[CommitValues]) -> list[CommitValues]:
     reverts: dict[int, CommitValues] = {}
     kept: list[CommitValues] = []
     for place_, commit in enumerate(commits):
-        raw = commit.get("raw") or commit
+        raw = commit.get("raw") or commit  # a text where a line `-raw-` made it, which no revert is for
         found = next((at for at, revert in reverts.items() if _matches(raw, revert["revert"])), None)
         if found is not None:
             del reverts[found], held[found]
@@ -113,9 +89,10 @@ def unreverted(commits: Iterable[CommitValues]) -> list[CommitValues]:
     return kept + list(held.values())
 
 
-def _matches(commit: CommitValues, revert: Any) -> bool:
+def _matches(commit: Any, revert: Any) -> bool:
+    fields = commit if isinstance(commit, Mapping) else {}
     return isinstance(revert, Mapping) and all(
-        _trimmed(commit.get(key)) == _trimmed(value) for key, value in revert.items()
+        key in fields and _trimmed(fields[key]) == _trimmed(value) for key, value in revert.items()
     )
 
 
@@ -123,7 +100,7 @@ def _trimmed(value: Any) -> Any:
     return trim(value) if isinstance(value, str) else value
 
 
-def _preset(options: Options) -> Preset:
+def _preset(options: NotesOptions) -> Preset:
     if options.preset == "angular":
         return angular.preset()
     if options.preset == "conventionalcommits":
@@ -159,12 +136,15 @@ def _context(
     return context | {key: value for key, value in given.items() if value is not None}
 
 
-def _parsed(commits: Sequence[Commit], options: Options, where: Place) -> Iterable[CommitValues]:
+def _parsed(commits: Sequence[Commit], options: NotesOptions, where: Place) -> Iterable[CommitValues]:
     base = {
         "referenceActions": tuple(where.forge.reference_actions),
         "issuePrefixes": tuple(where.forge.issue_prefixes),
     }
-    read = parser(options, base)
+    parsing = SemanticReleaseOptions(
+        preset=options.preset, parser_opts=options.parser_opts, preset_config=options.preset_config
+    )
+    read = parser(parsing, base)
     ignored = options.preset_config.get("ignoreCommits")
     ignore = jsregex.matcher(ignored) if ignored else None
     for commit in commits:

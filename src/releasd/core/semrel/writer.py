@@ -61,15 +61,13 @@ def write(
     options = {"groupBy": "type", "commitsSort": ("scope", "subject"), "noteGroupsSort": "title", **writer_opts}
     final = _final(context)
     render = _renderer(final, options, preset, unreverted)
-    blocks = _blocks(commits, final, options, preset)
-    return "".join(_spaced(render(group, key) for group, key in blocks))
-
-
-def _spaced(texts: Iterable[str]) -> Iterable[str]:
-    before = ""
-    for text in texts:
+    written, before = [], ""
+    for group, key, shown in _blocks(commits, final, options, preset):
+        text = render(group, key)
         before = f"\n{text}" if text and before else text
-        yield before
+        if shown:
+            written.append(before)
+    return "".join(written)
 
 
 def _final(context: Mapping[str, Any]) -> dict[str, Any]:
@@ -83,8 +81,11 @@ def _final(context: Mapping[str, Any]) -> dict[str, Any]:
 
 def _blocks(
     commits: Iterable[CommitValues], context: Mapping[str, Any], options: Mapping[str, Any], preset: Preset
-) -> Iterable[tuple[list[CommitValues], CommitValues | None]]:
-    """Yield groups of commits, each with the commit whose `version` heads it; mostly all in one, without such a one."""
+) -> Iterable[tuple[list[CommitValues], CommitValues | None, bool]]:
+    """Yield groups of commits: each with the commit whose `version` heads it, and whether it is shown.
+
+    Mostly there is one group, which no commit heads.
+    """
     group: list[CommitValues] = []
     saved: CommitValues | None = None
     first, reverse, flush = True, bool(options.get("reverse")), options.get("doFlush", True)
@@ -96,13 +97,12 @@ def _blocks(
         if reverse and commit is not None:
             group.append(commit)
         if starts:
-            if reverse or not first or flush:
-                yield group, key if reverse else saved
-            group, saved, first = [], key, False
+            yield group, key if reverse else saved, reverse or not first or flush
+            group, saved, first = [], None if reverse else key, False
         if not reverse and commit is not None:
             group.append(commit)
     if flush or not (reverse or first):
-        yield group, saved
+        yield group, saved, True
 
 
 def _renderer(

@@ -46,9 +46,11 @@ def mention(link: Callable[[str], str]) -> Callable[[re.Match[str]], str]:
 
 
 def short_hash(commit: CommitValues) -> Any:
-    """Return the abbreviated name of a commit."""
+    """Return the abbreviated name of a commit; a line `-hash-` can make a name of any letters."""
     name = commit.get("hash")
-    return name[:SHORT] if isinstance(name, str) else commit.get("shortHash")
+    if not isinstance(name, str):
+        return commit.get("shortHash")
+    return name[:SHORT] if name.isascii() else name.encode("utf-16-le")[: 2 * SHORT].decode("utf-16-le", "replace")
 
 
 def as_breaking(commit: CommitValues) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """The conventionalcommits preset's notes: conventional-changelog-conventionalcommits 9.3.1.
 
-Source: `src/writer.js`, `src/templates.js`, `src/constants.js`, `src/utils.js` there. What `presetConfig` gives for URLs
-is a template within the preset's own templates, as there.
+Source: `src/writer.js`, `src/templates.js`, `src/constants.js`, `src/utils.js` there. What `presetConfig` gives for
+URLs is a template within the preset's own templates, as there.
 """
 
 import re
@@ -90,7 +90,8 @@ _COMMIT = (
     "*{{#if scope}} **{{scope}}:**{{/if}} {{#if subject}}{{subject}}{{else}}{{header}}{{/if}}"
     "{{#if hash}} {{#if @root.linkReferences}}([{{shortHash}}]({{commitUrlFormat}})){{else}}{{shortHash}}{{/if}}{{/if}}"
     "{{#if references}}, closes{{#each references}} "
-    f"{{{{#if @root.linkReferences}}}}[{_NAMED}]({{{{issueUrlFormat}}}}){{{{else}}}}{_NAMED}{{{{/if}}}}{{{{/each}}}}{{{{/if}}}}\n"
+    f"{{{{#if @root.linkReferences}}}}[{_NAMED}]({{{{issueUrlFormat}}}}){{{{else}}}}{_NAMED}{{{{/if}}}}"
+    "{{/each}}{{/if}}\n"
 )
 
 
