@@ -1,11 +1,13 @@
 """Puts the notes of a release into a changelog that people also edit by hand.
 
 What stands above the first version's heading (a title, an introduction, an "Unreleased" section) stays above; what
-stands below is never touched; notes of a version that is there already are not added again.
+stands below is never touched; notes of a version that is there already are not added again. `put_on_top` is the other
+way, semantic-release's: the notes go above everything but a title.
 """
 
 import re
 
+from releasd.core.semrel.jstext import trim
 from releasd.core.version import SEMVER
 
 TITLE = "# Changelog"
@@ -31,6 +33,21 @@ def prepend(existing: str | None, notes: str) -> str:
     if above.strip("\ufeff"):
         above = above.rstrip() + newline * 2
     return above + entry + newline + (newline + below if below else "")
+
+
+def put_on_top(existing: str | None, notes: str, *, title: str | None = None) -> str:
+    """Return the changelog as @semantic-release/changelog 6.0.3 writes it: title, notes, and all that was there.
+
+    `title` is its `changelogTitle`. White space at both ends of what was there goes, as there. Unlike there, notes of a
+    version that is there already are not added again, so that a second attempt writes what the first one wrote.
+    """
+    current = trim(existing or "")
+    if not trim(notes) or _has(current, notes) or trim(notes) in current:
+        return existing or ""
+    if title and current.startswith(title):
+        current = trim(current.removeprefix(title))
+    entry = f"{trim(notes)}\n" + (f"\n{current}\n" if current else "")
+    return f"{title}\n\n{entry}" if title else entry
 
 
 def _has(existing: str, notes: str) -> bool:
