@@ -38,6 +38,11 @@ def matcher(source: str) -> Matcher:
     wrong = problem(source)
     if wrong:
         raise ConfigError(f"the regular expression {source} {wrong}", advice="write it in another way")
+    return compiled(source)
+
+
+def compiled(source: str) -> Matcher:
+    """Return what `matcher` does. Raises `Refused`."""
     expression = read(units(source))
     fast, program = native(expression), regexrun.compile_program(expression)
 

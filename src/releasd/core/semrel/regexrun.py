@@ -144,7 +144,7 @@ class _Writer:
 
     def node(self, node: Node, *, behind: bool) -> None:
         if len(self.code) > _LONGEST_PROGRAM:
-            raise Refused("is too long once its counts are written out")
+            raise Refused("is too long once its counts are written out", unbounded=True)
         match node:
             case Chars(ranges):
                 self.code.append(Unit(ranges, behind))

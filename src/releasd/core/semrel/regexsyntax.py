@@ -38,7 +38,11 @@ _MOST = 1000  # repetitions that an expression may count
 
 
 class Refused(ValueError):
-    """The expression is no JavaScript expression, or one that cannot be run in bounded time; the text says why."""
+    """The expression is no JavaScript expression, or, `unbounded`, cannot be run in bounded time; the text says why."""
+
+    def __init__(self, why: str, *, unbounded: bool = False) -> None:
+        super().__init__(why)
+        self.unbounded = unbounded
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +175,7 @@ class _Reader:
     def either(self) -> Node:
         self.depth += 1
         if self.depth > 50:  # noqa: PLR2004 - nobody nests deeper; Python's own stack would end at some hundreds
-            raise Refused("is nested too deeply")
+            raise Refused("is nested too deeply", unbounded=True)
         options = [self.sequence()]
         while self.take("|"):
             options.append(self.sequence())
@@ -210,7 +214,7 @@ class _Reader:
         least = int(found[1][:9])
         most = least if not found[2] else int(found[3][:9]) if found[3] else None
         if max(least, most or 0) > _MOST:
-            raise Refused(f"counts to more than {_MOST}")
+            raise Refused(f"counts to more than {_MOST}", unbounded=True)
         if most is not None and most < least:
             raise Refused("counts down in braces")
         return least, most
@@ -268,7 +272,7 @@ class _Reader:
         number = _DECIMAL.match(self.source, self.at)
         named = char == "k" and "(?<" in self.source and _NAME.search(self.source)
         if named or (number and int(number[0][:9]) <= self.total):
-            raise Refused("has a back reference, which cannot be run in bounded time")
+            raise Refused("has a back reference, which cannot be run in bounded time", unbounded=True)
         ranges = self.escaped()
         return Chars(ranges)
 
