@@ -168,7 +168,7 @@ def _toml(words: Sequence[str]) -> Found | None:
 def _written(words: Sequence[str]) -> Found | None:
     """`echo V > FILE`: the whole file is the version, with what stands around it."""
     match list(words):
-        case [_, text, ">", path] if text.count(VERSION) == 1:
+        case [_, text, ">", path] if text.count(VERSION) == 1 and ":" not in path:
             return [_entry(path, text.removesuffix("\\n"))], []
     return None
 
@@ -203,7 +203,7 @@ def _replaced(path: str, script: str) -> str | None:
 
 
 def _rewritten(path: str, pattern: str, replacement: str) -> str | None:
-    if replacement.count(VERSION) != 1 or _OPEN in pattern:
+    if replacement.count(VERSION) != 1 or _OPEN in pattern or ":" in path:
         return None
     if _has_editor(path, pattern + replacement):
         return path

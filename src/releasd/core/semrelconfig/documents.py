@@ -4,6 +4,7 @@ The first file that is not empty counts. Files without an ending are YAML, of wh
 JavaScript are found as well, and refused: nothing from a repository is run in order to learn how to release it.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -72,6 +73,12 @@ def _package(files: Mapping[str, str]) -> tuple[Mapping[str, Any] | None, tuple[
 
 
 def _table(where: str, values: Any) -> Mapping[str, Any]:
+    try:
+        json.dumps(values, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise ConfigError(
+            f"{where} cannot be read", problems=(f"{where}: half a character, as in \\ud800",), advice=f"edit {where}"
+        ) from error
     if not isinstance(values, dict):
         raise ConfigError(f"{where} is no table", problems=(f"{where}: a table of options",), advice=f"edit {where}")
     return values

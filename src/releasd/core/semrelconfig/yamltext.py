@@ -65,13 +65,14 @@ class _Reader:
             handler(event)
 
     def _ScalarEvent(self, event: Any) -> None:  # noqa: N802 - named for PyYAML's class
-        value = event.value if event.style else _scalar(event.value, event.tag)
+        text = _joined(event.value)
+        value = text if event.style else _scalar(text, event.tag)
         if event.tag in _TEXT_TAGS:
-            value = event.value
+            value = text
         elif event.tag not in _PLAIN_TAGS:
             raise _Refused(f"the tag {event.tag} is not read")
         self._remember(event.anchor, value, 1)
-        self._put(value, event.value, 1)
+        self._put(value, text, 1)
 
     def _AliasEvent(self, event: Any) -> None:  # noqa: N802
         if event.anchor not in self.anchors:
@@ -185,6 +186,13 @@ def _scalar(text: str, tag: str | None) -> Any:
         sign, body = (-1 if digits[0] == "-" else 1), digits.lstrip("+-")
         return sign * int(body, {"0b": 2, "0o": 8, "0x": 16}.get(body[:2], 10))
     return float(digits) if _FLOAT.fullmatch(text) and not text.endswith("_") else text
+
+
+def _joined(text: str) -> str:
+    """Return a text whose halves of a character, as JSON spells them, are joined; a half that is alone stays."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
 
 
 def _wrong(path: str, why: str) -> ConfigError:

@@ -1,0 +1,411 @@
+"""semantic-release's configuration: found where it is looked for, and nothing in it silently dropped."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from releasd.core import project
+from releasd.core.semrelconfig import SemRelConfig, pipeline, read
+from releasd.core.semrelconfig.documents import find
+from releasd.errors import ConfigError
+from releasd.model import Bump, Gate, NotesOptions, ReleaseBranch, ReleaseRule
+
+ANALYZER, NOTES, GIT, NPM = pipeline.ANALYZER, pipeline.NOTES, pipeline.GIT, pipeline.NPM
+EXEC, CHANGELOG, GITHUB, GITLAB = pipeline.EXEC, pipeline.CHANGELOG, pipeline.GITHUB, pipeline.GITLAB
+YAML = """
+branches:
+  - main
+  - 1.x
+  - name: beta
+    prerelease: true
+    channel: false
+tagFormat: rel-${version}
+repositoryUrl: https://forge.example.org/a/b.git
+plugins:
+  - - "@semantic-release/commit-analyzer"
+    - preset: ConventionalCommits
+      presetConfig: {types: []}
+      releaseRules: [{type: docs, scope: "api*", release: patch}, {breaking: true, release: major}]
+      parserOpts: {noteKeywords: [BREAKING]}
+  - - "@semantic-release/release-notes-generator"
+    - {preset: conventionalcommits, presetConfig: {types: []}, linkCompare: false, host: "https://x.example.org"}
+  - ["@semantic-release/changelog", {changelogFile: ./docs/CHANGES.md, changelogTitle: "# Changes"}]
+  - ["@semantic-release/exec", {prepareCmd: "cargo set-version ${nextRelease.version}", verifyConditionsCmd: make lint}]
+  - - "@semantic-release/git"
+    - assets: [pyproject.toml]
+      message: "release: ${nextRelease.version}\\n\\n${nextRelease.notes}"
+  - "@semantic-release/github"
+"""
+
+
+def rc(**values: Any) -> dict[str, str]:
+    """Return a repository's files: a `.releaserc` with these options."""
+    return {".releaserc": json.dumps(values)}
+
+
+def understood(files: dict[str, str], **policy: Any) -> SemRelConfig:
+    """Return what the files' configuration says; there is one."""
+    config = read(files, **policy)
+    assert config is not None
+    return config
+
+
+def problems(files: dict[str, str], **policy: Any) -> str:
+    """Return the problems for which the files' configuration is refused."""
+    with pytest.raises(ConfigError) as caught:
+        read(files, **policy)
+    assert caught.value.advice
+    return "\n".join(caught.value.problems)
+
+
+def test_a_whole_configuration_is_understood() -> None:
+    """All that a project says in YAML arrives in releasd's words, with nothing to warn about but the gate."""
+    config = project.load({".releaserc.yml": YAML, "pyproject.toml": '[project]\nname = "p"\nversion = "1"\n'})
+    assert config.source == ".releaserc.yml"
+    assert (config.analysis, config.initial_version, config.tag_format) == (
+        "semantic-release",
+        "1.0.0",
+        "rel-{version}",
+    )
+    assert config.semantic_release.preset == "conventionalcommits"
+    assert config.semantic_release.parser_opts == {"noteKeywords": ["BREAKING"]}
+    assert config.semantic_release.release_rules == (
+        {"type": "docs", "scope": "api*", "release": "patch"},
+        {"breaking": True, "release": "major"},
+    )
+    assert config.release_rules == (
+        ReleaseRule(release=Bump.PATCH, match={"type": "docs", "scope": "api*"}),
+        ReleaseRule(release=Bump.MAJOR, breaking=True),
+    )
+    assert config.branches == (
+        ReleaseBranch(name="main"),
+        ReleaseBranch(name="1.x"),
+        ReleaseBranch(name="beta", prerelease=True, channel=False),
+    )
+    assert config.notes == NotesOptions(
+        preset="conventionalcommits", preset_config={"types": []}, link_compare=False, host="https://x.example.org"
+    )
+    assert (config.changelog, config.changelog_title) == ("docs/CHANGES.md", "# Changes")
+    assert config.commit_message == "release: {version}\n\n{notes}"
+    assert config.version_files == ("Cargo.toml", "pyproject.toml")
+    assert config.gates == (Gate(name="exec-verify-conditions", run="make lint"),)
+    assert config.repository_url == "https://forge.example.org/a/b.git"
+    assert [warning for warning in config.warnings if "runs as the gate" not in warning] == []
+
+
+@pytest.mark.parametrize(
+    ("files", "source"),
+    [
+        ({".releaserc": "{}", ".releaserc.json": "{}"}, ".releaserc"),
+        ({".releaserc": "  \n", ".releaserc.yaml": "{}"}, ".releaserc.yaml"),
+        ({".releaserc.yml": "debug: 1", ".config/releaserc": "{}"}, ".releaserc.yml"),
+        ({"package.json": '{"release": {}}', ".releaserc": "{}"}, "`release` in package.json"),
+        ({"package.json": '{"release": null}', ".releaserc": "{}"}, ".releaserc"),
+        ({"package.json": '{"releases": {}}', ".config/releaserc.json": "{}"}, ".config/releaserc.json"),
+        ({".releaserc.json": "{}", "release.config.js": "x"}, ".releaserc.json"),
+    ],
+)
+def test_the_first_place_of_cosmiconfig_counts(files: dict[str, str], source: str) -> None:
+    """Where several files are there, the one that semantic-release reads is read; the others are named."""
+    config = understood(files)
+    assert config.source == source
+    others = [path for path, text in files.items() if text.strip() and path not in (source, "package.json")]
+    assert [path for path in others if not any(f"{path} is not read" in line for line in config.warnings)] == []
+
+
+@pytest.mark.parametrize("name", [".releaserc.js", ".config/releaserc.mjs", "release.config.cjs", "release.config.ts"])
+def test_a_program_is_refused_with_the_way_out(name: str) -> None:
+    """Nothing of a repository is run to learn how to release it; the advice makes a file that can be read."""
+    with pytest.raises(ConfigError, match="program") as caught:
+        read({name: "module.exports = {}"})
+    assert name in caught.value.advice
+    assert ".releaserc.json" in caught.value.advice
+
+
+def test_no_configuration_is_none() -> None:
+    """A package.json for other things, broken or not, is no configuration; one that may be is named."""
+    assert read({}) is None
+    assert read({"package.json": "{}"}) is None
+    assert read({"package.json": "{"}) is None
+    assert find({"package.json": '{"release": '})[1][0].startswith("package.json: ")
+
+
+@pytest.mark.parametrize("text", ['{"a": "\\ud800"}', 'a: "\\udfff"'])
+def test_half_a_character_is_refused(text: str) -> None:
+    """It could be written nowhere: not to git, not to the store, not to a terminal."""
+    with pytest.raises(ConfigError, match="half a character"):
+        read({".releaserc.json" if text.startswith("{") else ".releaserc": text})
+
+
+@pytest.mark.parametrize("text", ["[]", "x", "1", "- a", '"main"'])
+def test_a_configuration_is_a_table(text: str) -> None:
+    """A list or a text says nothing."""
+    with pytest.raises(ConfigError, match="no table"):
+        read({".releaserc": text})
+
+
+def test_defaults_are_semantic_releases() -> None:
+    """With nothing said: angular, tag v…, default branches, notes, npm and GitHub, no changelog, no commit."""
+    config = understood(rc())
+    assert (config.tag_format, config.changelog, config.message, config.branches) == ("v{version}", "", None, ())
+    assert (config.analyzer.preset, config.analyzer.release_rules) == ("angular", None)
+    assert config.notes == NotesOptions()
+    assert [forge.kind for forge in config.forges] == ["github"]
+    assert config.npm == {"npmPublish": True, "pkgRoot": ""}
+    assert config.warnings == ()
+
+
+def test_options_at_the_root_are_every_plugins() -> None:
+    """`preset` beside `plugins` reaches analyzer and notes; a plug-in's own option wins."""
+    config = understood(rc(preset="conventionalcommits", plugins=[ANALYZER, [NOTES, {"preset": "angular"}]]))
+    assert config.analyzer.preset == "conventionalcommits"
+    assert config.notes is not None
+    assert config.notes.preset == "angular"
+    assert not config.warnings
+
+
+def test_options_named_like_steps_replace_and_extend() -> None:
+    """The form from before `plugins`: a list replaces a step's plug-ins, a table adds to their options."""
+    config = understood(
+        rc(
+            prepare=[{"path": CHANGELOG, "changelogFile": "C.md"}, GIT],
+            analyzeCommits={"preset": "conventionalcommits"},
+            publish=False,
+            verifyConditions=[],
+        )
+    )
+    assert (config.changelog, config.assets[0], config.analyzer.preset, config.forges) == (
+        "C.md",
+        "CHANGELOG.md",
+        "conventionalcommits",
+        (),
+    )
+
+
+def test_shareable_configurations_lie_under_the_projects_own() -> None:
+    """Known ones are built in; their keys give way to the project's, whole keys at a time."""
+    config = understood(rc(extends="semantic-release-npm-github", tagFormat="r${version}"))
+    assert config.tag_format == "r{version}"
+    assert config.analyzer.release_rules is not None
+    assert [rule["type"] for rule in config.analyzer.release_rules] == ["chore", "docs", "refactor", "style"]
+    both = understood(rc(extends=["semantic-release-npm-github", "@semantic-release/gitlab-config"]))
+    assert ([forge.kind for forge in both.forges], both.tag_format) == (["gitlab"], "{version}")
+
+
+@pytest.mark.parametrize("name", ["./base.json", "@acme/release-config", 7, {"a": 1}])
+def test_an_unknown_shareable_configuration_is_refused_by_name(name: Any) -> None:
+    """What it says would decide about the release; it is neither fetched nor guessed."""
+    assert str(name) in problems(rc(extends=["semantic-release-npm-github", name]))
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ({"tagFormat": "v"}, "tagFormat: a tag name with ${version}"),
+        ({"tagFormat": "${version}${version}"}, "tagFormat:"),
+        ({"tagFormat": "v${version.major}"}, "${version.major} is not filled in"),
+        ({"tagFormat": "v<% print(1) %>${version}"}, "is not filled in"),
+        ({"tagFormat": 1}, "tagFormat:"),
+        ({"branches": [{"prerelease": True}]}, "branches[0]: a name"),
+        ({"branches": [1]}, "branches[0]: a name"),
+        ({"branches": [{"name": "x", "range": 1}]}, "branches[0].range: a text"),
+        ({"branches": [{"name": "x", "channel": []}]}, "branches[0].channel: a text, true or false"),
+        ({"repositoryUrl": 1}, "repositoryUrl: a text"),
+        ({"plugins": [1]}, "plugins[0]"),
+        ({"plugins": [["a", 1]]}, "plugins[0]"),
+        ({"plugins": [["a", {}, {}]]}, "plugins[0]"),
+        ({"plugins": {"a": 1}}, "plugins[0]"),
+        ({"prepare": [7], "plugins": []}, "prepare[0]"),
+        ({"preset": "eslint"}, "the preset 'eslint' is not known"),
+        ({"config": "my-preset"}, "the preset 'my-preset' is not known"),
+        ({"plugins": [[ANALYZER, {"preset": []}]]}, f"{ANALYZER}: preset: a text"),
+        ({"plugins": [[ANALYZER, {"releaseRules": "./rules.js"}]]}, "a file or package is not loaded"),
+        ({"plugins": [[ANALYZER, {"releaseRules": [{"type": "x"}]}]]}, "releaseRules: a list of rules"),
+        ({"plugins": [[ANALYZER, {"releaseRules": [{"release": "huge"}]}]]}, "releaseRules: a list of rules"),
+        ({"plugins": [[ANALYZER, {"parserOpts": {"headerPattern": "("}}]]}, "parserOpts.headerPattern"),
+        ({"plugins": [[ANALYZER, {"parserOpts": {"noteKeywords": [1]}}]]}, "parserOpts.noteKeywords: a list of texts"),
+        ({"plugins": [ANALYZER, ANALYZER]}, "is there twice"),
+        ({"plugins": [[CHANGELOG, {"changelogFile": "../x"}]]}, "changelogFile: a path"),
+        ({"plugins": [[GIT, {"assets": [1]}]]}, "assets: paths"),
+        ({"plugins": [[EXEC, {"prepareCmd": ["x"]}]]}, "prepareCmd: a command"),
+        ({"plugins": [[EXEC, {"execCwd": "/etc"}]]}, "execCwd: a path"),
+        ({"plugins": [[EXEC, {"analyzeCommitsCmd": "x"}]]}, "analyzeCommitsCmd: the version is decided from commits"),
+        ({"plugins": ["semantic-release-gitmoji"]}, "semantic-release-gitmoji: it has a part in deciding"),
+    ],
+)
+def test_mistakes_are_named_with_what_is_allowed(values: dict[str, Any], problem: str) -> None:
+    """What would make the version or the tag wrong stops, with file and key."""
+    told = problems(rc(**values))
+    assert problem in told
+    assert told.startswith(".releaserc: ")
+
+
+def test_all_mistakes_come_at_once() -> None:
+    """Nobody fixes a file one error at a time."""
+    assert len(problems(rc(tagFormat="v", preset="x", branches=[1], repositoryUrl=2)).splitlines()) == 5
+
+
+def test_other_plugins_are_named_refused_or_ignored_by_policy() -> None:
+    """Nothing is known about what they do: by default one that decides the version stops, others are named."""
+    files = rc(plugins=[ANALYZER, NOTES, "acme-plugin", "semantic-release-slack-bot"])
+    assert [line for line in understood(files).warnings if "acme-plugin" in line]
+    assert [line for line in understood(files).warnings if "slack-bot" in line]
+    assert "acme-plugin" in problems(files, policy="refuse")
+    deciding = rc(plugins=["semantic-release-gitmoji"])
+    assert any("may differ" in line for line in understood(deciding, policy="ignore").warnings)
+
+
+def test_the_replace_plugins_plain_replacements_become_version_files() -> None:
+    """`to` is a text around the version; where it refers back to `from`, it is named instead."""
+    files = rc(
+        plugins=[
+            ANALYZER,
+            NOTES,
+            [
+                "semantic-release-replace-plugin",
+                {
+                    "replacements": [
+                        {
+                            "files": ["src/x/__init__.py"],
+                            "from": "__version__ = .*",
+                            "to": '__version__ = "${nextRelease.version}"',
+                        },
+                        {"files": ["a.md"], "from": "x", "to": "v${nextRelease.version}."},
+                        {"files": ["b.md"], "from": "(x)", "to": "$1${nextRelease.version}"},
+                    ]
+                },
+            ],
+        ]
+    )
+    config = understood(files)
+    assert config.version_files == ("src/x/__init__.py", "a.md:v{version}\\.")
+    assert [line for line in config.warnings if "replacements[2]" in line]
+
+
+def test_package_json_moves_only_where_semantic_release_commits_it() -> None:
+    """Without the git plug-in its version is nowhere in the repository, and it stays so; that is said."""
+    package = {"package.json": '{"version": "1.0.0"}'}
+    assert understood(package | rc(plugins=[ANALYZER, NOTES, NPM, GIT])).version_files == ("package.json",)
+    alone = understood(package | rc(plugins=[ANALYZER, NOTES, NPM]))
+    assert alone.version_files == ()
+    assert any("package.json is left as it is" in line for line in alone.warnings)
+
+
+def test_assets_are_globs_that_may_exclude() -> None:
+    """`!` takes a file out; it does not take every other file in."""
+    files = {"pyproject.toml": "", "sub/Cargo.toml": "", "x/setup.cfg": ""}
+    config = understood(
+        files | rc(plugins=[ANALYZER, NOTES, [GIT, {"assets": ["./pyproject.toml", ["**/*.toml", "!sub/*"]]}]])
+    )
+    assert config.version_files == ("pyproject.toml",)
+    assert understood(files | rc(plugins=[ANALYZER, NOTES, [GIT, {"assets": False}]])).version_files == ()
+
+
+def test_a_commit_message_that_needs_more_than_values_is_named() -> None:
+    """The default message takes its place."""
+    config = understood(rc(plugins=[ANALYZER, NOTES, [GIT, {"message": "x <%= new Date() %>"}]]))
+    assert config.message is None
+    assert any("message is not honoured" in line for line in config.warnings)
+
+
+# Every option that the documentation of a plug-in names, with a value that differs from its default.
+DOCUMENTED: dict[str, dict[str, Any]] = {
+    ANALYZER: {
+        "preset": "conventionalcommits",
+        "config": "conventional-changelog-conventionalcommits",
+        "parserOpts": {"noteKeywords": ["X"]},
+        "releaseRules": [{"type": "x", "release": "patch"}],
+        "presetConfig": {"types": []},
+    },
+    NOTES: {
+        "preset": "conventionalcommits",
+        "config": "conventional-changelog-conventionalcommits",
+        "parserOpts": {"noteKeywords": ["X"]},
+        "writerOpts": {"groupBy": "scope"},
+        "host": "https://h.example.org",
+        "linkCompare": False,
+        "linkReferences": False,
+        "commit": "c",
+        "issue": "i",
+        "presetConfig": {"types": []},
+    },
+    CHANGELOG: {"changelogFile": "C.md", "changelogTitle": "# T"},
+    GIT: {"assets": ["x"], "message": "m"},
+    NPM: {"npmPublish": False, "pkgRoot": "sub", "tarballDir": "t"},
+    EXEC: {
+        **{f"{step}Cmd": "run-me" for step in pipeline.STEPS if step != "analyzeCommits"},
+        "shell": "/bin/zsh",
+    },
+    GITHUB: dict.fromkeys(
+        (
+            *("githubUrl", "githubApiPathPrefix", "githubApiUrl", "proxy", "assets", "successComment", "failComment"),
+            *("successCommentCondition", "failTitle", "failCommentCondition", "labels", "assignees", "releasedLabels"),
+            *("addReleases", "draftRelease", "releaseNameTemplate", "releaseBodyTemplate", "discussionCategoryName"),
+        ),
+        "x",
+    ),
+    GITLAB: dict.fromkeys(
+        (
+            *("gitlabUrl", "gitlabApiPathPrefix", "assets", "milestones", "successComment", "successCommentCondition"),
+            *("failComment", "failTitle", "failCommentCondition", "labels", "assignee", "retryLimit", "useJobToken"),
+        ),
+        "x",
+    ),
+}
+CASES = [(plugin, key, value) for plugin, options in DOCUMENTED.items() for key, value in options.items()]
+
+
+@pytest.mark.parametrize(("plugin", "key", "value"), CASES)
+def test_every_documented_option_is_honoured_or_named(plugin: str, key: str, value: Any) -> None:
+    """Setting it changes what is understood, or a warning has its name; never neither."""
+    plugins: list[Any] = [ANALYZER, NOTES, CHANGELOG, GIT, NPM, EXEC, GITHUB, GITLAB]
+    plain = understood(rc(plugins=plugins))
+    given_ = understood(rc(plugins=[[plugin, {key: value}] if each == plugin else each for each in plugins]))
+    named = [line for line in given_.warnings if key in line and line not in plain.warnings]
+    assert named or given_ != plain
+
+
+@given(
+    st.sampled_from(list(DOCUMENTED)),
+    st.text("abcdefghXYZ", min_size=3, max_size=10).filter(lambda key: key not in ("cmd", "path")),
+    st.one_of(st.booleans(), st.integers(), st.text(max_size=5), st.lists(st.integers(), max_size=2)),
+)
+def test_every_unknown_option_is_named(plugin: str, key: str, value: Any) -> None:
+    """Whatever nobody asked for stands in the warnings, at the plug-in and at the root."""
+    own = understood(
+        rc(plugins=[ANALYZER, NOTES, *([[plugin, {key: value}]] if plugin not in (ANALYZER, NOTES) else [])])
+    )
+    root = understood(rc(**{key: value}))
+    assert plugin in (ANALYZER, NOTES) or any(f"{key} is not known" in line for line in own.warnings)
+    assert any(f"{key} is not known" in line for line in root.warnings)
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=6,
+)
+KEYS = ("extends", "branches", "tagFormat", "repositoryUrl", "plugins", "preset", "releaseRules", "parserOpts", "ci")
+
+
+@given(
+    st.dictionaries(st.sampled_from((*KEYS, *pipeline.STEPS)), ANYTHING, max_size=5),
+    st.dictionaries(
+        st.sampled_from(list(DOCUMENTED)),
+        st.dictionaries(st.sampled_from(sorted({key for _, key, _ in CASES})), ANYTHING, max_size=4),
+        max_size=4,
+    ),
+)
+def test_values_of_any_kind_are_read_or_refused(root: dict[str, Any], plugins: dict[str, Any]) -> None:
+    """No configuration, however wrong its types, comes out as anything but a value or an error for people."""
+    values = {"plugins": [[name, options] for name, options in plugins.items()], **root}
+    try:
+        config = read({**rc(**values), "package.json": "{}"})
+    except ConfigError as error:
+        outcome: object = error.problems
+    else:
+        outcome = config
+    assert outcome
