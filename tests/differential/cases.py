@@ -92,3 +92,61 @@ PARSER_OPTS: dict[str, tuple[Any, ...]] = {
     "mergePattern": (r"^Merge pull request #(\d+) from (.*)$", r"^Merge branch '(\w+)'", r"^(?<source>\w+)"),
     "mergeCorrespondence": (["id", "source"], ["source"], None, ["header"]),
 }  # fmt: skip
+
+
+GLOBS = (
+    "feat", "*", "fe*", "**", "?ix", "{feat,fix}", "!(feat)", "!feat", "[fp]*", "@(fix|perf)", "+(f|i|x)", "a*", "api/*", "**/v2", "*(a)", ".*", "FE*",
+    "(feat)", "a(b)", "", "é*", "{a..c}", "*\u2028", "add*", "*x*", "!(a|b)*", "?", "feat*!(x)", "#1", "\\*", "[[:alpha:]]*", "*.*", "f+(e)at",
+)  # fmt: skip
+RELEASES = ("major", "minor", "patch", "patch", False, None, "minor", "prerelease", "premajor", "preminor", "prepatch")
+NESTED: tuple[dict[str, Any], ...] = (
+    {"author": {"name": "B*"}}, {"author": {"name": "Bot", "email": "*@x.org"}}, {"author": {"missing": None}}, {"author": {}}, {"author": "Bot"},
+    {"notes": [{"title": "BREAKING*"}]}, {"notes": []}, {"references": [{"issue": "1"}]}, {"references": [{"action": None}, {"issue": "[0-9]"}]},
+    {"revert": {"hash": "0*"}}, {"mentions": ["dev*"]}, {"mentions": ["x_y", "dev-1"]}, {"merge": None}, {"scope": None}, {"type": None}, {"notes": {}},
+    {"missing": None}, {"type": 1}, {"scope": True}, {"type": ["feat"]}, {"references": [None]}, {"hash": "000*"}, {"footer": "*"}, {"revert": None},
+    {"emoji": ":bug:"}, {"references": [{"repository": "r"}, {"repository": None}]}, {"x": "*"}, {"message": "feat*"},
+)  # fmt: skip
+
+
+def rules(random: Random) -> list[dict[str, Any]] | None:
+    """Return `releaseRules`, or None for a project without."""
+    if random.random() < 0.25:
+        return None
+    return [rule(random) for _ in range(random.choice((0, 1, 1, 2, 3, 5)))]
+
+
+def rule(random: Random) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    for key, chance in (("type", 0.5), ("scope", 0.25), ("subject", 0.1), ("header", 0.05), ("body", 0.05)):
+        if random.random() < chance:
+            made[key] = random.choice(GLOBS[:-1] if random.random() < 0.9 else TYPES)
+    for key in ("breaking", "revert"):
+        if random.random() < 0.15:
+            made[key] = random.choice((True, True, False, "yes", 0, None))
+    if random.random() < 0.2:
+        made |= random.choice(NESTED)
+    made["release"] = random.choice(RELEASES)
+    return {key: value for key, value in made.items() if value != "" or key == "release"}
+
+
+def history(random: Random) -> list[dict[str, Any]]:
+    """Return commits, newest first, as semantic-release's core gives them to the analyzer."""
+    commits: list[dict[str, Any]] = []
+    for number in range(random.choice((1, 1, 2, 3, 4, 6))):
+        name = f"{random.randrange(1, 9):x}{number:039x}"
+        text = message(random)
+        if commits and random.random() < 0.35:
+            of = random.choice(commits)
+            text = revert(random, of["message"].split("\n")[0].strip(), of["hash"])
+        author = random.choice(({"name": "Bot", "email": "bot@x.org"}, {"name": "Ann B", "email": "a@b.c"}))
+        commits.insert(0, {"hash": name, "message": text.strip(), "author": author})
+    return commits
+
+
+def analysis(random: Random) -> dict[str, Any]:
+    """Return a case for the analyzer: its configuration and a range."""
+    config: dict[str, Any] = {"preset": random.choice(("angular", "conventionalcommits")), "parserOpts": parser_opts(random)}
+    own = rules(random)
+    if own is not None:
+        config["releaseRules"] = own
+    return {"kind": "analyze", "config": config, "commits": history(random)}

@@ -4,7 +4,9 @@ ECMA-262: WhiteSpace and LineTerminator (12.2, 12.3), Canonicalize (22.2.2.7.3).
 """
 
 import re
+from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 SPACES = "\t\n\x0b\x0c\r \xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
 LINE_ENDS = "\n\r\u2028\u2029"
@@ -16,6 +18,11 @@ _LARGEST_UNIT = 0xFFFF
 def trim(text: str) -> str:
     """Return `text` as `String.prototype.trim` does."""
     return text.strip(SPACES)
+
+
+def truthy(value: Any) -> bool:
+    """Return whether JavaScript takes a JSON value for true: empty lists and objects too."""
+    return isinstance(value, list | tuple | Mapping) or (bool(value) and value == value)  # noqa: PLR0124 - NaN is false
 
 
 def fold(char: str) -> str:

@@ -13,6 +13,7 @@ from releasd.core.semrel.regexsyntax import Refused
 from releasd.errors import ConfigError
 
 _LONGEST = 1000  # characters of a glob
+_SHORT = 100  # characters of a text worth remembering: types and scopes come again and again
 
 
 def matches(glob: str, text: str) -> bool:
@@ -22,8 +23,15 @@ def matches(glob: str, text: str) -> bool:
     """
     if text in ("", glob):
         return text != ""
+    return _remembered(glob, text) if len(text) <= _SHORT else _matches(glob, text)
+
+
+def _matches(glob: str, text: str) -> bool:
     found = _compiled(glob)
     return found is not None and found(text) is not None
+
+
+_remembered = lru_cache(maxsize=4096)(_matches)
 
 
 def problem(glob: str) -> str | None:

@@ -8,7 +8,7 @@ give it, and means what JavaScript's `new RegExp(text)` means: no delimiters, no
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from releasd.core.semrel import jsregex
+from releasd.core.semrel import jsregex, rules
 from releasd.errors import ConfigError
 from releasd.model import SemanticReleaseOptions as Options
 
@@ -78,6 +78,8 @@ def parser_options(options: Options, base: Mapping[str, Any]) -> Mapping[str, An
 def _problems(options: Options) -> Iterator[str]:
     if options.preset not in PRESETS:
         yield f"preset: {' or '.join(PRESETS)}; no other is known"
+    if options.release_rules is not None:
+        yield from rules.problems(options.release_rules)
     prefixes = options.preset_config.get("issuePrefixes")
     if prefixes and not _texts(prefixes):
         yield "presetConfig.issuePrefixes: a list of texts"

@@ -1,0 +1,161 @@
+"""What each commit of a range asks for, as semantic-release's analyzer says, and the breaking changes that it loses."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from releasd.core import rules as specification
+from releasd.core.semrel.filter import drop_reverted, skips_release
+from releasd.core.semrel.jstext import trim, truthy
+from releasd.core.semrel.options import Options, check
+from releasd.core.semrel.parser import Parsed, parser
+from releasd.core.semrel.rules import RELEASE_TYPES, Answer, Rule, is_higher, release_of
+from releasd.errors import ConfigError
+from releasd.model import Bump, Commit, Verdict
+
+_SHORT = specification.SHORT
+_BUMPS: Mapping[str | None, Bump] = {"major": Bump.MAJOR, "minor": Bump.MINOR, "patch": Bump.PATCH}
+_MAYBE_BREAKING = re.compile(r"BREAKING[ -]CHANGE:|!:")
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A commit with what its message says; `parsed` None for an empty message; `out`: why it is left out."""
+
+    commit: Commit
+    parsed: Parsed | None
+    answer: Answer | None
+    out: str | None
+
+
+def judge(commits: Sequence[Commit], options: Options) -> tuple[Verdict, ...]:
+    """Return a verdict for every commit, in the order given (newest first).
+
+    Raises `ConfigError` for options that cannot be honoured, and where a rule makes the whole range a `premajor`,
+    `preminor`, `prepatch` or `prerelease`, which semantic-release's core refuses too.
+    """
+    judged = _judged(commits, options)
+    outcome = _outcome(judged)
+    if outcome is not None and outcome not in _BUMPS:
+        raise ConfigError(
+            f"releaseRules make these commits a {outcome}, which semantic-release refuses",
+            advice="let every rule release major, minor, patch or nothing; pre-releases come from a branch",
+        )
+    return tuple(map(_verdict, judged))
+
+
+def release_type(commits: Sequence[Commit], options: Options) -> str | None:
+    """Return what the analyzer answers for a range: one of `RELEASE_TYPES`, or None. Raises like `judge`."""
+    return _outcome(_judged(commits, options))
+
+
+def lost_breaking(commits: Sequence[Commit], options: Options) -> tuple[Verdict, ...]:
+    """Return the verdicts of the commits whose breaking change nobody is told of by the version.
+
+    These have a breaking change by the Conventional Commits specification, which neither another commit of the range
+    takes back nor `[skip release]` hides, and the rules give them less than a major release. None are lost where the
+    range is a major release anyway. `why` says how each is lost. Raises like `judge`.
+    """
+    if not any(_MAYBE_BREAKING.search(commit.message) for commit in commits):
+        return ()
+    verdicts = judge(commits, options)
+    if any(verdict.bump is Bump.MAJOR for verdict in verdicts):
+        return ()
+    strict = [verdict for _, _, verdict in specification.judge(commits, ())]
+    return tuple(
+        replace(verdict, breaking=True, why=f"its breaking change is lost: {verdict.why}")
+        for verdict, wanted in zip(verdicts, strict, strict=True)
+        if wanted.bump is Bump.MAJOR
+    )
+
+
+def fields_of(commit: Commit, parsed: Parsed) -> dict[str, Any]:
+    """Return a commit's fields by npm's names, for rules and filters: git's, overlaid with the message's."""
+    name, _, email = commit.author.rpartition(" <")
+    author = {"name": name, "email": email.removesuffix(">")} if name else {"name": commit.author, "email": ""}
+    fields = {"message": commit.message, "hash": commit.id, "author": author, **parsed.values}
+    fields.pop("rawMsg", None)  # a line -rawMsg- makes it, and npm takes it out again
+    return fields
+
+
+def _judged(commits: Sequence[Commit], options: Options) -> list[_Judged]:
+    check(options)
+    read = parser(options)
+    parsed = [(commit, read(commit.message) if trim(commit.message) else None) for commit in commits]
+    asked = [
+        (place, fields_of(commit, message))
+        for place, (commit, message) in enumerate(parsed)
+        if message is not None and not skips_release(commit.message)
+    ]
+    answers = {
+        place: release_of(fields, options.release_rules) for place, fields in drop_reverted(asked, lambda each: each[1])
+    }
+    analysed = {place for place, _ in asked}
+    return [
+        _Judged(commit, message, answers.get(place), _left_out(message, reverted=place in analysed))
+        for place, (commit, message) in enumerate(parsed)
+    ]
+
+
+def _left_out(message: Parsed | None, *, reverted: bool) -> str:
+    if message is None:
+        return "its message is empty: no release"
+    if not reverted:
+        return "it says [skip release]: no release"
+    if truthy(message.revert):
+        return "it takes back a commit of the same release: no release"
+    return "another commit of the same release takes it back: no release"
+
+
+def _outcome(judged: Sequence[_Judged]) -> str | None:
+    outcome: str | None = None
+    for each in judged:
+        release = each.answer.release if each.answer else None
+        if release and is_higher(outcome, release):
+            outcome = release
+        if outcome == RELEASE_TYPES[0]:
+            break
+    return outcome
+
+
+def _verdict(judged: _Judged) -> Verdict:
+    parsed, answer = judged.parsed, judged.answer
+    header = parsed.header if parsed else None
+    return Verdict(
+        commit=judged.commit.id,
+        type=parsed.type if parsed else None,
+        scope=parsed.scope if parsed else None,
+        subject=(parsed.subject if parsed else None) or header or "",
+        breaking=bool(parsed and parsed.notes),
+        bump=_BUMPS.get(answer.release, Bump.NONE) if answer else Bump.NONE,
+        why=_why(parsed, answer) if parsed and answer else judged.out or "",
+    )
+
+
+def _why(parsed: Parsed, answer: Answer) -> str:
+    odd = f" ({parsed.broken})" if parsed.broken else ""
+    outcome = answer.release or "no release"
+    if answer.rule is None:
+        what = (
+            f"{parsed.type} asks for no release"
+            if parsed.type
+            else "its header is not of the preset's form: no release"
+        )
+        return what + odd
+    kind = "custom rule" if answer.custom else "default rule"
+    return f"{kind} {_described(answer.rule)}: {outcome}{odd}"
+
+
+def _described(rule: Rule) -> str:
+    return " ".join(_parts(rule)) or "for every commit"
+
+
+def _parts(rule: Rule) -> Iterator[str]:
+    for key, value in rule.items():
+        if key == "release":
+            continue
+        if key in ("breaking", "revert"):
+            yield from (key,) if value else ()
+        else:
+            yield f"{key}={'(none)' if value is None else value}"
