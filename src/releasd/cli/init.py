@@ -2,26 +2,44 @@
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from releasd.cli import options, output
 
+if TYPE_CHECKING:
+    from releasd.app.importing import Written
+
 EPILOG = """\b
 Examples:
   releasd init                                   for the repository here
   releasd init --repo /srv/git/demo.git --config /etc/releasd/releasd.toml
+  releasd init --import                          translate another tool's configuration into .releasd.toml
 \b
-Writes one file, and never over another.
+Writes one file, and never over another. semantic-release's configuration needs no import: it is read as it is.
 """
+TOOLS = ("any", "python-semantic-release", "commitizen", "git-cliff", "release-please")
+MOST = 10  # disagreements of replay that are shown
 
 
 @click.command(epilog=EPILOG)
 @options.repo
 @options.as_json
 @options.config
-def command(repo: Path, as_json: bool, config_file: Path | None) -> None:
+@click.option(
+    "--import",
+    "tool",
+    is_flag=False,
+    flag_value=TOOLS[0],
+    type=click.Choice(TOOLS),
+    help="Write the project's .releasd.toml from another tool's configuration instead, and prove it with replay.",
+)
+def command(repo: Path, as_json: bool, config_file: Path | None, tool: str | None) -> None:
     """Write a first configuration for a repository."""
+    if tool is not None:
+        _import(repo, as_json, None if tool == TOOLS[0] else tool)
+        return
     from releasd.app.setup import write_config
 
     written = write_config(config_file, options.environ(), repo)
@@ -36,3 +54,36 @@ def command(repo: Path, as_json: bool, config_file: Path | None) -> None:
     out.print("  releasd run                     the daemon (docs/service.md: as a service)")
     out.print(f"  releasd hook install --repo {repo}")
     out.print("  git push                        a feat: or fix: commit, and watch: releasd status --watch")
+
+
+def _import(repo: Path, as_json: bool, tool: str | None) -> None:
+    from releasd.app.importing import import_config, to_json
+
+    written = import_config(repo, tool)
+    if as_json:
+        output.print_json(to_json(written))
+    else:
+        _show(written)
+
+
+def _show(written: "Written") -> None:
+    """Print what was translated, what was not, and how many of the past releases come out the same."""
+    out = output.console()
+    out.print(f"wrote {written.file}, from {written.imported.tool} ({written.imported.source})", style="green")
+    for option, became in written.imported.translated:
+        out.print(f"  {option} → {became}")
+    if written.imported.left:
+        out.print("not translated:", style="yellow")
+    for left in written.imported.left:
+        out.print(f"  {left}", style="yellow")
+    found = written.replay
+    count = len(found["releases"])
+    if not count:
+        out.print("replay: there is no past release to compare with", style="yellow")
+    else:
+        out.print(f"replay: {found['agreed']} of {count} past releases come out as they were", style="bold")
+    different = [each for each in found["releases"] if not each["agree"]]
+    for each in different[:MOST]:
+        out.print(f"  {each['to_tag']}: releasd would have released {each['predicted'] or 'nothing'}", style="yellow")
+    if different:
+        out.print(f"  all {len(different)}, and why: releasd replay")

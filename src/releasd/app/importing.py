@@ -1,0 +1,106 @@
+"""`releasd init --import`: another tool's configuration becomes a `.releasd.toml`, which replay puts to the proof."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from releasd.adapters.git import GitRepo
+from releasd.app import replay
+from releasd.core import importers, project
+from releasd.core.files import SEMANTIC_RELEASE_FILES
+from releasd.core.importers import Imported
+from releasd.errors import ConfigError, GitError, UsageError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What was written, from what, and what replay says about it (`replay --json`'s document)."""
+
+    file: Path
+    imported: Imported
+    replay: dict[str, Any]
+
+
+def import_config(repo: Path, tool: str | None) -> Written:
+    """Write `.releasd.toml` into the work tree at `repo`, from the configuration of `tool` as it is at HEAD.
+
+    Without `tool`, from the only tool that has one.
+
+    Raises:
+        UsageError: no such configuration, or several to choose from, or no work tree.
+        ConfigError: the tool's configuration is malformed, or there is a `.releasd.toml` already.
+        GitError: no repository, no commit, or a history that is cut off.
+    """
+    git = GitRepo(repo)
+    git.git_folder()  # says so when this is no repository at all
+    file = _work_tree(repo) / project.FILE
+    imported = _chosen(_texts(git, repo), tool)
+    text = importers.to_toml(imported)
+    project.load({project.FILE: text})
+    _write(file, text)
+    return Written(file=file, imported=imported, replay=replay.replay(replay.Asked(repo=repo, config=file)))
+
+
+def to_json(written: Written) -> dict[str, Any]:
+    """Return what `init --import --json` prints."""
+    imported = written.imported
+    return {
+        "file": str(written.file),
+        "tool": imported.tool,
+        "source": imported.source,
+        "translated": [{"option": option, "became": became} for option, became in imported.translated],
+        "left": list(imported.left),
+        "replay": written.replay,
+    }
+
+
+def _work_tree(repo: Path) -> Path:
+    here = repo.absolute()
+    for folder in (here, *here.parents):
+        if (folder / ".git").exists():
+            return folder
+    raise UsageError(
+        f"{here} has no work tree to write to", advice="run it in a clone: releasd init --import --repo DIR"
+    )
+
+
+def _texts(git: GitRepo, repo: Path) -> dict[str, str]:
+    commit = git.resolve("HEAD")
+    if commit is None:
+        raise GitError(f"{repo.absolute()} has no commits yet", advice="git commit first")
+    wanted = importers.paths() | set(SEMANTIC_RELEASE_FILES)
+    found = git.read(commit, [path for path in git.files(commit) if path in wanted])
+    return {path: content.decode(errors="replace") for path, content in found.items()}
+
+
+def _chosen(files: dict[str, str], tool: str | None) -> Imported:
+    found = {imported.tool: imported for imported in importers.find(files)}
+    if tool is None and len(found) > 1:
+        raise UsageError(
+            f"there are configurations of {', '.join(found)}",
+            advice=f"say which one decides about the version: releasd init --import={next(iter(found))}",
+        )
+    chosen = found.get(tool) if tool else next(iter(found.values()), None)
+    if chosen is None:
+        raise UsageError(
+            f"there is no configuration of {tool or ', '.join(importers.TOOLS)} at HEAD", advice=_way_out(files)
+        )
+    return chosen
+
+
+def _way_out(files: dict[str, str]) -> str:
+    if any(path in files for path in SEMANTIC_RELEASE_FILES):
+        return "semantic-release's own is read as it is: releasd plan"
+    return "commit it first; with none at all, releasd plan needs no configuration"
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+    except FileExistsError:
+        raise ConfigError(f"there is a {file} already", advice=f"move it away, or edit it: {file}") from None
+    except OSError as error:
+        raise ConfigError(f"{file}: {error.strerror}", advice="run it where the work tree can be written to") from error
+    with os.fdopen(descriptor, "w", encoding="utf-8") as out:
+        out.write(text)

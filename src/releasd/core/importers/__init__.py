@@ -1,0 +1,40 @@
+"""Other tools' configurations, translated for `releasd init --import`: what became what, and what could not.
+
+Nothing here decides about a release: the result is a `.releasd.toml` that a person reads, and `replay` proves.
+"""
+
+from collections.abc import Callable, Mapping
+
+from releasd.core.importers import commitizen, git_cliff, python_semantic_release, release_please
+from releasd.core.importers.translation import Imported
+
+__all__ = ["TOOLS", "Imported", "find", "paths", "to_toml"]
+
+TOOLS: Mapping[str, Callable[[Mapping[str, str]], Imported | None]] = {
+    module.TOOL: module.read for module in (python_semantic_release, commitizen, git_cliff, release_please)
+}
+
+
+def paths() -> frozenset[str]:
+    """Return the files that a configuration of one of the tools may stand in."""
+    places = (*python_semantic_release.PLACES, *commitizen.PLACES, *git_cliff.PLACES)
+    return frozenset({*(path for path, _ in places), release_please.CONFIG, release_please.MANIFEST})
+
+
+def find(files: Mapping[str, str]) -> tuple[Imported, ...]:
+    """Return the translated configuration of every tool that has one. Raises `ConfigError` for a malformed file."""
+    return tuple(found for read in TOOLS.values() if (found := read(files)) is not None)
+
+
+def to_toml(imported: Imported) -> str:
+    """Return the text of the `.releasd.toml`, which names in comments what could not be translated."""
+    import tomlkit  # noqa: PLC0415 - only `init --import` writes TOML
+
+    lines = [f"# Translated by `releasd init --import` from {imported.tool} ({imported.source}).", ""]
+    if imported.left:
+        lines[1:] = ["# Not translated:", *(f"#   {_comment(each)}" for each in imported.left), ""]
+    return "\n".join(lines) + "\n" + tomlkit.dumps(dict(imported.values))
+
+
+def _comment(text: str) -> str:
+    return "".join(char if char.isprintable() else " " for char in text)
