@@ -1,6 +1,7 @@
 """The pages of a forge that notes link to: a comparison, a commit, an issue, a user.
 
-Each forge has paths of its own (versioning-facts.md §2.5: npm's generator does not know them): GitLab's stand under `/-/`, Bitbucket compares at `/branches/compare/NEW%0DOLD`, cgit takes queries, and neither cgit nor sourcehut has issues
+Each forge has paths of its own, which npm's generator does not know (versioning-facts.md §2.5): GitLab's stand under
+`/-/`, Bitbucket compares at `/branches/compare/NEW%0DOLD`, cgit takes queries, neither cgit nor sourcehut has issues
 at an address that follows from the repository's. What has no page has no link.
 
 A host in a remote can be an alias from someone's ssh configuration. The caller asks `ssh -G ALIAS`, which alone

@@ -1,0 +1,186 @@
+"""A release as plain values, and notes in the form of Keep a Changelog 1.1.0 (https://keepachangelog.com).
+
+The commits and which of them are shown are those of the native notes (`core.notes`). Text from commits cannot break the
+structure: each is one line without control characters, and what markdown or HTML would act on is escaped.
+"""
+
+import datetime as dt
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from releasd.core.conventional import ParsedCommit, parse
+from releasd.core.pages import Pages
+from releasd.core.rules import SHORT, drop_reverted
+from releasd.model import Bump, Commit, Decision, LastRelease
+
+_SHOWN = frozenset({"feat", "fix", "perf", "revert", "security", "deprecate", "remove"})
+_SECTIONS = ("Added", "Changed", "Deprecated", "Removed", "Fixed", "Security")
+_SECTION_OF: Mapping[str | None, str] = {
+    "feat": "Added",
+    "fix": "Fixed",
+    "deprecate": "Deprecated",
+    "remove": "Removed",
+    "revert": "Removed",
+    "security": "Security",
+}
+_CO_AUTHOR = re.compile(r"^co-authored-by:[ \t]*(?P<person>[^\r\n]{1,300})$", re.IGNORECASE | re.MULTILINE)
+_PERSON = re.compile(r"\s*(?P<name>[^<>]*?)\s*(?:<\s*(?P<mail>[^<>]*?)\s*>.*)?")
+# Within a line: signs of emphasis, links, code and HTML; an underscore within a word is none.
+_ACTIVE = re.compile(r"([\\`*\[\]<>|]|(?<![^\W_])_|_(?![^\W_]))")
+_LEADING = re.compile(
+    r"(?:#{1,6}|[+-]|\d{1,9}(?=[.)]))(?=\s|[.)]|$)|[=~]{3,}|-{3,}"
+)  # at its start: of headings, lists, rules
+_CODE = re.compile(r"`[^`]+`")
+_REORDERING = frozenset({"Cf", "Cc", "Zl", "Zp", "Co", "Cn", "Cs"})
+_JOINERS = "\u200c\u200d"  # within words of some scripts and within emoji
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One commit of a release, for people: every text is one line, and none is escaped.
+
+    Attributes:
+        type: in lower case, None where the header is not conventional; `revert` for a revert.
+        shown: whether the notes name it by default.
+        breaking: the texts of its breaking changes.
+        issues: those that it closes, each with its page or None.
+        url: its page, or None.
+    """
+
+    id: str
+    short: str
+    type: str | None
+    scope: str | None
+    subject: str
+    shown: bool
+    breaking: tuple[str, ...]
+    issues: tuple[tuple[str, str | None], ...]
+    url: str | None
+    author: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """A release, for a format to write: its commits newest first, without those that cancel each other."""
+
+    version: str
+    tag: str
+    previous_tag: str | None
+    date: dt.date
+    url: str | None
+    compare_url: str | None
+    entries: tuple[Entry, ...]
+    contributors: tuple[str, ...]
+
+
+def release_of(
+    decision: Decision,
+    *,
+    last: LastRelease | None,
+    pages: Pages | None,
+    date: dt.date,
+    commits: Sequence[Commit],
+) -> Release | None:
+    """Return the decided release, None where there is none; `date` is its day in UTC."""
+    if decision.version is None or decision.tag is None:
+        return None
+    asked = frozenset(verdict.commit for verdict in decision.verdicts if verdict.bump is not Bump.NONE)
+    parsed = [(commit, parse(commit.message)) for commit in commits]
+    dropped = drop_reverted(parsed)
+    return Release(
+        version=decision.version,
+        tag=decision.tag,
+        previous_tag=last.tag if last else None,
+        date=date,
+        url=pages.base if pages else None,
+        compare_url=pages.compare(last.tag, decision.tag) if pages and last else None,
+        entries=tuple(_entry(each, message, asked, pages) for each, message in parsed if each.id not in dropped),
+        contributors=contributors(commits),
+    )
+
+
+def contributors(commits: Iterable[Commit]) -> tuple[str, ...]:
+    """Return who wrote the commits, `Co-authored-by` included: each person once, by address, in the order of names."""
+    names: dict[str, str] = {}
+    for commit in commits:
+        for person in (commit.author, *(found["person"] for found in _CO_AUTHOR.finditer(commit.message))):
+            found = _PERSON.fullmatch(one_line(person))
+            name = found["name"] if found else ""
+            if name:
+                names.setdefault(((found and found["mail"]) or name).casefold(), name)
+    return tuple(sorted(dict.fromkeys(names.values()), key=lambda name: (name.casefold(), name)))
+
+
+def keep_a_changelog(release: Release, *, with_contributors: bool = False) -> str:
+    """Return the section of a release in a changelog of the form that Keep a Changelog gives it."""
+    version = f"[{release.version}]({release.compare_url})" if release.compare_url else f"[{release.version}]"
+    blocks = [f"## {version} - {release.date.isoformat()}"]
+    by: dict[str, list[str]] = {}
+    for entry in release.entries:
+        if entry.shown:
+            by.setdefault(_section(entry), []).extend(_bullets(entry))
+    for title in _SECTIONS:
+        if title in by:
+            blocks += [f"### {title}", "\n".join(by[title])]
+    if with_contributors and release.contributors:
+        blocks += ["### Contributors", "\n".join(f"- {escaped(name)}" for name in release.contributors)]
+    return "\n\n".join(blocks) + "\n"
+
+
+def one_line(text: str) -> str:
+    """Return a text as one line without characters that move, hide or end text."""
+    if text.isascii() and text.isprintable():
+        return text.strip()
+    return " ".join("".join(_visible(text)).split())
+
+
+def escaped(text: str) -> str:
+    """Return a line with what markdown and HTML act on escaped; `code` stays code."""
+    lead = _LEADING.match(text)
+    parts, at = [], 0
+    if lead:
+        at = lead.end()
+        parts = [lead[0], "\\"] if lead[0].isdigit() else ["\\", lead[0]]
+    for code in _CODE.finditer(text, at):
+        parts += [_ACTIVE.sub(r"\\\1", text[at : code.start()]), code[0]]
+        at = code.end()
+    return "".join((*parts, _ACTIVE.sub(r"\\\1", text[at:])))
+
+
+def _visible(text: str) -> Iterator[str]:
+    for char in text:
+        hidden = unicodedata.category(char) in _REORDERING and char not in _JOINERS
+        yield (" " if char in "\t\n\v\f\r\x85\u2028\u2029" else "") if hidden else char
+
+
+def _entry(commit: Commit, parsed: ParsedCommit, asked: frozenset[str], pages: Pages | None) -> Entry:
+    kind = "revert" if parsed.revert else parsed.type
+    author = _PERSON.fullmatch(one_line(commit.author))
+    return Entry(
+        id=commit.id,
+        short=commit.id[:SHORT],
+        type=kind,
+        scope=one_line(parsed.scope) if parsed.scope and parsed.scope != "*" else None,
+        subject=one_line(parsed.subject),
+        shown=commit.id in asked or parsed.breaking or kind in _SHOWN,
+        breaking=tuple(map(one_line, parsed.breaking_notes)),
+        issues=tuple((issue, pages.issue(issue) if pages else None) for issue in parsed.references),
+        url=pages.commit(commit.id) if pages else None,
+        author=author["name"] if author else "",
+    )
+
+
+def _section(entry: Entry) -> str:
+    security = entry.scope is not None and entry.scope.casefold() == "security"
+    return "Security" if security else _SECTION_OF.get(entry.type, "Changed")
+
+
+def _bullets(entry: Entry) -> Iterator[str]:
+    scope = f"**{escaped(entry.scope)}:** " if entry.scope else ""
+    commit = f"[{entry.short}]({entry.url})" if entry.url else entry.short
+    closed = ", ".join(f"[{issue}]({page})" if page else issue for issue, page in entry.issues)
+    yield f"- {scope}{escaped(entry.subject)} ({commit}{f', closes {closed}' if closed else ''})"
+    for text in entry.breaking:
+        yield f"  - **Breaking:** {escaped(text)}"
