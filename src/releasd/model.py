@@ -276,6 +276,7 @@ class Plan:
     webhooks: tuple[str, ...]
     planned_at: datetime
     verdicts: tuple[Verdict, ...] = ()
+    commit_message: str | None = None  # of the release commit, as in ProjectConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -239,6 +239,18 @@ def test_the_first_release_gets_the_initial_version() -> None:
     assert decision.reason.startswith("first release, major: 1 commit")
 
 
+@pytest.mark.parametrize(
+    ("last", "forced", "version"),
+    [("0.3.1", None, "0.4.0"), ("1.0.0", None, "2.0.0"), ("0.3.1", Bump.MAJOR, "1.0.0")],
+)
+def test_a_breaking_change_at_zero_may_be_minor(last: str, forced: Bump | None, version: str) -> None:
+    """With `major_on_zero = false` 0.x stays 0.x until an operator says otherwise, and the reason says so."""
+    known = LastRelease(tag=f"v{last}", version=last, commit="f" * 40)
+    decision = decide(facts("feat!: a", last=known), ProjectConfig(major_on_zero=False), forced)
+    assert decision.version == version
+    assert ("major_on_zero" in decision.reason) is (version == "0.4.0")
+
+
 def test_an_operators_wish_replaces_the_analysis() -> None:
     """Also where the commits ask for nothing; `none` means no release."""
     assert decide(facts("docs: a"), ProjectConfig(), Bump.MINOR).version == "1.3.0"

@@ -66,6 +66,7 @@ def plan(facts: Facts, config: ProjectConfig, policy: Policy, planned_at: dt.dat
         webhooks=policy.webhooks,
         planned_at=planned_at,
         verdicts=decision.verdicts,
+        commit_message=config.commit_message,
     )
 
 

@@ -165,20 +165,27 @@ def decision_of(facts: Facts, config: ProjectConfig, forced: Bump | None, verdic
     if bump is Bump.NONE:
         reason = _why_none(verdicts, since, forced)
         return Decision(bump=bump, version=None, pep440=None, tag=None, reason=reason, verdicts=verdicts)
+    if forced is None and bump is Bump.MAJOR and not config.major_on_zero and _is_zero(facts.last):
+        bump = Bump.MINOR
     version = next_version(facts.last.version if facts.last else None, bump, config.initial_version)
     return Decision(
         bump=bump,
         version=version,
         pep440=to_pep440(version),
         tag=tag_name(config.tag_format, version),
-        reason=f"{bump}, asked for by the operator" if forced or highest is None else _why(highest, verdicts, since),
+        reason=_why(bump, highest, verdicts, since) if highest and not forced else f"{bump}, asked for by the operator",
         verdicts=verdicts,
     )
 
 
-def _why(highest: Verdict, verdicts: Sequence[Verdict], since: str | None) -> str:
-    what = f"{highest.bump}" if since else f"first release, {highest.bump}"
-    return f"{what}: {_counted(len(verdicts), since)}, the highest is {_named(highest)}"
+def _is_zero(last: LastRelease | None) -> bool:
+    return last is not None and last.version.startswith("0.")
+
+
+def _why(bump: Bump, highest: Verdict, verdicts: Sequence[Verdict], since: str | None) -> str:
+    what = f"{bump}" if since else f"first release, {bump}"
+    at_zero = "" if bump is highest.bump else "; a breaking change at 0.x is minor here (major_on_zero = false)"
+    return f"{what}: {_counted(len(verdicts), since)}, the highest is {_named(highest)}{at_zero}"
 
 
 def _named(verdict: Verdict) -> str:

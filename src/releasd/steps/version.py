@@ -3,12 +3,16 @@
 The commit is a function of the plan alone (its date is the plan's), so a second attempt makes the same object.
 """
 
+import re
 from collections.abc import Mapping
 
 from releasd.core.changelog import prepend
 from releasd.core.files import apply_edit
 from releasd.model import Evidence, Plan
 from releasd.steps.context import Context
+
+_MESSAGE = "chore(release): {version} [skip ci]\n\n{notes}"
+_PLACE = re.compile(r"\{([a-z_]+)\}")
 
 
 def observe(ctx: Context) -> Evidence | None:
@@ -29,8 +33,20 @@ def apply(ctx: Context) -> Evidence:
 
 
 def message(plan: Plan) -> str:
-    """Return the release commit's message, in the form that semantic-release's git plug-in uses."""
-    return f"chore(release): {plan.version} [skip ci]\n\n{plan.notes.strip()}\n"
+    """Return the release commit's message: the project's own, else in the form of semantic-release's git plug-in."""
+    values = {
+        "version": plan.version,
+        "tag": plan.tag,
+        "commit": plan.commit,
+        "bump": str(plan.bump),
+        "branch": plan.branch,
+        "notes": plan.notes.strip(),
+        "last_version": plan.last.version if plan.last else "",
+        "last_tag": plan.last.tag if plan.last else "",
+        "channel": "",
+    }
+    template = plan.commit_message or _MESSAGE
+    return f"{_PLACE.sub(lambda place: values.get(place[1], place[0]), template).strip()}\n"
 
 
 def _paths(plan: Plan) -> tuple[str, ...]:
