@@ -43,6 +43,7 @@ def executed(**options: Any) -> SemRelConfig:
         ("uv version <%= nextRelease.version %>\nuv lock", ["pyproject.toml"]),
         ("npm version ${nextRelease.version} --no-git-tag-version", ["package.json"]),
         ("toml set --toml-path pyproject.toml project.version ${nextRelease.version}", ["pyproject.toml"]),
+        ("npm pkg set version=${nextRelease.version}", ["package.json"]),
         ("echo ${nextRelease.version} > VERSION", ["VERSION:{version}"]),
         ("printf 'v${nextRelease.version}\\n' > sub/V.txt", ["sub/V.txt:v{version}"]),
         ("echo \"__version__ = '${nextRelease.version}'\" > x/_v.py", ["x/_v.py:__version__ = '{version}'"]),

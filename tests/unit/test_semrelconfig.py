@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from releasd.core import project
-from releasd.core.semrelconfig import SemRelConfig, pipeline, read
+from releasd.core.semrelconfig import Npm, SemRelConfig, pipeline, read
 from releasd.core.semrelconfig.documents import find
 from releasd.errors import ConfigError
 from releasd.model import Bump, Gate, NotesOptions, ReleaseBranch, ReleaseRule
@@ -154,7 +154,7 @@ def test_defaults_are_semantic_releases() -> None:
     assert (config.analyzer.preset, config.analyzer.release_rules) == ("angular", None)
     assert config.notes == NotesOptions()
     assert [forge.kind for forge in config.forges] == ["github"]
-    assert config.npm == {"npmPublish": True, "pkgRoot": ""}
+    assert config.npm == (Npm(root="", publish=True),)
     assert config.warnings == ()
 
 
@@ -289,6 +289,12 @@ def test_package_json_moves_only_where_semantic_release_commits_it() -> None:
     """Without the git plug-in its version is nowhere in the repository, and it stays so; that is said."""
     package = {"package.json": '{"version": "1.0.0"}'}
     assert understood(package | rc(plugins=[ANALYZER, NOTES, NPM, GIT])).version_files == ("package.json",)
+    several = [[NPM, {"pkgRoot": root, "npmPublish": False}] for root in (".", "client")]
+    both = understood(package | rc(plugins=[ANALYZER, NOTES, *several, [GIT, {"assets": ["**/package.json"]}]]))
+    assert (both.version_files, both.npm[1]) == (
+        ("package.json", "client/package.json"),
+        Npm(root="client", publish=False),
+    )
     alone = understood(package | rc(plugins=[ANALYZER, NOTES, NPM]))
     assert alone.version_files == ()
     assert any("package.json is left as it is" in line for line in alone.warnings)

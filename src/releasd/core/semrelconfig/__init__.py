@@ -7,12 +7,13 @@ it is `documents.find` and `understand` in one.
 from releasd.core.semrelconfig.documents import Document, find
 from releasd.core.semrelconfig.documents import read as read_document
 from releasd.core.semrelconfig.reading import read, understand
-from releasd.core.semrelconfig.values import Forge, Hook, Policy, SemRelConfig
+from releasd.core.semrelconfig.values import Forge, Hook, Npm, Policy, SemRelConfig
 
 __all__ = [
     "Document",
     "Forge",
     "Hook",
+    "Npm",
     "Policy",
     "SemRelConfig",
     "find",

@@ -165,6 +165,13 @@ def _toml(words: Sequence[str]) -> Found | None:
     return None
 
 
+def _npm(words: Sequence[str]) -> Found | None:
+    """`npm pkg set version=V`; what else npm does is looked for elsewhere."""
+    if list(words) == ["npm", "pkg", "set", f"version={VERSION}"]:
+        return ["package.json"], []
+    return _setter(words) or _by_name(" ".join(words))
+
+
 def _written(words: Sequence[str]) -> Found | None:
     """`echo V > FILE`: the whole file is the version, with what stands around it."""
     match list(words):
@@ -239,4 +246,5 @@ _TOOLS: Mapping[str, Callable[[Sequence[str]], Found | None]] = {
     "sed": _sed,
     "perl": _perl,
     "toml": _toml,
+    "npm": _npm,
 }

@@ -9,7 +9,7 @@ from releasd.core.semrelconfig import commands, taking, template
 from releasd.core.semrelconfig.pipeline import CHANGELOG, EXEC, GIT, GITHUB, GITLAB, NPM, STEPS, Call
 from releasd.core.semrelconfig.taking import Findings
 from releasd.core.semrelconfig.template import Template
-from releasd.core.semrelconfig.values import Forge, Hook
+from releasd.core.semrelconfig.values import Forge, Hook, Npm
 from releasd.model import Gate
 
 _DEFAULT_ASSETS: tuple[str, ...] = ("CHANGELOG.md", "package.json", "package-lock.json", "npm-shrinkwrap.json")
@@ -41,7 +41,7 @@ class Executed:
 
 def changelog(calls: Sequence[Call], findings: Findings) -> tuple[str, str | None]:
     """Return the changelog's path, "" for none, and its title."""
-    for call in _of(CHANGELOG, calls, findings):
+    for call in _first(CHANGELOG, calls, findings):
         options = _options(call, findings)
         path = options.take("changelogFile", _path, "CHANGELOG.md", "a path inside the repository")
         title = options.take("changelogTitle", taking.text, None, "a text")
@@ -52,7 +52,7 @@ def changelog(calls: Sequence[Call], findings: Findings) -> tuple[str, str | Non
 
 def git(calls: Sequence[Call], findings: Findings) -> tuple[tuple[str, ...] | None, Template | None]:
     """Return the files of the release commit as globs, None where none is made, and its message."""
-    for call in _of(GIT, calls, findings):
+    for call in _first(GIT, calls, findings):
         options = _options(call, findings)
         assets = options.take("assets", _assets, _DEFAULT_ASSETS, "paths, or false")
         written = options.take("message", taking.text, None, "a text")
@@ -61,18 +61,17 @@ def git(calls: Sequence[Call], findings: Findings) -> tuple[tuple[str, ...] | No
     return None, None
 
 
-def npm(prepare: Sequence[Call], publish: Sequence[Call], findings: Findings) -> Mapping[str, Any] | None:
-    """Return what `@semantic-release/npm` is told, None where it has no part."""
-    for call in _of(NPM, (*prepare, *publish), findings, once=False):
+def npm(prepare: Sequence[Call], publish: Sequence[Call], findings: Findings) -> tuple[Npm, ...]:
+    """Return what each `@semantic-release/npm` is told; a project has one for each of its packages."""
+    made: dict[Npm, None] = {}
+    for call in (call for call in (*prepare, *publish) if call.name == NPM):
         options = _options(call, findings)
-        made = {
-            "npmPublish": options.take("npmPublish", taking.flag, default=True, allowed="true or false"),
-            "pkgRoot": options.take("pkgRoot", _path, "", "a path inside the repository"),
-        }
+        root = options.take("pkgRoot", _path, "", "a path inside the repository")
+        public = options.take("npmPublish", taking.flag, default=True, allowed="true or false")
         options.name(("tarballDir",), "releasd packs nothing for npm")
         options.finish()
-        return made
-    return None
+        made[Npm(root=root, publish=public)] = None
+    return tuple(made)
 
 
 def forges(publish: Sequence[Call], findings: Findings) -> tuple[Forge, ...]:
@@ -170,9 +169,9 @@ def _message(written: str | None, findings: Findings) -> Template | None:
         return None
 
 
-def _of(name: str, calls: Sequence[Call], findings: Findings, *, once: bool = True) -> tuple[Call, ...]:
+def _first(name: str, calls: Sequence[Call], findings: Findings) -> tuple[Call, ...]:
     own = tuple(call for call in calls if call.name == name)
-    if once and len(own) > 1:
+    if len(own) > 1:
         findings.warn(f"{name} is there twice: only the first one is honoured")
     return own[:1]
 

@@ -12,7 +12,7 @@ from releasd.core.semrelconfig.documents import Document, find
 from releasd.core.semrelconfig.others import others
 from releasd.core.semrelconfig.pipeline import NPM, OWN_OPTIONS, STEPS, Resolved, resolve
 from releasd.core.semrelconfig.taking import Findings, text
-from releasd.core.semrelconfig.values import Policy, SemRelConfig
+from releasd.core.semrelconfig.values import Npm, Policy, SemRelConfig
 from releasd.core.version import check_tag_format
 from releasd.errors import ConfigError
 from releasd.model import ReleaseBranch
@@ -115,26 +115,29 @@ def _branch_value(key: str, value: Any) -> bool:
 
 
 def _committed(
-    files: Mapping[str, str], assets: Sequence[str] | None, npm: Mapping[str, Any] | None, findings: Findings
+    files: Mapping[str, str], assets: Sequence[str] | None, npm: Sequence[Npm], findings: Findings
 ) -> Iterator[str]:
     """Yield the version files that the release commit of semantic-release has.
 
     A manifest among the git plug-in's assets is there because its version moves; package.json only where the npm
     plug-in moves it. Without the git plug-in nothing is committed, so that npm's version is nowhere in the repository.
     """
-    package = join(str(npm["pkgRoot"]), "package.json") if npm else None
+    packages = {join(each.root, "package.json"): each for each in npm}
     for path in files:
         if basename(path) not in _MANIFESTS or not _is_asset(path, assets or ()):
             continue
-        if basename(path) != "package.json" or path == package:
+        if basename(path) != "package.json":
             yield path
-    if npm and npm["npmPublish"] and package in files:
-        findings.warn(f"{NPM}: nothing is published to npm: releasd publishes Python distributions")
-    if package in files and assets is None:
-        findings.warn(
-            f"{package} is left as it is: semantic-release commits no version there; "
-            "to have it moved, name it in version_files of .releasd.toml"
-        )
+    for package, told in packages.items():
+        if _is_asset(package, assets or ()):  # where it is not in the repository, `detect` says so
+            yield package
+        if told.publish and package in files:
+            findings.warn(f"{NPM}: {package} is not published to npm: releasd publishes Python distributions")
+        if package in files and assets is None:
+            findings.warn(
+                f"{package} is left as it is: semantic-release commits no version there; "
+                "to have it moved, name it in version_files of .releasd.toml"
+            )
 
 
 def _is_asset(path: str, assets: Sequence[str]) -> bool:

@@ -25,6 +25,14 @@ class Hook:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Npm:
+    """A package of npm's: the folder of its package.json ("" for the root), and whether it is published to npm."""
+
+    root: str = ""
+    publish: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Forge:
     """A forge's plug-in: `kind` is "github" or "gitlab", `options` what it is told, as written."""
 
@@ -48,7 +56,7 @@ class SemRelConfig:
         version_files: files whose version moves, in the form of `ProjectConfig.version_files`.
         gates: commands that run before a release, as checks.
         hooks: other commands; recorded and named, not run.
-        npm: the options of `@semantic-release/npm`, None where it is not used.
+        npm: the packages that `@semantic-release/npm` moves the version of.
         forges: the forges that a release is announced on.
         warnings: everything that cannot be honoured, each by its name.
     """
@@ -66,6 +74,6 @@ class SemRelConfig:
     version_files: tuple[str, ...] = ()
     gates: tuple[Gate, ...] = ()
     hooks: tuple[Hook, ...] = ()
-    npm: Mapping[str, Any] | None = None
+    npm: tuple[Npm, ...] = ()
     forges: tuple[Forge, ...] = ()
     warnings: tuple[str, ...] = ()
