@@ -1,0 +1,110 @@
+"""A project's own configuration on a real repository: semantic-release's read as it is, other tools' imported."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.gitrepo import ISOLATED, Work, make_remote, make_work
+
+RELEASERC = """
+branches: [main]
+plugins:
+  - "@semantic-release/commit-analyzer"
+  - "@semantic-release/release-notes-generator"
+  - ["@semantic-release/exec", {prepareCmd: "echo ${nextRelease.version} > VERSION", successCmd: "touch ran"}]
+  - ["@semantic-release/git", {assets: [VERSION, package.json]}]
+  - "@semantic-release/npm"
+"""
+COMMITIZEN = '[project]\nname = "p"\nversion = "1.1.0"\n[tool.commitizen]\ntag_format = "v$version"\ngpg_sign = true\n'
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Work:
+    """Return a working copy."""
+    return make_work(tmp_path / "work", make_remote(tmp_path / "remote.git"))
+
+
+def releasd(work: Work, *args: str) -> "subprocess.CompletedProcess[str]":
+    """Run the command line in a process of its own."""
+    command = (sys.executable, "-m", "releasd.cli", *args, "--repo", str(work.path))
+    environment = {**os.environ, **ISOLATED, "NO_COLOR": "1"}
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
+
+
+def as_json(work: Work, *args: str, status: int = 0) -> dict[str, Any]:
+    """Return what a command prints with `--json`."""
+    ran = releasd(work, *args, "--json")
+    assert ran.returncode == status, ran.stdout + ran.stderr
+    document: dict[str, Any] = json.loads(ran.stdout)
+    return document
+
+
+def test_semantic_releases_configuration_needs_no_change(work: Work) -> None:
+    """Plan says what npm's would release, edits the file that its command would write, runs nothing, names the rest."""
+    files = {".releaserc": RELEASERC, "VERSION": "1.0.0\n", "package.json": '{ "version": "1.0.0" }\n'}
+    work.commit("feat: one", files)
+    work.tag("v1.0.0")
+    work.commit("fix: two")
+    found = as_json(work, "plan")
+    assert found["next"]["version"] == "1.0.1"
+    assert [(file["path"], file["new"]) for file in found["files"]] == [("VERSION", "1.0.1"), ("package.json", "1.0.1")]
+    assert [line for line in found["warnings"] if "successCmd is not run" in line]
+    assert not (work.path / "ran").exists()
+
+
+def test_a_javascript_configuration_stops_with_the_way_out(work: Work) -> None:
+    """Exit code 2, and the command that makes a file which can be read."""
+    work.commit("feat: one", {"release.config.mjs": "export default {}"})
+    found = as_json(work, "plan", status=2)
+    assert "release.config.mjs" in found["error"]
+    assert ".releaserc.json" in found["advice"]
+
+
+def test_an_import_writes_shows_and_proves(work: Work) -> None:
+    """The file is written, what was left is named, and replay compares with the releases that there were."""
+    work.commit("feat: one", {"pyproject.toml": COMMITIZEN})
+    work.tag("v1.0.0")
+    work.commit("refactor: two")
+    work.tag("v1.0.1")
+    work.commit("feat: three")
+    work.tag("v1.1.0")
+    found = as_json(work, "init", "--import")
+    assert Path(found["file"]) == work.path / ".releasd.toml"
+    assert (found["tool"], [line.partition(":")[0] for line in found["left"]]) == ("commitizen", ["gpg_sign"])
+    assert [release["agree"] for release in found["replay"]["releases"][-2:]] == [True, True]
+    again = as_json(work, "init", "--import", status=2)
+    assert "already" in again["error"]
+
+
+def test_an_import_for_people_names_both_lists(work: Work) -> None:
+    """What was translated, what was not, and how replay went are all on the screen."""
+    work.commit("feat: one", {"pyproject.toml": COMMITIZEN})
+    ran = releasd(work, "init", "--import")
+    assert ran.returncode == 0, ran.stderr
+    assert "tag_format → tag_format = v{version}" in ran.stdout
+    assert "not translated:" in ran.stdout
+    assert "replay: there is no past release" in ran.stdout
+
+
+@pytest.mark.parametrize(
+    ("files", "tool", "why"),
+    [
+        ({"a": ""}, "--import", "no configuration"),
+        ({".releaserc": "{}"}, "--import", "no configuration"),
+        ({"pyproject.toml": COMMITIZEN}, "--import=git-cliff", "no configuration of git-cliff"),
+        ({"pyproject.toml": COMMITIZEN, "cliff.toml": ""}, "--import", "configurations of commitizen, git-cliff"),
+        ({"cliff.toml": "["}, "--import", "not valid TOML"),
+    ],
+)
+def test_an_import_that_cannot_be_says_why(work: Work, files: dict[str, str], tool: str, why: str) -> None:
+    """Nothing is written, the exit code is that of wrong usage, and there is a next step."""
+    work.commit("feat: one", files)
+    found = as_json(work, "init", tool, status=2)
+    assert why in found["error"]
+    assert found["advice"]
+    assert not (work.path / ".releasd.toml").exists()
