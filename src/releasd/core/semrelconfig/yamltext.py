@@ -8,6 +8,7 @@ so that a text of a few lines cannot become a gigabyte.
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from math import inf, isinf
 from typing import Any
 
 from releasd.errors import ConfigError
@@ -24,8 +25,8 @@ _WORDS = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
-_INTEGER = re.compile(r"[-+]?(?:0b[01_]+|0o[0-7_]+|0x[0-9A-Fa-f_]+|[0-9][0-9_]*)")
-_FLOAT = re.compile(r"[-+]?(?:[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][-+]?[0-9]+)?|\.[0-9_]+(?:[eE][-+]?[0-9]+)?)")
+_INTEGER = re.compile(r"[-+]?(?:0b[01]+|0o[0-7]+|0x[0-9A-Fa-f]+|[0-9]+)")
+_FLOAT = re.compile(r"[-+]?[0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?|\.[0-9]+(?:[eE][-+]?[0-9]+)?")
 _DIGITS = 40  # longer numbers stay texts; JavaScript would round them
 
 _TABLE, _LIST = "table", "list"
@@ -181,11 +182,11 @@ def _scalar(text: str, tag: str | None) -> Any:
         return _WORDS[text]
     if len(text) > _DIGITS or tag in _TEXT_TAGS:
         return text
-    digits = text.replace("_", "")
-    if _INTEGER.fullmatch(text) and not text.endswith("_"):
-        sign, body = (-1 if digits[0] == "-" else 1), digits.lstrip("+-")
-        return sign * int(body, {"0b": 2, "0o": 8, "0x": 16}.get(body[:2], 10))
-    return float(digits) if _FLOAT.fullmatch(text) and not text.endswith("_") else text
+    if _INTEGER.fullmatch(text):
+        body = text.lstrip("+-")
+        return (-1 if text[0] == "-" else 1) * int(body, {"0b": 2, "0o": 8, "0x": 16}.get(body[:2], 10))
+    number = float(text) if _FLOAT.fullmatch(text) else inf
+    return text if isinf(number) else number
 
 
 def _joined(text: str) -> str:
