@@ -26,7 +26,10 @@ _FORMS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What to decide about. `date` is the day in the notes, in UTC; `config` and `analysis` are used instead of the repository's."""
+    """What to decide about. `date` is the day in the notes, in UTC.
+
+    `config` and `analysis` are used instead of the repository's own.
+    """
 
     repo: Path
     ref: str

@@ -87,13 +87,13 @@ def _judged(
     names = (history.name(number) for pair in asked_pairs for number in in_log_order(history, pair.commits))
     commits = git.commits(names)
     configs = _configs(git, asked, config, asked_pairs, warnings) if asked.from_history else None
-    url = web_url_of(asked.repository_url or next(iter(git.remote_urls()), ""))
+    url = asked.repository_url or config.repository_url or next(iter(git.remote_urls()), "")
     made = []
     for pair in asked_pairs:
         own = next(configs) if configs else config
         range_ = tuple(islice(commits, len(pair.commits)))
         result = replayed(pair, range_, own)
-        notes = {"notes": _notes(result, range_, asked.date, url)} if asked.notes else {}
+        notes = {"notes": _notes(result, range_, asked.date, url, own)} if asked.notes else {}
         made.append({**_as_json(result), **({"config": own.source} if configs else {}), **notes})
     return made, list(warnings)
 
@@ -119,15 +119,20 @@ def _as_json(result: Replayed) -> dict[str, Any]:
     }
 
 
-def _notes(result: Replayed, commits: Sequence[Commit], date: dt.date | None, url: str | None) -> str:
+def _notes(result: Replayed, commits: Sequence[Commit], date: dt.date | None, url: str, config: ProjectConfig) -> str:
     """Return the notes of the release as it was, so that they can stand beside its changelog."""
+    base, day = result.base, date or _day(result.to)
+    last = LastRelease(tag=base.tag, version=str(base.version), commit=base.commit) if base else None
+    shown = without_release_commit(result.to, commits)
+    if config.analysis == "semantic-release":
+        from releasd.core.semrel.notes import NextRelease, render  # noqa: PLC0415 - only for those who ask for it
+
+        to = NextRelease(version=result.actual, tag=result.to.tag)
+        return render(shown, options=config.notes, last=last, next=to, repository_url=url, date=day)
     decision = Decision(
         bump=result.bump, version=result.actual, pep440=None, tag=result.to.tag, reason="", verdicts=result.judged
     )
-    base = result.base
-    last = LastRelease(tag=base.tag, version=str(base.version), commit=base.commit) if base else None
-    shown = without_release_commit(result.to, commits)
-    return render_notes(decision, last=last, web_url=url, date=date or _day(result.to), commits=shown)
+    return render_notes(decision, last=last, web_url=web_url_of(url), date=day, commits=shown)
 
 
 def _day(past: PastRelease) -> dt.date:
@@ -179,7 +184,5 @@ def _unmatched(tags: Sequence[tuple[str, str, int]], found: Sequence[PastRelease
     common, count = next(iter(others.most_common(1)), (tag_format, 0))
     if common == tag_format or count <= len(found):
         return []
-    return [
-        f"{len(found)} tags look like {tag_format}, and {count} like {common}: "
-        f'set tag_format = "{common}" in .releasd.toml, or in a file for --config'
-    ]
+    told = f"{len(found)} tags look like {tag_format}, and {count} like {common}"
+    return [f'{told}: set tag_format = "{common}" in .releasd.toml, or in a file for --config']

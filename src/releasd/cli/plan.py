@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from releasd.cli import options, output
-from releasd.core.analysis import ANALYSES
+from releasd.core.project import ANALYSES
 from releasd.errors import NothingToRelease
 
 if TYPE_CHECKING:

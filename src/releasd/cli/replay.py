@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from releasd.cli import options, output
-from releasd.core.analysis import ANALYSES
+from releasd.core.project import ANALYSES
 
 EPILOG = """\b
 Examples:
@@ -24,7 +24,9 @@ Needs no daemon and no configuration; fetches and changes nothing. Differences a
 @options.repo
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Also write a page to this file.")
 @click.option("--notes", is_flag=True, help="With --json: also the notes of every release.")
-@click.option("--analysis", type=click.Choice(ANALYSES), help="How to read commits; default: as the configuration says.")
+@click.option(
+    "--analysis", type=click.Choice(ANALYSES), help="How to read commits; default: as the configuration says."
+)
 @click.option(
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),

@@ -107,7 +107,7 @@ def _matrix(releases: Sequence[Release]) -> str:
     return (
         '<section class="card scroll"><table class="matrix">'
         "<caption>What the commits ask for (rows), and what was released (columns)</caption>"
-        f'<thead><tr><td></td>{heads}</tr></thead><tbody>{rows}</tbody></table></section>'
+        f"<thead><tr><td></td>{heads}</tr></thead><tbody>{rows}</tbody></table></section>"
     )
 
 
@@ -125,8 +125,9 @@ def _timeline(releases: Sequence[Release]) -> Iterator[str]:
     kinds = Counter(each["step"] for each in releases)
     for step, name in STEPS.items():
         if kinds[step]:
-            mark = f'<svg viewBox="0 0 10 40" aria-hidden="true"><path class="tick {step}" d="M5 {_HEIGHTS[step]}V40"/></svg>'
-            yield f"<li>{mark}{name} <span class=soft>{kinds[step]}</span></li>"
+            mark = f'<path class="tick {step}" d="M5 {_HEIGHTS[step]}V40"/>'
+            picture = f'<svg viewBox="0 0 10 40" aria-hidden="true">{mark}</svg>'
+            yield f"<li>{picture}{name} <span class=soft>{kinds[step]}</span></li>"
     if any(not each["agree"] for each in releases):
         dot = '<svg viewBox="0 0 10 40" aria-hidden="true"><path class="tick gap" d="M5 20V20.01"/></svg>'
         yield f"<li>{dot}differs: select it to read why</li>"
@@ -153,7 +154,9 @@ def _year(year: int, releases: Sequence[tuple[int, Release]]) -> str:
                 f'<a href="#r{number}" aria-label="{label}"><title>{label}</title>'
                 f'<path class="tick gap" d="M{x} {top}V{top}.01"/></a>'
             )
-    paths = "".join(f'<path class="tick {step}" d="{"".join(ticks[step])}"/>' for step in reversed(STEPS) if step in ticks)
+    paths = "".join(
+        f'<path class="tick {step}" d="{"".join(ticks[step])}"/>' for step in reversed(STEPS) if step in ticks
+    )
     count = len(releases)
     label = f"{year}: {count} {'release' if count == 1 else 'releases'}, {len(gaps)} differ"
     picture = f'<svg viewBox="0 0 {_WIDE} {_TALL}" preserveAspectRatio="none" role="group" aria-label="{label}">{paths}'

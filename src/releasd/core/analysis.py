@@ -7,16 +7,16 @@ do (core/semrel/).
 from collections.abc import Sequence
 
 from releasd.core import rules
-from releasd.errors import ConfigError
 from releasd.model import Commit, ProjectConfig, Verdict
-
-ANALYSES = ("conventional-commits", "semantic-release")
 
 
 def judge(commits: Sequence[Commit], config: ProjectConfig) -> tuple[Verdict, ...]:
-    """Return what each of `commits`, newest first, asks for, in the same order. Raises `ConfigError`."""
-    if config.analysis not in ANALYSES:
-        raise ConfigError(
-            f"there is no analysis called {config.analysis}", advice=f"use one of {', '.join(ANALYSES)}"
-        )
+    """Return what each of `commits`, newest first, asks for, in the same order.
+
+    Raises `ConfigError` for options of semantic-release's that cannot be honoured.
+    """
+    if config.analysis == "semantic-release":
+        from releasd.core.semrel import analysis  # noqa: PLC0415 - only for those who ask for it, for the speed of `plan`
+
+        return analysis.judge(commits, config.semantic_release)
     return tuple(verdict for _, _, verdict in rules.judge(commits, config.release_rules))

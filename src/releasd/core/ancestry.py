@@ -8,6 +8,7 @@ Nothing is kept of a commit but its name, its time and the numbers of its parent
 import heapq
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 _NONE = -1
@@ -134,12 +135,15 @@ def ranges(history: History, tips: Sequence[int], bases: Sequence[int | None]) -
     return members
 
 
-def _passed(reached: tuple[frozenset[int], int], starts: Sequence[int], ends: Sequence[int]) -> tuple[frozenset[int], int]:
+def _passed(
+    reached: tuple[frozenset[int], int], starts: Sequence[int], ends: Sequence[int]
+) -> tuple[frozenset[int], int]:
     """Return the state at a commit on which ranges start and end; a range that does both is empty."""
     opened, closed = reached
     for position in ends:
         closed |= 1 << position
-    return opened.union(starts).difference(ends), closed
+    fresh = [position for position in starts if not closed >> position & 1]
+    return opened.union(fresh).difference(ends), closed
 
 
 def _joined(one: tuple[frozenset[int], int], two: tuple[frozenset[int], int]) -> tuple[frozenset[int], int]:
@@ -155,7 +159,7 @@ def in_log_order(history: History, numbers: Sequence[int]) -> list[int]:
     That is: of the commits whose child was shown, the one with the latest time, and of several the one that waits
     longest (git's `commit_list_insert_by_date`).
     """
-    if all(history.parents[one] == two and one not in history.merged for one, two in zip(numbers, numbers[1:], strict=False)):
+    if all(history.parents[one] == two and one not in history.merged for one, two in pairwise(numbers)):
         return list(numbers)
     inside = set(numbers)
     waiting = [(-history.times[numbers[0]], 0, numbers[0])]

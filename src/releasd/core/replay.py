@@ -166,7 +166,8 @@ def without_release_commit(to: PastRelease, commits: Sequence[Commit]) -> tuple[
 
 def _names(commit: Commit, version: SemVer) -> bool:
     header = commit.message.partition("\n")[0]
-    return re.search(rf"(?<![0-9A-Za-z.]){re.escape(str(version))}(?![0-9A-Za-z+-]|\.[0-9A-Za-z])", header) is not None
+    named = rf"(?<![0-9A-Za-z.])v?{re.escape(str(version))}(?![0-9A-Za-z+-]|\.[0-9A-Za-z])"
+    return re.search(named, header) is not None
 
 
 def replayed(pair: Pair, commits: Sequence[Commit], config: ProjectConfig) -> Replayed:

@@ -46,9 +46,8 @@ def explained(version: SemVer, before: Before, predicted: str | None, bump: Bump
         return f"predicted {predicted} as the first release, was {actual}: initial_version sets where versions begin"
     if was == PRERELEASE:
         return f"predicted {predicted}, was {actual}: {asked} after {before.tag}"
-    if was == OTHER:
-        return f"predicted {bump}, was {actual}, which no single bump of {before.tag} gives: {asked}"
-    return f"predicted {bump}, was {was}: {asked}{_instead(bump, was)}"
+    told = f"{actual}, which no single bump of {before.tag} gives" if was == OTHER else was
+    return f"predicted {bump}, was {told}: {asked}{_instead(bump, was)}"
 
 
 def _asked(bump: Bump, verdicts: Sequence[Verdict]) -> str:
@@ -66,8 +65,7 @@ def _asked(bump: Bump, verdicts: Sequence[Verdict]) -> str:
 
 
 def _instead(bump: Bump, was: str) -> str:
-    order = [str(each) for each in Bump]
-    return "" if order.index(was) < bump.rank else f", and nothing asks for {was}"
+    return "" if was not in tuple(Bump) or Bump(was).rank < bump.rank else f", and nothing asks for {was}"
 
 
 def named(verdict: Verdict) -> str:

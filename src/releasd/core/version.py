@@ -10,7 +10,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from releasd.core.rules import SHORT, judge
+from releasd.core.analysis import judge
+from releasd.core.rules import SHORT
 from releasd.errors import ConfigError
 from releasd.model import Bump, Decision, Facts, LastRelease, ProjectConfig, Tag, Verdict
 
@@ -152,9 +153,7 @@ def decide(facts: Facts, config: ProjectConfig, forced: Bump | None) -> Decision
     `forced` is an operator's wish and replaces the analysis; `Bump.NONE` there means no release. Raises `ConfigError`
     when the tag format is not usable.
     """
-    return decision_of(
-        facts, config, forced, tuple(verdict for _, _, verdict in judge(facts.commits, config.release_rules))
-    )
+    return decision_of(facts, config, forced, judge(facts.commits, config))
 
 
 def decision_of(facts: Facts, config: ProjectConfig, forced: Bump | None, verdicts: tuple[Verdict, ...]) -> Decision:

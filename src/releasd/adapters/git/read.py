@@ -2,9 +2,10 @@
 
 import os
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 
-from releasd.adapters.git.run import Repository
+from releasd.adapters.git.stream import Streaming, records
 from releasd.errors import GitError
 from releasd.model import Commit, Tag
 
@@ -13,7 +14,7 @@ _FULL = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _TAG_FIELDS = ("%(refname)", "%(objectname)", "%(*objectname)", "%(*objecttype)")
 
 
-class Reading(Repository):
+class Reading(Streaming):
     """The half of the port that looks."""
 
     def resolve(self, ref: str) -> str | None:
@@ -77,7 +78,7 @@ class Reading(Repository):
     def log(self, commit: str, *, since: str | None) -> tuple[Commit, ...]:
         """Return the commits reachable from `commit` and not from `since`, newest first, in git's default order."""
         excluded = (f"^{since}",) if since else ()
-        out = self._git(
+        chunks = self._stream(
             "log",
             "-z",
             "--no-show-signature",
@@ -91,7 +92,7 @@ class Reading(Repository):
             "--",
             action=f"read the history of {commit}",
         )
-        return tuple(_commits(out))
+        return tuple(_commits(records(chunks, b"\0")))
 
     def read(self, commit: str, paths: Sequence[str]) -> Mapping[str, bytes]:
         """Return the contents of those of `paths` that are files at `commit`; a symbolic link gives its target."""
@@ -134,14 +135,13 @@ def _text(raw: bytes) -> str:
     return raw.decode(errors="replace")
 
 
-def _commits(out: bytes) -> Iterator[Commit]:
-    fields = iter(out.split(b"\0"))
+def _commits(fields: Iterator[bytes]) -> Iterator[Commit]:
     for commit_id, parents, author, message in zip(fields, fields, fields, fields, strict=False):
         yield Commit(
             id=_text(commit_id),
             message=_text(message).strip(),
             parents=tuple(_text(parents).split()),
-            author=_text(author),
+            author=sys.intern(_text(author)),  # a few people write a whole history
         )
 
 

@@ -7,8 +7,8 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 
-from releasd.adapters.git.run import end_group
-from releasd.errors import GitError
+from releasd.adapters.git.run import Repository, end_group, environment
+from releasd.errors import GitError, Transient
 
 CHUNK = 1 << 18  # bytes read at once
 
@@ -20,6 +20,22 @@ class Ended(Exception):
         super().__init__(stderr)
         self.status = status
         self.stderr = stderr
+
+
+class Streaming(Repository):
+    """A repository whose git may be asked for more than fits into memory."""
+
+    def _stream(self, *args: str, action: str, requests: Iterable[bytes] = ()) -> Iterator[bytes]:
+        """Run git and yield its output. `action` completes "cannot …" in the error."""
+        try:
+            yield from stream((*self._prefix, *args), env=environment(), requests=requests, timeout=self.timeout)
+        except Ended as ended:
+            raise self._failure(action, ended.stderr) from ended
+        except subprocess.TimeoutExpired as late:
+            raise Transient(
+                f"{self._where()}: cannot {action}: nothing came for {self.timeout:g} s",
+                advice="Check the disk that the repository is on, then run it again.",
+            ) from late
 
 
 def stream(

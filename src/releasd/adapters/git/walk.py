@@ -1,14 +1,12 @@
 """Whole histories: every commit and every tag, streamed, in a number of processes that does not depend on theirs."""
 
 import re
-import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from releasd.adapters.git.run import Repository, environment
-from releasd.adapters.git.stream import Ended, records, stream
+from releasd.adapters.git.stream import Streaming, records
 from releasd.core.ancestry import Node
-from releasd.errors import GitError, Transient
+from releasd.errors import GitError
 from releasd.model import Commit
 
 _TAG_FIELDS = (
@@ -31,7 +29,7 @@ class DatedTag(NamedTuple):
     at: int
 
 
-class Walking(Repository):
+class Walking(Streaming):
     """The part of a repository that looks at all of it."""
 
     def dated_tags(self) -> Iterator[DatedTag]:
@@ -110,18 +108,6 @@ class Walking(Repository):
     def _peeled(self, tag: str) -> str:
         answer = self._ask("rev-parse", "--verify", "--quiet", f"{tag}^{{commit}}", action="peel a tag")
         return answer.stdout.decode().strip() if answer.status == 0 else ""
-
-    def _stream(self, *args: str, action: str, requests: Iterable[bytes] = ()) -> Iterator[bytes]:
-        """Run git and yield its output. `action` completes "cannot …" in the error."""
-        try:
-            yield from stream((*self._prefix, *args), env=environment(), requests=requests, timeout=self.timeout)
-        except Ended as ended:
-            raise self._failure(action, ended.stderr) from ended
-        except subprocess.TimeoutExpired as late:
-            raise Transient(
-                f"{self._where()}: cannot {action}: nothing came for {self.timeout:g} s",
-                advice="Check the disk that the repository is on, then run it again.",
-            ) from late
 
 
 def _reader(chunks: Iterator[bytes]) -> tuple[Callable[[int], bytes], Callable[[], bytes]]:
