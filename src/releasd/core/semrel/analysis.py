@@ -10,7 +10,7 @@ from releasd.core.semrel.filter import drop_reverted, skips_release
 from releasd.core.semrel.jstext import trim, truthy
 from releasd.core.semrel.options import Options, check
 from releasd.core.semrel.parser import Parsed, parser
-from releasd.core.semrel.rules import RELEASE_TYPES, Answer, Rule, is_higher, release_of
+from releasd.core.semrel.rules import RELEASE_TYPES, Answer, Rule, is_higher, prepare, release_of
 from releasd.errors import ConfigError
 from releasd.model import Bump, Commit, Verdict
 
@@ -88,9 +88,8 @@ def _judged(commits: Sequence[Commit], options: Options) -> list[_Judged]:
         for place, (commit, message) in enumerate(parsed)
         if message is not None and not skips_release(commit.message)
     ]
-    answers = {
-        place: release_of(fields, options.release_rules) for place, fields in drop_reverted(asked, lambda each: each[1])
-    }
+    rules = prepare(options.release_rules or ())
+    answers = {place: release_of(fields, rules) for place, fields in drop_reverted(asked, lambda each: each[1])}
     analysed = {place for place, _ in asked}
     return [
         _Judged(commit, message, answers.get(place), _left_out(message, reverted=place in analysed))

@@ -1,11 +1,11 @@
 """Release, maintenance and pre-release branches, and which versions each may release.
 
-Source: semantic-release 24.2.9 `branches/expand.js`, `branches/normalize.js`, `definitions/branches.js`, `utils.js`, its
-accidents included: `0.x` has the range `>=1.0.0 <1.0.0`, in which nothing can be released.
+Source: semantic-release 24.2.9 `branches/expand.js`, `branches/normalize.js`, `definitions/branches.js`, `utils.js`,
+its accidents included: `0.x` has the range `>=1.0.0 <1.0.0`, in which nothing can be released.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from releasd.core.semrel import micromatch
@@ -24,6 +24,7 @@ DEFAULT_BRANCHES = (
     ReleaseBranch(name="alpha", prerelease=True),
 )
 _MAINTENANCE = re.compile(r"(?P<major>0|[1-9][0-9]*)(?:\.(?P<minor>0|[1-9][0-9]*|[xX]))?\.[xX]")
+_KINDS = ("maintenance", "release", "prerelease")
 _NAME = "${name}"
 _MOST_RELEASE_BRANCHES = 3
 _ADVICE = "correct the branches of semantic-release's configuration"
@@ -80,14 +81,17 @@ def ranges(branches: Sequence[ReleaseBranch], versions: Mapping[str, Sequence[Se
     problems = [problem for branch in branches if (problem := _problem(branch, kinds[branch.name]))]
     of_kind = {kind: [branch for branch in branches if kinds[branch.name] == kind] for kind in _KINDS}
     problems += _problems(of_kind)
-    if problems:
-        raise ConfigError("semantic-release refuses these branches", problems=tuple(problems), advice=_ADVICE)
+    _refuse(problems)
     release = _release(of_kind["release"], versions)
     maintenance = _maintenance(of_kind["maintenance"], of_kind["release"][0].name, versions)
+    lines = {(branch.least, branch.below) for branch in maintenance}
+    _refuse(["branches: two maintenance branches may release the same range"] if len(lines) < len(maintenance) else [])
     return (*maintenance, *release, *map(_prerelease, of_kind["prerelease"]))
 
 
-_KINDS = ("maintenance", "release", "prerelease")
+def _refuse(problems: Sequence[str]) -> None:
+    if problems:
+        raise ConfigError("semantic-release refuses these branches", problems=tuple(problems), advice=_ADVICE)
 
 
 def kind_of(branch: ReleaseBranch) -> str:
@@ -98,7 +102,7 @@ def kind_of(branch: ReleaseBranch) -> str:
 
 
 def _named(entry: ReleaseBranch, name: str) -> ReleaseBranch:
-    def filled(value: str | bool | None) -> str | bool | None:
+    def filled(value: str | bool | None) -> str | bool | None:  # noqa: FBT001 - what the configuration may hold
         text = value.replace(_NAME, name) if isinstance(value, str) else value
         if isinstance(value, str) and any(mark in value.replace(_NAME, "") for mark in ("${", "<%")):
             raise ConfigError(f"the template {value} in branches cannot be honoured", advice=f"only {_NAME} can")
@@ -128,9 +132,6 @@ def _problems(of_kind: Mapping[str, Sequence[ReleaseBranch]]) -> list[str]:
     found: list[str] = []
     if not 0 < len(of_kind["release"]) <= _MOST_RELEASE_BRANCHES:
         found.append(f"branches: {len(of_kind['release'])} release branches exist; one to three are allowed")
-    lines = [_line(_range_text(branch)) for branch in of_kind["maintenance"] if _is_range(_range_text(branch))]
-    if len(set(lines)) < len(lines):
-        found.append("branches: two maintenance branches have the same range")
     identifiers = [_identifier(branch) for branch in of_kind["prerelease"]]
     if len(set(identifiers)) < len(identifiers):
         found.append("branches: two pre-release branches have the same identifier")
@@ -143,10 +144,6 @@ def _identifier(branch: ReleaseBranch) -> str:
 
 def _range_text(branch: ReleaseBranch) -> str:
     return branch.range or branch.name
-
-
-def _is_range(text: str) -> bool:
-    return _MAINTENANCE.fullmatch(text) is not None
 
 
 def _line(text: str) -> tuple[int, int | None]:
@@ -214,11 +211,17 @@ def _all(branches: Sequence[ReleaseBranch], versions: Mapping[str, Sequence[SemV
 
 
 def _latest(versions: Sequence[SemVer]) -> SemVer | None:
-    return max((each for each in versions if not each.pre), key=lambda each: each.precedence, default=None)
+    return _highest(each for each in versions if not each.pre)
 
 
 def _first(versions: Sequence[SemVer], lower: Sequence[SemVer]) -> SemVer | None:
     """Return the first version after all of `lower`; without any, the first that is no pre-release."""
-    highest = max(lower, key=lambda each: each.precedence, default=None)
+    highest = _highest(lower)
     later = [each for each in versions if (each.precedence > highest.precedence if highest else not each.pre)]
-    return min(later, key=lambda each: each.precedence, default=None)
+    first = min(later, key=lambda each: each.precedence, default=None)
+    return first._replace(build="") if first else None
+
+
+def _highest(versions: Iterable[SemVer]) -> SemVer | None:
+    highest = max(versions, key=lambda each: each.precedence, default=None)
+    return highest._replace(build="") if highest else None

@@ -1,6 +1,6 @@
 """Which commits are analysed at all: `[skip release]`, and reverts that take back a commit of the same range.
 
-Source: semantic-release 24.2.9 `definitions/plugins.js` and conventional-commits-filter 5.0.0 (versioning-facts.md §2.3).
+Source: semantic-release 24.2.9 `definitions/plugins.js`, conventional-commits-filter 5.0.0 (versioning-facts.md §2.3).
 """
 
 import re
@@ -21,7 +21,7 @@ def skips_release(message: str) -> bool:
 
 
 def drop_reverted(commits: Iterable[T], fields: Callable[[T], Fields]) -> Iterator[T]:
-    """Yield the commits, newest first, without those that a later one takes back, and without what takes them back.
+    """Yield the commits, newest first, without those that a later one takes back, and without the latter.
 
     `fields` gives a commit's fields by npm's names: what git says, overlaid with what the message says. A revert holds
     what comes before it until it is seen whether its own commit comes; what was held comes in its order.

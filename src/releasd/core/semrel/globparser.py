@@ -1,4 +1,4 @@
-"""Turns a glob into the JavaScript expression that picomatch 2.3.2 turns it into (lib/parse.js, default options, POSIX).
+"""Turns a glob into the JavaScript expression that picomatch 2.3.2 makes of it (lib/parse.js, default options, POSIX).
 
 A faithful copy, token by token, accidents included: releases hang on what a rule's glob matches, and no shorter
 description of what picomatch accepts is true.

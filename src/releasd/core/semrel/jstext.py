@@ -8,7 +8,10 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-SPACES = "\t\n\x0b\x0c\r \xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
+SPACES = (
+    "\t\n\x0b\x0c\r \xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000\ufeff"
+)
 LINE_ENDS = "\n\r\u2028\u2029"
 S = r"\t\n\x0b\x0c\r \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"  # `\s`, for use within [...]
 DOT = r"[^\n\r\u2028\u2029]"  # `.`
@@ -30,12 +33,12 @@ def fold(char: str) -> str:
     upper = char.upper()
     if len(upper) != 1 or ord(upper) > _LARGEST_UNIT or ord(char) > _LARGEST_UNIT:
         return char
-    return char if ord(char) > 127 >= ord(upper) else upper
+    return char if upper.isascii() and not char.isascii() else upper
 
 
 def alike(char: str) -> str:
     """Return every character that the flag `i` takes for `char`, itself included."""
-    if ord(char) < 128:  # no character beyond ASCII folds into ASCII
+    if char.isascii():  # no character beyond ASCII folds into ASCII
         return "".join(sorted({char.lower(), char.upper()}))
     return _classes().get(fold(char), char)
 

@@ -105,7 +105,7 @@ class Parsed:
 
     @property
     def revert(self) -> Mapping[str, str | None] | str | None:
-        """Return what is taken back (`header`, `hash`), None where nothing is; a text where a `-revert-` line made it."""
+        """Return what is taken back (`header`, `hash`); None: nothing is; a text where a `-revert-` line made it."""
         found: Mapping[str, str | None] | str | None = self.values["revert"]
         return found
 

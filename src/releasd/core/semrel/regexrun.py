@@ -270,7 +270,7 @@ class _Run:
             stack.extend(self.step(instruction, (place + 1, at, groups, marks)))
         return None
 
-    def step(self, instruction: Instruction, way: Way) -> tuple[Way, ...]:  # noqa: PLR0911 - one answer a case
+    def step(self, instruction: Instruction, way: Way) -> tuple[Way, ...]:  # noqa: C901, PLR0911 - one answer a case
         """Return the ways that lead on, the preferred one last."""
         following, at, groups, marks = way
         match instruction:

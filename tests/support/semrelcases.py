@@ -150,3 +150,42 @@ def analysis(random: Random) -> dict[str, Any]:
     if own is not None:
         config["releaseRules"] = own
     return {"kind": "analyze", "config": config, "commits": history(random)}
+
+
+VERSIONS = (
+    "0.1.0", "0.2.0", "1.0.0", "1.0.1", "1.1.0", "1.2.0", "1.2.1", "1.3.0", "2.0.0", "2.1.0", "3.0.0", "1.1.0-beta.1", "1.1.0-beta.2", "1.0.1-beta.1",
+    "2.0.0-beta.3", "1.1.0-alpha.1", "2.0.0-alpha.2", "1.1.0-beta", "1.2.0-x.beta.9", "1.3.0-rc.1", "1.2.0+build", "1.2.0-beta.1+b.2",
+)  # fmt: skip
+ODD_TAGS = ("v1.2", "v01.2.3", "v1.2.3.4", "v1.2.3rc1", "v1.2.3-beta.01", "v2024.01.05", "vv5.0.0", "x1.0.0", "v 9.0.0", "v", "v9007199254740993.0.0")
+BRANCHES: tuple[tuple[dict[str, Any], ...], ...] = (
+    ({"name": "main"},),
+    ({"name": "main"}, {"name": "next"}),
+    ({"name": "main"}, {"name": "next", "channel": False}, {"name": "next-major", "channel": "big"}),
+    ({"name": "main"}, {"name": "beta", "prerelease": True}),
+    ({"name": "main"}, {"name": "beta", "prerelease": True}, {"name": "alpha", "prerelease": "alpha", "channel": "early"}),
+    ({"name": "main"}, {"name": "testing", "prerelease": "beta", "channel": False}),
+    ({"name": "1.x"}, {"name": "main"}),
+    ({"name": "1.1.x"}, {"name": "1.x"}, {"name": "main"}),
+    ({"name": "1.1.x"}, {"name": "1.x.x"}, {"name": "2.x"}, {"name": "main"}, {"name": "beta", "prerelease": True}),
+    ({"name": "0.x"}, {"name": "0.1.x"}, {"name": "1.X"}, {"name": "main"}),
+    ({"name": "old", "range": "1.x"}, {"name": "1.2.x", "channel": "lts"}, {"name": "main"}, {"name": "next"}),
+    ({"name": "1.x"}, {"name": "1.x.x"}, {"name": "main"}),
+    ({"name": "old", "range": "1.2"}, {"name": "main"}),
+    ({"name": "a"}, {"name": "b"}, {"name": "c"}, {"name": "d"}),
+    ({"name": "main"}, {"name": "be_ta", "prerelease": True}),
+)  # fmt: skip
+
+
+def branching(random: Random) -> dict[str, Any]:
+    """Return a case for the core: branches with their tags, the one that releases, and what its commits ask for."""
+    branches: list[dict[str, Any]] = []
+    common = random.sample(VERSIONS, random.choice((0, 1, 1, 2, 3)))
+    for each in random.choice(BRANCHES):
+        own = [*common, *random.sample(VERSIONS, random.choice((0, 0, 1, 2, 4)))]
+        tags = []
+        for version in sorted(set(own)):
+            channels = random.choice(([None], [None], [each["name"]], ["early"], [None, each["name"]], [False], ["beta"]))
+            tags.append({"gitTag": f"v{version}", "version": version, "channels": channels})
+        branches.append({**each, "tags": tags})
+    name = random.choice(branches)["name"]
+    return {"kind": "version", "branches": branches, "name": name, "type": random.choice(("major", "minor", "patch"))}
