@@ -193,6 +193,18 @@ def test_shareable_configurations_lie_under_the_projects_own() -> None:
     assert ([forge.kind for forge in both.forges], both.tag_format) == (["gitlab"], "{version}")
 
 
+def test_writer_options_are_honoured_or_named_one_by_one() -> None:
+    """What is data sorts and groups the notes; what could only be a function is named, and the rest stands."""
+    told = {"commitsSort": ["subject"], "transform": "x", "groupBy": "scope", "noteGroupsSort": 1}
+    config = understood(rc(plugins=[ANALYZER, [NOTES, {"writerOpts": told}]]))
+    assert config.notes is not None
+    assert config.notes.writer_opts == {"commitsSort": ["subject"], "groupBy": "scope"}
+    assert [key for key in told if any(f"writerOpts.{key}: " in line for line in config.warnings)] == [
+        "transform",
+        "noteGroupsSort",
+    ]
+
+
 @pytest.mark.parametrize("name", ["./base.json", "@acme/release-config", 7, {"a": 1}])
 def test_an_unknown_shareable_configuration_is_refused_by_name(name: Any) -> None:
     """What it says would decide about the release; it is neither fetched nor guessed."""
@@ -225,6 +237,7 @@ def test_an_unknown_shareable_configuration_is_refused_by_name(name: Any) -> Non
         ({"plugins": [[ANALYZER, {"releaseRules": [{"release": "huge"}]}]]}, "releaseRules: a list of rules"),
         ({"plugins": [[ANALYZER, {"parserOpts": {"headerPattern": "("}}]]}, "parserOpts.headerPattern"),
         ({"plugins": [[ANALYZER, {"parserOpts": {"noteKeywords": [1]}}]]}, "parserOpts.noteKeywords: a list of texts"),
+        ({"plugins": [[NOTES, {"parserOpts": {"noteKeywords": [1]}}]]}, f"{NOTES}: parserOpts.noteKeywords"),
         ({"plugins": [ANALYZER, ANALYZER]}, "is there twice"),
         ({"plugins": [[CHANGELOG, {"changelogFile": "../x"}]]}, "changelogFile: a path"),
         ({"plugins": [[GIT, {"assets": [1]}]]}, "assets: paths"),

@@ -39,7 +39,7 @@ DOCUMENTED: dict[str, dict[str, Any]] = {
         "preset": "conventionalcommits",
         "config": "conventional-changelog-conventionalcommits",
         "parserOpts": {"noteKeywords": ["X"]},
-        "writerOpts": {"groupBy": "scope"},
+        "writerOpts": {"groupBy": "scope", "commitsSort": ["subject"]},
         "host": "https://h.example.org",
         "linkCompare": False,
         "linkReferences": False,

@@ -53,8 +53,7 @@ def notes(calls: Sequence[Call], findings: Findings) -> NotesOptions | None:
         findings.warn(f"{NOTES} is there twice: only the first one is honoured")
     options = _options(own[0], findings)
     preset, config, parser_opts = _grammar(options)
-    for key in options.take("writerOpts", taking.table, _NONE, "a table"):
-        findings.warn(f"{NOTES}: writerOpts.{key} is not honoured: notes look as the preset's")
+    writer_opts = _writer_opts(options.take("writerOpts", taking.table, _NONE, "a table"), findings)
     made = NotesOptions(
         preset=preset,
         preset_config=config,
@@ -64,9 +63,25 @@ def notes(calls: Sequence[Call], findings: Findings) -> NotesOptions | None:
         issue=options.take("issue", taking.text, None, "a word"),
         link_compare=options.take("linkCompare", taking.flag, None, "true or false"),
         link_references=options.take("linkReferences", taking.flag, None, "true or false"),
+        writer_opts=writer_opts,
     )
     options.finish()
+    told = SemanticReleaseOptions(preset=preset, preset_config=config, parser_opts=parser_opts)
+    for problem in semrel.problems(told):
+        findings.wrong(f"{NOTES}: {problem}")
     return made
+
+
+def _writer_opts(told: Mapping[str, Any], findings: Findings) -> Mapping[str, Any]:
+    """Return those of the options that notes can be written by; the others are named."""
+    if not told:
+        return told
+    from releasd.core.semrel import writer  # noqa: PLC0415 - only for those who have them: it costs `plan` time
+
+    wrong = {key: problem for key, value in told.items() for problem in writer.problems({key: value})}
+    for problem in wrong.values():
+        findings.warn(f"{NOTES}: {problem}; notes look as the preset's")
+    return {key: value for key, value in told.items() if key not in wrong}
 
 
 def _options(call: Call, findings: Findings) -> taking.Options:
