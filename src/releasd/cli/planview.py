@@ -22,9 +22,18 @@ _ROWS = 200  # of the table on a terminal; elsewhere there are all
 _LONGEST = 400  # characters of a line that someone else wrote
 
 
+class _Plain:
+    """Stands for Rich's console where there is no terminal: importing Rich is a tenth of the command's time."""
+
+    is_terminal = False
+
+    def print(self, text: str = "", **_style: object) -> None:
+        sys.stdout.write(f"{text}\n")
+
+
 def show(seen: "Preview") -> None:
     """Print a plan."""
-    out = output.console()
+    out = output.console() if sys.stdout.isatty() else _Plain()
     found = seen.document
     for warning in (*found["warnings"], *seen.warnings):
         out.print(f"warning: {warning}", style="yellow")
@@ -32,7 +41,6 @@ def show(seen: "Preview") -> None:
         _table(out, found["commits"])
     else:
         sys.stdout.writelines(f"{line}\n" for line in _lines(found["commits"]))
-        sys.stdout.flush()
     last = found["last"]["version"] if found["last"] else "(none)"
     if found["next"] is None:
         out.print(f"{last} → no release", style="bold yellow")

@@ -12,7 +12,7 @@ from releasd.core.notes import render_notes
 from releasd.core.recipes import default_builds
 from releasd.core.version import decide
 from releasd.errors import ConfigError
-from releasd.model import BuildSpec, Bump, Decision, Facts, Gate, NoRelease, Plan, ProjectConfig
+from releasd.model import BuildSpec, Bump, Decision, Facts, Gate, NoRelease, Plan, ProjectConfig, Verdict
 
 SCHEMA = 1  # of `plan --json`; a key's meaning never changes within a number (DESIGN.md §5.2)
 
@@ -84,10 +84,23 @@ def to_json(facts: Facts, config: ProjectConfig, decision: Decision, *, date: dt
         "bump": str(decision.bump),
         "next": {"version": decision.version, "pep440": decision.pep440, "tag": decision.tag} if released else None,
         "reason": decision.reason,
-        "commits": [{**asdict(verdict), "bump": str(verdict.bump)} for verdict in decision.verdicts],
+        "commits": [_commit(verdict) for verdict in decision.verdicts],
         "files": [{"path": edit.path, "old": edit.old, "new": edit.new} for edit in changes.edits],
         "notes": _notes(facts, decision, date),
         "warnings": [*config.warnings, *changes.warnings],
+    }
+
+
+def _commit(verdict: Verdict) -> dict[str, Any]:
+    """Return a verdict as JSON values; `asdict` copies every one deeply, which a whole history feels."""
+    return {
+        "commit": verdict.commit,
+        "type": verdict.type,
+        "scope": verdict.scope,
+        "subject": verdict.subject,
+        "breaking": verdict.breaking,
+        "bump": str(verdict.bump),
+        "why": verdict.why,
     }
 
 
