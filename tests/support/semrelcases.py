@@ -6,15 +6,52 @@ Everything is drawn from one `random.Random`, so that a seed names a case for go
 from random import Random
 from typing import Any
 
-TYPES = ("feat", "fix", "perf", "docs", "chore", "refactor", "revert", "FEAT", "FIX", "Feat", "feature", "", "a_b", "été")
-SCOPES = ("", "(api)", "(a(b))", "(a)(b)", "()", "(*)", "(api/v2)", "(.hidden)", "(a b)", "(ä)", "(😀)", "(\u2028)", "x(y)")
+TYPES = (
+    "feat",
+    "fix",
+    "perf",
+    "docs",
+    "chore",
+    "refactor",
+    "revert",
+    "FEAT",
+    "FIX",
+    "Feat",
+    "feature",
+    "",
+    "a_b",
+    "été",
+)
+SCOPES = (
+    "",
+    "(api)",
+    "(a(b))",
+    "(a)(b)",
+    "()",
+    "(*)",
+    "(api/v2)",
+    "(.hidden)",
+    "(a b)",
+    "(ä)",
+    "(😀)",
+    "(\u2028)",
+    "x(y)",
+)
 MARKS = (": ", ": ", ": ", ":", "!: ", "!: ", " : ", ":  ", "! : ")
 SUBJECTS = (
     "add x", "", "x", "fixes #1", "closes gh-12, o/r#3", "(#12)", "see #1 #2", "[skip release] y", "y [Release  Skip]", "@user did",
     "x: y", "\u00a0", "ends\u2028here", "a\rb", "😀 #7", "BREAKING CHANGE: no", "#1 fix", "prefix #4;",
     "https://x.org/a#5 fix #6", "fixed o/r/s#9) and .x-y/z#w",
 )  # fmt: skip
-KEYWORDS = ("BREAKING CHANGE", "BREAKING-CHANGE", "breaking change", "Breaking Change", "BREAKING CHANGES", "BREAKING", "BREAKİNG CHANGE")
+KEYWORDS = (
+    "BREAKING CHANGE",
+    "BREAKING-CHANGE",
+    "breaking change",
+    "Breaking Change",
+    "BREAKING CHANGES",
+    "BREAKING",
+    "BREAKİNG CHANGE",
+)
 BEFORE = ("", "", "", " ", "* ", "- ", "| ", "**", "## ", "\t", "\u3000*", "x ")
 AFTER = (": x", ":", "", " ", ": #1 is closed", ":x", " #12", ": a\rb", "** : y", ":\u2028z", "\u00a0q", ": fixes #3")
 LINES = (
@@ -22,9 +59,10 @@ LINES = (
     "- item", "gpg: signature", "  gpg: x", " gpg:", "# comment", "; comment", "Closes #1, #2", "fixes o/r#12 and resolves #3", "closes  ",
     "Signed-off-by: A <a@b.c>", "* feat: squashed", "@dev-1 and @x_y", "Refs: GH-9", "http://x.org/#1", "\u2028#4", "a\r#8", "\r", " ",
     "😀 closes #😀", "closed#3 closed #4", "#", "##1", "#-", "#a;#b,#c)#d]#e.", "\u00a0#3\u00a0", "fix fix #1 fix #1", "feat", "Release-As: 3.0.0",
-    "# ------------------------ >8 ------------------------", "-notes-", "-references-", "-mentions-", "-revert-", "-subject-", "-é-",
+    "# ------------------------ >8 ------------------------", "-revert-", "-subject-", "-é-",
     "==FIELD==", "RESOLVES #1 Fixes #2", "x/y#1 a/b/c#2 /d#3 e/#4", "closes: #1", "ſ closes #2", "clo\u017fes #3", "\ufeff#1",
 )  # fmt: skip
+BREAKERS = ("-notes-", "-references-", "-mentions-", "---", "-----")  # npm's parser fails on some messages with these
 ENDS = ("\n", "\n", "\n", "\r\n")
 HASHES = tuple(f"{number:040x}" for number in (0xA1, 0xB2, 0xC3, 0xD4))
 
@@ -41,11 +79,22 @@ def header(random: Random) -> str:
 def line(random: Random) -> str:
     if random.random() < 0.3:
         return "".join(random.choice(part) for part in (BEFORE, KEYWORDS, AFTER))
-    return random.choice(LINES)
+    return random.choice(BREAKERS if random.random() < 0.02 else LINES)
 
 
 def revert(random: Random, of: str, name: str) -> str:
-    start = random.choice(('Revert "{}"', 'Revert "{}"', 'Revert "{}"', "revert: {}", "Revert {}", 'Reapply "{}"', 'Revert "{}" (#3)', 'revert "{}"'))
+    start = random.choice(
+        (
+            'Revert "{}"',
+            'Revert "{}"',
+            'Revert "{}"',
+            "revert: {}",
+            "Revert {}",
+            'Reapply "{}"',
+            'Revert "{}" (#3)',
+            'revert "{}"',
+        )
+    )
     short = name[: random.choice((40, 40, 40, 40, 7, 6, 12))]
     tail = random.choice((".", ".", ".", "", ", reversing", " .", "_", "\n\nBREAKING CHANGE: y"))
     gap = random.choice(("\n\n", "\n\n", "\n\n", "\n", " ", "\n\nbecause\n\n", "\r\n\r\n", "\u3000"))
@@ -145,7 +194,10 @@ def history(random: Random) -> list[dict[str, Any]]:
 
 def analysis(random: Random) -> dict[str, Any]:
     """Return a case for the analyzer: its configuration and a range."""
-    config: dict[str, Any] = {"preset": random.choice(("angular", "conventionalcommits")), "parserOpts": parser_opts(random)}
+    config: dict[str, Any] = {
+        "preset": random.choice(("angular", "conventionalcommits")),
+        "parserOpts": parser_opts(random),
+    }
     own = rules(random)
     if own is not None:
         config["releaseRules"] = own
@@ -156,7 +208,19 @@ VERSIONS = (
     "0.1.0", "0.2.0", "1.0.0", "1.0.1", "1.1.0", "1.2.0", "1.2.1", "1.3.0", "2.0.0", "2.1.0", "3.0.0", "1.1.0-beta.1", "1.1.0-beta.2", "1.0.1-beta.1",
     "2.0.0-beta.3", "1.1.0-alpha.1", "2.0.0-alpha.2", "1.1.0-beta", "1.2.0-x.beta.9", "1.3.0-rc.1", "1.2.0+build", "1.2.0-beta.1+b.2",
 )  # fmt: skip
-ODD_TAGS = ("v1.2", "v01.2.3", "v1.2.3.4", "v1.2.3rc1", "v1.2.3-beta.01", "v2024.01.05", "vv5.0.0", "x1.0.0", "v 9.0.0", "v", "v9007199254740993.0.0")
+ODD_TAGS = (
+    "v1.2",
+    "v01.2.3",
+    "v1.2.3.4",
+    "v1.2.3rc1",
+    "v1.2.3-beta.01",
+    "v2024.01.05",
+    "vv5.0.0",
+    "x1.0.0",
+    "v 9.0.0",
+    "v",
+    "v9007199254740993.0.0",
+)
 BRANCHES: tuple[tuple[dict[str, Any], ...], ...] = (
     ({"name": "main"},),
     ({"name": "main"}, {"name": "next"}),
@@ -184,8 +248,83 @@ def branching(random: Random) -> dict[str, Any]:
         own = [*common, *random.sample(VERSIONS, random.choice((0, 0, 1, 2, 4)))]
         tags = []
         for version in sorted(set(own)):
-            channels = random.choice(([None], [None], [each["name"]], ["early"], [None, each["name"]], [False], ["beta"]))
+            channels = random.choice(
+                ([None], [None], [each["name"]], ["early"], [None, each["name"]], [False], ["beta"])
+            )
             tags.append({"gitTag": f"v{version}", "version": version, "channels": channels})
         branches.append({**each, "tags": tags})
     name = random.choice(branches)["name"]
     return {"kind": "version", "branches": branches, "name": name, "type": random.choice(("major", "minor", "patch"))}
+
+
+def parsing(random: Random) -> dict[str, Any]:
+    """Return a case for the parser alone, with the options that notes generation puts under the preset's."""
+    base = random.choice(({}, {}, {"issuePrefixes": ["#", "gh-"], "referenceActions": ["close", "fix"]}))
+    return {
+        "kind": "parse",
+        "preset": random.choice(("angular", "conventionalcommits")),
+        "presetConfig": random.choice(({}, {}, {"issuePrefixes": ["#", "gh-"]})),
+        "parserOpts": parser_opts(random),
+        "base": base,
+        "message": message(random) or "x",
+    }
+
+
+GLOB_PARTS = (
+    "a", "b", "c", "api", "core", ".", "/", "-", "1", "é", " ", "*", "*", "*", "**", "?", "!", "(", "|", ")", "[", "]", "{", ",", "}", "[ab]", "[^a]",
+    "[a-c]", "[[:alpha:]]", "[!a]", "{a,b}", "{a,{b,c}}", "{1..3}", "{a..c}", "!(a)", "@(a|b)", "?(b)", "*(a|b)", "+(ab)", "!(a|b*)", "!(*.x)", ".x",
+    "**/", "/**", "./", "\\*", "\\", "+", "@", "$", "^", '"', '"a"', "..", "'", "#", "😀", "+(a|aa)", "*(*a)", "(a)", "(?:a)", "(?!a)", "(?=b)", "(?<!b)",
+    "\\d", "\\w+", "[]", "[a", "a]", "{a","a}", "[:", "+(*(a))", "***", "\u2028", "\\\\", "[[:", "[^/]", "!!", "(?<n>a)", "\0", "*(a)*(b)",
+)  # fmt: skip
+TEXT_PARTS = (
+    "a", "b", "c", "api", "core", ".", "/", "-", "1", " ", "é", "*", "!", "(", ")", "x", "\n", "😀", "\\", "ab", "_", "[", "]", "{", "}", "abc",
+)  # fmt: skip
+
+
+def globbing(random: Random) -> dict[str, Any]:
+    """Return a case for micromatch."""
+    pattern = "".join(random.choices(GLOB_PARTS, k=random.choice((1, 1, 2, 2, 3, 4, 5, 7))))
+    text = "".join(random.choices(TEXT_PARTS, k=random.choice((1, 1, 2, 3, 4, 6))))
+    if random.random() < 0.3:
+        text = pattern.replace("*", random.choice(("a", "ab", "/", ""))).replace("?", "b").replace("\\", "")
+    return {"kind": "glob", "pattern": pattern, "text": text}
+
+
+ATOMS = (
+    "a", "b", "x", "1", " ", ".", r"\w", r"\d", r"\s", r"\S", r"\W", r"\D", "[ab]", "[^a]", "[a-x]", r"[\w-]", "[-a]", r"[\d-x]", "[^]", "[]", "é",
+    r"\b", r"\B", "^", "$", "😀", "[😀]", r"\-", r"\.", r"\x61", r"\u0061", r"\0", r"\cA", r"\c", r"[\c1]", r"\n", "}", "]", r"\8", r"\101", r"\k",
+    r"[\b]", r"\/", "-", "[b-]", "(?=a)", "(?!b)", "(?<=a)", "(?<!b)", r"\u{61}", r"\xz",
+)  # fmt: skip
+COUNTS = ("", "", "", "", "", "*", "+", "?", "*?", "+?", "??", "{2}", "{0,2}", "{1,}", "{1,2}?", "{,2}", "{x", "{0}")
+OPENINGS = ("(", "(", "(?:", "(?:", "(?=", "(?!", "(?<=", "(?<!", "(?<n{}>")
+
+
+def expression(random: Random, depth: int) -> str:
+    """Return a JavaScript regular expression; some are wrong."""
+    made = ""
+    for _ in range(random.choice((1, 1, 2, 2, 3))):
+        if depth and random.random() < 0.35:
+            made += random.choice(OPENINGS).format(random.randrange(9999)) + expression(random, depth - 1) + ")"
+        else:
+            made += random.choice(ATOMS)
+        made += random.choice(COUNTS)
+    return f"{made}|{expression(random, depth - 1)}" if depth and random.random() < 0.2 else made
+
+
+def matching(random: Random) -> dict[str, Any]:
+    """Return a case for a regular expression."""
+    text = "".join(random.choices("abx1 \né\u2028-😀.A_", k=random.choice((0, 1, 2, 3, 5, 8, 12))))
+    return {"kind": "regex", "source": expression(random, random.choice((1, 2, 3))), "text": text}
+
+
+def cleaning(random: Random) -> dict[str, Any]:
+    """Return a case for what a tag's text is as a version."""
+    lead = random.choice(("", "", "v", "=", "vv", "=v ", " ", "x", "V"))
+    core = ".".join(
+        random.choice(("0", "1", "02", "10", "9007199254740991", "9007199254740992", "x"))
+        for _ in range(random.choice((2, 3, 3, 3, 3, 4)))
+    )
+    tail = random.choice(
+        ("", "", "-beta.1", "-beta.01", "-0a", "rc1", "+build", "+b.01", "-", "-a..b", " ", "\n", "-ä")
+    )
+    return {"kind": "clean", "text": lead + core + tail}
