@@ -17,7 +17,7 @@ from releasd.adapters import statelock
 from releasd.adapters.supervisor import SystemdSupervisor, listen_fds
 from releasd.app.audit import AUDIT_FILE
 from releasd.app.housekeeping import ticks
-from releasd.app.world import build_world, owner_name, peek
+from releasd.app.world import build_world, clear_scratch, owner_name, peek
 from releasd.daemon.api import Api
 from releasd.daemon.inbox import Inbox, Reload, Stop, Wake
 from releasd.daemon.intake import Intake
@@ -87,6 +87,7 @@ def run(path: Path | None, environ: MutableMapping[str, str]) -> None:
     clean = True
     with ExitStack() as stack:
         stack.enter_context(statelock.hold(settings.daemon.state))
+        clear_scratch(settings.daemon.state)
         store = stack.enter_context(open_store(settings.daemon.database_url))
         outlet = Outlet(store, AuditFile(settings.daemon.state / AUDIT_FILE), log)
         clean = _serve(

@@ -165,3 +165,8 @@ def _scratch(folder: Path, name: str) -> Path:
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir(mode=0o700, parents=True)
     return path
+
+
+def clear_scratch(state: Path) -> None:
+    """Remove the folders of attempts that were killed; the lock on the state folder proves them dead."""
+    shutil.rmtree(state / "scratch", ignore_errors=True)
