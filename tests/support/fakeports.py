@@ -34,6 +34,7 @@ from support.fakegit import FakeGit, FakeRemote
 from support.fakehost import FakeHost
 
 NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
+TOOLS = {"sh": "/bin/sh", "uv": "/usr/bin/uv"}  # what a host needs to be able
 PYPROJECT = b'[project]\nname = "demo"\nversion = "1.0.0"\n'
 
 
@@ -251,7 +252,7 @@ class Scene:
         self.tip = self.remote.commit("feat: more", {"pyproject.toml": PYPROJECT})
         self.git = FakeGit(self.remote)
         self.git.fetch("main")
-        self.hosts = FakeHosts([FakeHost(host_spec())])
+        self.hosts = FakeHosts([FakeHost(host_spec(), tools=TOOLS)])
         self.indexes = {"pypi": FakeIndex()}
         self.notifier = FakeNotifier()
         self.artifacts = FakeArtifacts()
