@@ -84,3 +84,4 @@ def _finish(world: World, ctx: Context, state: JobState, reason: str) -> None:
         # leaves it to the next attempt rather than to nobody.
         ctx.git.set_ref(ctx.private_ref, None)
     world.store.finish(ctx.job.id, ctx.job.token, state, reason, now=world.clock.now())
+    world.fault("job.finished")
