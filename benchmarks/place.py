@@ -2,7 +2,6 @@
 
 import contextlib
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -17,7 +16,6 @@ from support.packages import QUICK
 from support.parts import eventually
 from support.stage import Stage
 
-READY_WITHIN = 20.0  # seconds
 COMMAND_WITHIN = 120.0  # seconds
 
 
@@ -42,23 +40,28 @@ class Started:
     ready: float
 
 
+class _Clocked(list[str]):
+    """What the daemon said to its supervisor; notes when READY came, to the moment rather than to the next look."""
+
+    ready_at = 0.0
+
+    def extend(self, words: Iterable[str]) -> None:
+        """Take some more."""
+        words = list(words)
+        if "READY=1" in words:
+            self.ready_at = time.time()
+        super().extend(words)
+
+
 def start(stage: Stage, *, hook: bool = True) -> Started:
-    """Start the daemon and note when it says READY, to the moment rather than to the next look."""
-    name = stage.short / f"clock-{time.monotonic_ns()}"
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified:
-        notified.bind(str(name))
-        notified.settimeout(READY_WITHIN)
-        stage.write_config()
-        if hook:
-            stage.install_hook(stage.remote)
-        begun = time.time()
-        stage.daemon.start(wait=False, NOTIFY_SOCKET=str(name))
-        try:
-            while b"READY=1" not in notified.recv(4096):
-                pass
-        except TimeoutError:
-            raise RuntimeError(f"the daemon did not start:\n{stage.daemon.tail()}") from None
-        return Started(begun, time.time())
+    """Start the daemon and note when it says READY."""
+    said = stage.daemon.notified.said = _Clocked()
+    stage.write_config()
+    if hook:
+        stage.install_hook(stage.remote)
+    begun = time.time()
+    stage.daemon.start()
+    return Started(begun, said.ready_at)
 
 
 def seconds_of(command: Iterable[str | Path], *, cwd: Path, env: Mapping[str, str], ok: Iterable[int] = (0,)) -> float:
