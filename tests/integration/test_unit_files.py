@@ -103,7 +103,6 @@ def test_the_service_is_as_closed_as_a_release_allows() -> None:
         ("TimeoutStopSec", "15"),
         ("Restart", "on-failure"),
         ("StateDirectoryMode", "0711"),
-        ("RuntimeDirectoryPreserve", "yes"),
         ("LimitCORE", "0"),
     ],
 )

@@ -5,7 +5,8 @@ from typing import Any
 
 from support.systemd import Machine
 
-PUSHER = 4711
+PUSHER = 4711  # pushes, and is nobody else; the uids after it: OWNER, keeper, anna, git
+OWNER = 4712
 CONFIG = """
 [daemon]
 state = "/var/lib/releasd"
@@ -34,7 +35,12 @@ rm -rf /var/lib/releasd /var/cache/releasd /srv/git /run/releasd
 cp /opt/test/checkout/systemd/releasd* /etc/systemd/system/
 getent passwd releasd >/dev/null ||
     useradd --system --user-group --home-dir /var/lib/releasd --shell /usr/sbin/nologin releasd
-getent passwd pusher >/dev/null || useradd --uid {PUSHER} --create-home pusher
+uid={PUSHER}
+for user in pusher owner keeper anna git; do
+    getent passwd $user >/dev/null || useradd --uid $uid --user-group --create-home -p '*' --shell /bin/sh $user
+    uid=$((uid + 1))
+done
+usermod --append --groups releasd anna
 install -d -o releasd -g releasd /srv/git
 runuser -u releasd -- git init -q --bare -b main /srv/git/demo.git
 systemctl reset-failed
@@ -43,7 +49,7 @@ systemctl daemon-reload
 
 
 class Service:
-    """The service, installed anew and not started yet; one repository, two users."""
+    """The service, installed anew and not started yet; one repository, a few users of the machine."""
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine

@@ -4,8 +4,8 @@ import hashlib
 import hmac
 import json
 
-from support.service import CONFIG, PYPROJECT, Service
-from support.systemd import Machine, wait_until
+from support.service import CONFIG, OWNER, PYPROJECT, Service
+from support.systemd import wait_until
 
 KEY = "a-key-that-only-systemd-hands-over"
 REMOTE = """
@@ -41,7 +41,7 @@ http.server.HTTPServer(("127.0.0.1", 8080), Handler).serve_forever()
 """
 # A forge: git over ssh, as another user, with strict host keys.
 FORGE = r"""
-getent passwd git >/dev/null || useradd --create-home --home-dir /srv/remote --shell /bin/sh -p '*' git
+usermod --home /srv/remote git
 mkdir -p /run/sshd /srv/remote/.ssh /var/lib/releasd/.ssh
 ssh-keygen -q -t ed25519 -N '' -f /run/sshd/key
 ssh-keygen -q -t ed25519 -N '' -f /var/lib/releasd/.ssh/id_ed25519
@@ -161,22 +161,35 @@ def test_a_release_over_ssh_with_a_credential_goes_through(service: Service) -> 
     assert heard["signature"] == f"sha256={expected}"
 
 
-def test_the_user_service_runs_under_a_users_own_systemd(machine: Machine) -> None:
+def test_the_owner_of_the_repositories_may_be_another_user(service: Service) -> None:
+    """As the manual says: with User=git the daemon owns its state, and the group releasd still steers it."""
+    service.machine.sh("chown -R keeper:keeper /srv/git")
+    service.drop_in("User=keeper", "Group=keeper")
+    commit = service.commit("feat: one", owner="keeper", pyproject_toml=PYPROJECT)
+    service.start()
+    assert service.hint(commit)["ok"]
+    ask = ("/opt/releasd/bin/releasd", "status", "--json", "--config", "/etc/releasd/releasd.toml")
+    said = service.machine.run("runuser", "-u", "anna", "--", *ask)
+    assert json.loads(said.stdout)["daemon"]["running"]
+    assert service.machine.run("runuser", "-u", "pusher", "--", *ask, check=False).returncode != 0
+
+
+def test_the_user_service_runs_under_a_users_own_systemd(service: Service) -> None:
     """The unit of systemd/user becomes ready, reloads and stops, with its sockets in the user's runtime folder."""
-    machine.sh("""
-        getent passwd owner >/dev/null || useradd --uid 4712 --create-home owner
+    machine = service.machine
+    machine.sh(f"""
         mkdir -p /home/owner/.config/systemd/user /home/owner/.config/releasd /home/owner/.local/bin
         cp /opt/test/checkout/systemd/user/releasd.service /home/owner/.config/systemd/user/
         echo '[daemon]' >/home/owner/.config/releasd/releasd.toml
         ln -sf /opt/releasd/bin/releasd /home/owner/.local/bin/releasd
         chown -R owner /home/owner
-        systemctl start user@4712.service
+        systemctl start user@{OWNER}.service
     """)
-    user = ("runuser", "-u", "owner", "--", "env", "XDG_RUNTIME_DIR=/run/user/4712")
+    user = ("runuser", "-u", "owner", "--", "env", f"XDG_RUNTIME_DIR=/run/user/{OWNER}")
     machine.run(*user, "systemctl", "--user", "start", "releasd")
     status = json.loads(machine.run(*user, "/opt/releasd/bin/releasd", "status", "--json").stdout)
     assert status["daemon"]["running"]
-    assert machine.sh("stat -c %a /run/user/4712/releasd/control.sock") == "600"
+    assert machine.sh(f"stat -c %a /run/user/{OWNER}/releasd/control.sock") == "600"
     machine.run(*user, "systemctl", "--user", "reload", "releasd")
     machine.run(*user, "systemctl", "--user", "stop", "releasd")
     result = machine.run(*user, "systemctl", "--user", "show", "--value", "--property=Result", "releasd")
