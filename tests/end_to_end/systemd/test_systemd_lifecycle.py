@@ -51,7 +51,8 @@ def test_a_hung_daemon_is_killed_and_started_again(service: Service) -> None:
     service.start()
     pid = service.show("MainPID")
     service.machine.run("kill", "-STOP", pid)
-    wait_until(lambda: service.show("NRestarts") == "1" and service.show("ActiveState") == "active", 20.0)
+    # A hung process takes no signal but SIGKILL; any other would add TimeoutStopSec=15.
+    wait_until(lambda: service.show("NRestarts") == "1" and service.show("ActiveState") == "active", 12.0)
     assert service.show("MainPID") != pid
     assert len(service.happened("daemon.started")) == 2
     service.machine.run("journalctl", "--sync")
@@ -104,6 +105,22 @@ def test_no_hint_is_lost_over_restarts(service: Service) -> None:
     service.machine.sh("rm /run/restarted")
     assert number >= 3
     assert len(service.happened("daemon.started")) == 3
+
+
+def test_a_push_while_even_the_sockets_are_stopped_is_found_at_the_next_start(service: Service) -> None:
+    """The installed hook leaves the push in the spool folder, and the daemon takes it from there."""
+    service.commit("chore: begin", pyproject_toml=PYPROJECT)
+    service.start()
+    service.machine.run(
+        "runuser", "-u", "releasd", "--", "/opt/releasd/bin/releasd", "hook", "install", "--repo", "/srv/git/demo.git",
+        "--config", "/etc/releasd/releasd.toml",
+    )  # fmt: skip
+    service.machine.run("systemctl", "stop", "releasd.service", "releasd-hook.socket", "releasd-control.socket")
+    commit = service.commit("feat: one")
+    assert service.machine.sh("ls /var/lib/releasd/spool/*.json | wc -l") == "1"
+    service.start()
+    received = [(data["commit"], data["source"]) for data in service.happened("push.received")]
+    assert received == [(commit, "spool")]
 
 
 def test_a_reload_takes_the_new_configuration_or_keeps_the_old(service: Service) -> None:
