@@ -108,7 +108,3 @@ class Service:
     def statement(self) -> str:
         """Return what there is to say when it does not do what is expected."""
         return self.machine.sh("systemctl status --no-pager releasd; journalctl -o cat -u releasd -n 50", check=False)
-
-    def releasd(self, *arguments: str) -> str:
-        """Run the command line as root and return what it printed."""
-        return self.machine.run("/opt/releasd/bin/releasd", *arguments).stdout
