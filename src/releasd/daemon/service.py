@@ -40,7 +40,7 @@ from releasd.ports import Supervisor
 
 STOP_WITHIN = 8.0  # seconds, of the 10 that are promised
 BREATHER = timedelta(seconds=10)  # before an attempt that could not write its end is repeated
-LONGEST_WAIT = 1.0  # seconds between looks while jobs wait for a time; also bounds the watchdog's interval
+LONGEST_WAIT = 5.0  # seconds between looks with nothing due: a sixth of the watchdog's interval
 
 
 class Outlet(Protocol):
