@@ -31,10 +31,10 @@ class Remote:
         return self._ask("POST", path, asked, ANSWER_WITHIN)
 
     def _ask(self, method: str, path: str, asked: Mapping[str, str | None], timeout: float) -> Any:
-        import httpx  # noqa: PLC0415 (0.1 s, which a command that finds no socket does not spend)
-
         if not self.socket.exists():
             raise not_running(self.socket)
+        import httpx  # noqa: PLC0415 (0.1 s, which a command that finds no socket does not spend)
+
         params = {key: value for key, value in asked.items() if value is not None}
         try:
             with httpx.Client(transport=httpx.HTTPTransport(uds=str(self.socket)), timeout=timeout) as client:
