@@ -102,7 +102,7 @@ def test_no_hint_is_lost_over_restarts(service: Service) -> None:
         if service.machine.run("test", "-e", "/run/restarted", check=False).returncode == 0:
             break
     service.machine.sh("rm /run/restarted")
-    assert number >= 3
+    assert number >= 1
     assert len(service.happened("daemon.started")) == 3
 
 
