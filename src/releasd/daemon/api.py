@@ -35,11 +35,10 @@ def _json(value: object, status: int = 200) -> Response:
 
 
 def _refused(_: Request, error: Exception) -> Response:
-    match error:
-        case ReleasdError():
-            return _json({"error": error.message, "advice": error.advice, "exit_code": error.exit_code}, 400)
-        case HTTPException():
-            return _json({"error": error.detail, "advice": "", "exit_code": 1}, error.status_code)
+    if isinstance(error, ReleasdError):
+        return _json({"error": error.message, "advice": error.advice, "exit_code": error.exit_code}, 400)
+    if isinstance(error, HTTPException):
+        return _json({"error": error.detail, "advice": "", "exit_code": 1}, error.status_code)
     text = f"a defect in releasd: {type(error).__name__}: {error}"
     return _json({"error": text, "advice": "please report it with the daemon's log", "exit_code": 1}, 500)
 
