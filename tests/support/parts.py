@@ -75,29 +75,32 @@ class Daemon:
     def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
-    def start(self, *, wait: bool = True, **environ: str) -> None:
-        """Start it, and wait until it says READY; `environ` is for this run alone."""
+    def start(self, *before: str, **environ: str) -> None:
+        """Start it by the command `before`, if any, and wait for READY; `environ` is for this run alone."""
         assert not self.is_running
         self.notified.said.clear()
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                (sys.executable, "-m", "releasd.cli", "run"),
+                (*before, sys.executable, "-m", "releasd.cli", "run"),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
                 env={**self.environ, "NOTIFY_SOCKET": str(self.notified.path), **environ},
             )
-        if wait:
-            self.wait_ready()
+        self._wait_ready()
 
-    def wait_ready(self) -> None:
-        """Return once READY was said; fail with the log when the daemon ended instead."""
+    def _wait_ready(self) -> None:
         eventually(lambda: "READY=1" in self.notified.said or not self.is_running, "READY", timeout=START_WITHIN)
         assert self.is_running, f"the daemon did not start:\n{self.tail()}"
 
+    def said(self) -> str:
+        """Return all that it wrote to its log."""
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
     def tail(self) -> str:
-        return self.log.read_text(errors="replace")[-6000:] if self.log.exists() else ""
+        """Return the log's end, for a failure's message."""
+        return self.said()[-6000:]
 
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)

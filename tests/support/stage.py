@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,10 @@ import pytest
 import tomlkit
 
 from releasd.adapters import hookfiles
-from releasd.app import remote
+from releasd.config.places import sqlite_url
+from releasd.engine import view
 from releasd.errors import UsageError
+from releasd.store import Store, open_store
 from support.gitrepo import ISOLATED, git, make_remote, make_work
 from support.packages import QUICK
 from support.parts import Daemon, IndexProcess, eventually, strays
@@ -135,12 +137,18 @@ class Stage:
         return found
 
     def jobs(self) -> list[Job]:
-        """Return all jobs with their steps, the oldest first, from the daemon or from its store."""
-        found = remote.status(self.config_file, self.environ, None)
-        return [self.job(job["id"]) for job in sorted((*found["jobs"], *found["recent"]), key=lambda job: job["id"])]
+        """Return all jobs with their steps, the oldest first."""
+        with self._store() as store:
+            return [view.job_view(store, job) for job in reversed(store.jobs(limit=100))]
 
     def job(self, number: int) -> Job:
-        return remote.job(self.config_file, self.environ, number)
+        """Return one job, as its status shows it."""
+        with self._store() as store:
+            return view.find_job(store, number)
+
+    def _store(self) -> AbstractContextManager[Store]:
+        """Open what the daemon wrote, whether it runs or not: asking it would cost it time that is being measured."""
+        return open_store(sqlite_url(self.state), readonly=True)
 
     def wait_for(self, is_so: Callable[[Job], Any], *, job: int | None = None, timeout: float = 60.0) -> Job:
         """Wait until `is_so` of the job of that number, else of the newest; return the job."""
@@ -153,7 +161,7 @@ class Stage:
             return found if found and is_so(found) else None
 
         try:
-            return eventually(look, "the job's state", timeout=timeout)
+            return eventually(look, "the job's state", timeout=timeout, pause=0.08)
         except AssertionError:
             raise AssertionError(f"{self.jobs()}\n{self.daemon.tail()}") from None
 

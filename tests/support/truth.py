@@ -36,7 +36,8 @@ def assert_tagged(stage: Stage, job: Job, version: str) -> None:
     assert stage.git("merge-base", commit, "refs/heads/main") == commit, "the tag cannot be reached from main"
     assert f'version = "{version}"' in stage.git("show", f"{tag}:pyproject.toml")
     assert version in stage.git("show", f"{tag}:CHANGELOG.md")
-    assert not git(stage.state / "repositories/demo.git", "for-each-ref", "refs/releasd"), "a private ref is left"
+    clone, private = stage.state / "repositories/demo.git", f"refs/releasd/jobs/{job['id']}"
+    assert not git(clone, "for-each-ref", private), "the private ref is left"
     assert_witnessed(stage, tag)
 
 
