@@ -22,7 +22,7 @@ from releasd.daemon.api import Api
 from releasd.daemon.inbox import Inbox, Reload, Stop, Wake
 from releasd.daemon.intake import Intake
 from releasd.daemon.pushes import handle_push
-from releasd.daemon.service import Service
+from releasd.daemon.service import LONGEST_WAIT, Service
 from releasd.daemon.spool import create_spool, drain
 from releasd.daemon.ticks import Ticks
 from releasd.daemon.watch import Watch
@@ -141,6 +141,7 @@ def _serve(
         ),
         reload=lambda _: world_of(config.load(path, environ)),
         sources=sources,
+        longest_wait=min(LONGEST_WAIT, supervisor.watchdog_interval() or LONGEST_WAIT),
     )
     stack.enter_context(
         Intake(

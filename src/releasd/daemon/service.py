@@ -40,7 +40,7 @@ from releasd.ports import Supervisor
 
 STOP_WITHIN = 8.0  # seconds, of the 10 that are promised
 BREATHER = timedelta(seconds=10)  # before an attempt that could not write its end is repeated
-LONGEST_WAIT = 5.0  # seconds between looks with nothing due: a sixth of the watchdog's interval
+LONGEST_WAIT = 5.0  # seconds between looks with nothing due; less where the supervisor's watchdog asks for it
 
 
 class Outlet(Protocol):
@@ -68,6 +68,7 @@ class Service:
     drain_spool: Callable[[World], None]
     reload: Callable[[World], World]
     sources: Callable[[World], Callable[[], None]]  # starts what hints for this world; returns what ends it
+    longest_wait: float = LONGEST_WAIT  # seconds
     _said: str = field(default="", init=False)
     _abandoned: list[JobEnded] = field(default_factory=list, init=False)
 
@@ -102,7 +103,7 @@ class Service:
             self.outlet.warn("daemon.hindered", why=error.message, advice=error.advice)
             self.supervisor.status(f"hindered: {error.message}")
             self._said = ""
-            return LONGEST_WAIT
+            return self.longest_wait
         finally:
             self.supervisor.watchdog()
 
@@ -116,7 +117,7 @@ class Service:
             self.workers.start(job, lambda job: execute(world, job))
         self.outlet.flush()
         self._say()
-        return min(look.sleep, LONGEST_WAIT)
+        return min(look.sleep, self.longest_wait)
 
     def _put_back(self) -> None:
         """Return to the queue what an attempt left running in the store, because the store could not be written to."""
