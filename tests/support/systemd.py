@@ -107,16 +107,8 @@ class Machine:
 
     def run(self, *command: str, check: bool = True, text: str | None = None) -> "subprocess.CompletedProcess[str]":
         """Run a command inside as root; a failing one fails the test, with its words, unless told otherwise."""
-        entered = (
-            "nsenter",
-            "-t",
-            str(self.leader),
-            "-a",
-            "env",
-            "-i",
-            "HOME=/root",
-            "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
-        )
+        clean = ("env", "-i", "HOME=/root", "PATH=/usr/sbin:/usr/bin:/sbin:/bin")
+        entered = ("nsenter", "-t", str(self.leader), "-a", *clean)
         done = subprocess.run((*entered, *command), input=text, capture_output=True, text=True, timeout=60, check=False)
         assert not check or done.returncode == 0, f"{done.stdout}{done.stderr}: {command}"
         return done

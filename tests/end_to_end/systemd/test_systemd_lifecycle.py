@@ -45,10 +45,12 @@ def test_systemd_is_told_of_every_state(service: Service) -> None:
 
 
 def test_a_hung_daemon_is_killed_and_started_again(service: Service) -> None:
-    """A stopped main process misses its watchdog, and a new one takes its place without an operator."""
-    service.drop_in("WatchdogSec=1", "RestartSec=100ms")
+    """An idle daemon pings as often as asked; a stopped one misses its watchdog, and a new one takes its place."""
+    service.drop_in("WatchdogSec=2", "RestartSec=100ms")
     service.start()
     pid = service.show("MainPID")
+    time.sleep(3)
+    assert service.show("MainPID") == pid
     service.machine.run("kill", "-STOP", pid)
     # A hung process takes no signal but SIGKILL; any other would add TimeoutStopSec=15.
     wait_until(lambda: service.show("NRestarts") == "1" and service.show("ActiveState") == "active", 12.0)
