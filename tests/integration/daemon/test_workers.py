@@ -1,6 +1,7 @@
 """The pool that runs claimed jobs."""
 
 from queue import SimpleQueue
+from threading import Event
 from typing import Any
 
 from releasd.daemon.inbox import JobEnded, Message
@@ -26,7 +27,9 @@ def _run(lab: Lab, execute: Any) -> tuple[Message, int]:
     lab.enqueue()
     inbox = _Inbox()
     workers = inbox.workers = Workers(1, inbox)  # type: ignore[arg-type] # only `put` is used of it
-    workers.start(lab.claim(), execute)
+    started = Event()
+    workers.start(lab.claim(), lambda job: (started.wait(5), execute(job))[1])
+    started.set()
     told = inbox.told.get(timeout=5)
     assert workers.close(5)
     return told
