@@ -4,12 +4,13 @@ import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from support.packages import MAKE, MATURIN
 from support.parts import eventually
-from support.sshd import Sshd, free_port, sshd
-from support.stage import Stage
+from support.sshd import Sshd, free_port, sshd, start_sshd
+from support.stage import Stage, over_ssh
 from support.tools import require_tool
 from support.truth import assert_audited, assert_released, assert_untouched
 
@@ -51,21 +52,6 @@ def test_failed_build_is_mended_by_the_next_push(stage: Stage) -> None:
     assert_released(stage, stage.wait_over(job=2), "1.1.0")
 
 
-def over_ssh(server: Sshd, stage: Stage, **changes: object) -> dict[str, object]:
-    """Return the entry of a host reached through `server`, with the tools of this machine."""
-    spec = server.spec(stage.workdir / "ssh")
-    return {
-        "address": f"{spec.user}@{spec.address}",
-        "port": spec.port,
-        "identity": str(server.folder / "client_key"),
-        "known_hosts": str(server.folder / "known_hosts"),
-        "path": stage.environ["PATH"],
-        "workdir": str(stage.folder / "ssh-builds"),
-        "leash": 5,
-        **changes,
-    }
-
-
 TURN = "touch {0}/{1}; while [ ! -e {0}/{2} ]; do sleep 0.05; done; "
 
 
@@ -80,7 +66,6 @@ def test_targets_are_built_at_once_on_their_hosts(stage: Stage, sshd: Sshd, tmp_
     job = stage.wait_over()
     assert_released(stage, job, "1.1.0")
     assert {build["name"]: build["host"] for build in job["builds"]} == {"build0": "here", "build1": "far"}
-    assert not list((stage.folder / "ssh-builds").iterdir())
 
 
 def test_unreachable_host_is_passed_over(stage: Stage, sshd: Sshd) -> None:
@@ -97,6 +82,30 @@ def test_unreachable_host_is_passed_over(stage: Stage, sshd: Sshd) -> None:
     assert_released(stage, job, "1.1.0")
     assert [build["host"] for build in job["builds"]] == ["far"]
     assert "gone is passed over" in stage.log_text(job["id"])
+
+
+def test_host_lost_during_the_build(stage: Stage, sshd: Sshd, tmp_path: Path) -> None:
+    """The first host goes away in the middle: the other builds it, and nothing is left running on the first."""
+    (tmp_path / "sshd").mkdir()
+    first = start_sshd(tmp_path / "sshd")
+    server = next(first)
+    stage.config["hosts"] = {
+        "lost": over_ssh(server, stage, labels=["far"], leash=2),
+        "far": over_ssh(sshd, stage, labels=["far"]),
+        **stage.config["hosts"],
+    }
+    stage.build_with(f"mkdir {tmp_path}/begun && sleep 611; {MAKE}", labels=["far"])
+    stage.start()
+    stage.push("feat: more")
+    stage.wait_file(tmp_path / "begun")
+    for process in psutil.Process(server.pid).children(recursive=True):
+        if process.name().startswith("sshd"):  # the connections; what runs behind them is for the leash to end
+            process.kill()
+    first.close()
+    job = stage.wait_over()
+    assert_released(stage, job, "1.1.0")
+    assert [build["host"] for build in job["builds"]] == ["far"]
+    assert "lost is passed over" in stage.log_text(job["id"])
 
 
 def test_no_host_could_ever_match(stage: Stage) -> None:

@@ -4,9 +4,13 @@ import random
 
 import pytest
 
+from support.packages import MAKE
 from support.parts import eventually
-from support.stage import Stage
-from support.truth import assert_released, assert_tagged
+from support.sshd import Sshd, sshd
+from support.stage import Stage, over_ssh
+from support.truth import assert_released
+
+__all__ = ["sshd"]
 
 KILLS = 5
 
@@ -24,7 +28,7 @@ def test_killed_again_and_again(stage: Stage, seed: int) -> None:
         if over:
             break
     job = stage.wait_over()
-    assert_released(stage, job, "1.1.0")
+    assert_released(stage, job, "1.1.0", repeated=True)
     assert len(stage.jobs()) == 1
 
 
@@ -68,7 +72,7 @@ def test_index_dies_in_the_middle_of_an_upload(stage: Stage) -> None:
     stage.wait_for(lambda job: job["not_before"])
     stage.index.start()
     job = stage.wait_over()
-    assert_released(stage, job, "1.1.0")
+    assert_released(stage, job, "1.1.0", repeated=True)
 
 
 def test_daemon_and_index_die_together(stage: Stage) -> None:
@@ -83,22 +87,45 @@ def test_daemon_and_index_die_together(stage: Stage) -> None:
     stage.index.start()
     stage.daemon.start()
     job = stage.wait_over()
-    assert_released(stage, job, "1.1.0")
+    assert_released(stage, job, "1.1.0", repeated=True)
     assert {each["filename"]: each["sha256"] for each in job["artifacts"]} == sealed
     assert [build["attempts"] for build in job["builds"]] == [1]
 
 
-def test_kill_during_a_build_leaves_nothing_on_the_host(stage: Stage) -> None:
+@pytest.mark.parametrize("where", ["here", "far"])
+def test_kill_during_a_build_leaves_nothing_on_the_host(stage: Stage, sshd: Sshd, where: str) -> None:
     """The leash: a build whose daemon is gone ends itself, its background processes and its folder too."""
-    started = stage.folder / "started"
-    stage.build_with(f"sleep 611 & touch {started}; test -e {stage.folder}/go || sleep 612; python3 make.py")
+    stage.config["hosts"]["far"] = over_ssh(sshd, stage, labels=["far"])
+    started, go = stage.folder / "started", stage.folder / "go"
+    labels = ["far"] if where == "far" else ["local"]
+    stage.build_with(f"sleep 611 & touch {started}; test -e {go} || sleep 612; {MAKE}", labels=labels)
     stage.start()
     stage.push("feat: more")
     stage.wait_file(started)
     stage.daemon.kill()
     stage.assert_host_clean()
-    (stage.folder / "go").touch()
+    go.touch()
     stage.daemon.start()
     job = stage.wait_over()
     assert_released(stage, job, "1.1.0")
-    assert_tagged(stage, job, "1.1.0")
+    assert [build["host"] for build in job["builds"]] == [where]
+
+
+@pytest.mark.parametrize("point", ["tag.started", "tag.own_push_noted", "tag.pushed", "tag.applied"])
+def test_killed_while_joining_a_moved_main(stage: Stage, point: str) -> None:
+    """Main moved, so the tag comes with a merge; killed around that push there is one merge, one tag, one release."""
+    started, go = stage.folder / "started", stage.folder / "go"
+    stage.build_with(f"touch {started}; while [ ! -e {go} ]; do sleep 0.05; done; {MAKE}")
+    stage.start(RELEASD_FAULT=point)
+    stage.push("feat: more")
+    stage.wait_file(started)
+    stage.push("docs: meanwhile", {"README.md": "words\n"})
+    tip = stage.main()
+    go.touch()
+    stage.daemon.wait_killed()
+    stage.daemon.start()
+    assert_released(stage, stage.wait_over(job=1), "1.1.0")
+    stage.wait_for(lambda job: job["id"] > 1 and job["state"] == "succeeded")
+    assert stage.git("rev-list", "--merges", "--count", "main") == "1"
+    assert stage.git("rev-parse", "main^1") == tip
+    assert stage.tags().keys() == {"v1.0.0", "v1.1.0"}

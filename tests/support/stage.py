@@ -32,6 +32,7 @@ from releasd.store import Store, open_store
 from support.gitrepo import ISOLATED, git, make_remote, make_work
 from support.packages import QUICK
 from support.parts import Daemon, IndexProcess, eventually, strays
+from support.sshd import Sshd
 
 TOKEN = "pypi-stage-token"
 OVER = frozenset({"succeeded", "failed", "cancelled", "superseded"})
@@ -46,6 +47,7 @@ class Stage:
         self.short = short  # sockets live here: a socket's path has at most 107 bytes
         self.state = folder / "state"
         self.workdir = folder / "builds"
+        self.far_workdir = folder / "far-builds"  # of hosts made by `over_ssh`
         self.remote = make_remote(folder / "demo.git")
         self.work = make_work(folder / "work", self.remote)
         self.work.commit("chore: begin", package)
@@ -205,11 +207,11 @@ class Stage:
 
     def assert_host_clean(self) -> None:
         """Fail where a build's process or folder is left, with no daemon there to remove it; its leash has time."""
-        self._assert_gone(self.workdir)
+        self._assert_gone(self.workdir, self.far_workdir)
 
     def assert_clean(self) -> None:
         """Fail where anything is left over."""
-        self._assert_gone(self.workdir, self.state / "scratch")
+        self._assert_gone(self.workdir, self.far_workdir, self.state / "scratch")
 
     def _assert_gone(self, *folders: Path) -> None:
         try:
@@ -225,6 +227,21 @@ class Stage:
         finally:
             self.daemon.close()
             self.index.close()
+
+
+def over_ssh(server: Sshd, stage: Stage, **changes: object) -> dict[str, object]:
+    """Return the entry of a host reached through `server`: this machine, with its tools and a folder of the stage."""
+    spec = server.spec(stage.workdir)
+    return {
+        "address": f"{spec.user}@{spec.address}",
+        "port": spec.port,
+        "identity": str(server.folder / "client_key"),
+        "known_hosts": str(server.folder / "known_hosts"),
+        "path": stage.environ["PATH"],
+        "workdir": str(stage.far_workdir),
+        "leash": 3,
+        **changes,
+    }
 
 
 def _entries(folder: Path) -> list[Path]:

@@ -15,15 +15,17 @@ def expected_files(version: str) -> set[str]:
     return {name.format(version) for name in NAMES}
 
 
-def assert_released(stage: Stage, job: Job, version: str, *, files: set[str] | None = None) -> None:
-    """Fail unless this version is released whole, once, and every record of it is true."""
+def assert_released(
+    stage: Stage, job: Job, version: str, *, files: set[str] | None = None, repeated: bool = False
+) -> None:
+    """Fail unless this version is released whole, once, and every record of it is true; see assert_published."""
     wanted = files or expected_files(version)
     job = stage.status(str(job["id"]))
     assert (job["state"], job["version"], job["tag"]) == ("succeeded", version, f"v{version}"), job
     assert {step["name"]: step["state"] for step in job["steps"]} == dict.fromkeys(map(str, StepName), "succeeded")
     assert {each["filename"] for each in job["artifacts"]} == wanted
     assert_tagged(stage, job, version)
-    assert_published(stage, job)
+    assert_published(stage, job, repeated=repeated)
     assert_audited(stage)
 
 
@@ -48,12 +50,20 @@ def assert_witnessed(stage: Stage, tag: str) -> None:
     assert any(str(event["seq"]) == head[1] and event["hash"] == head[2] for event in stage.events()), head[0]
 
 
-def assert_published(stage: Stage, job: Job) -> None:
-    """The index took each file once, with the bytes that were sealed, and no other file."""
-    served = {name: (stored["sha256"], stored["accepted"]) for name, stored in stage.index.stats().items()}
+def assert_published(stage: Stage, job: Job, *, repeated: bool = False) -> None:
+    """The index took each file once, with the bytes that were sealed, and no other file of this version.
+
+    `repeated` allows for an uploader that outlived its killed daemon for a moment, and sent the same bytes as the next
+    one: the index answers well, and stores nothing new.
+    """
     version = job["version"]
-    ours = {name: each for name, each in served.items() if f"-{version}-" in name or f"-{version}.tar" in name}
-    assert ours == {each["filename"]: (each["sha256"], 1) for each in job["artifacts"]}
+    stats = stage.index.stats()
+    ours = {name: each for name, each in stats.items() if f"-{version}-" in name or f"-{version}.tar" in name}
+    assert {name: each["sha256"] for name, each in ours.items()} == {
+        each["filename"]: each["sha256"] for each in job["artifacts"]
+    }
+    assert all(each["stored"] == 1 for each in ours.values()), ours
+    assert repeated or all(each["accepted"] == 1 for each in ours.values()), ours
 
 
 def assert_audited(stage: Stage) -> None:
