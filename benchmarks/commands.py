@@ -1,11 +1,11 @@
 """`releasd status` and `releasd plan` as whole commands, as a person runs them."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from benchmarks.figures import Figure
-from benchmarks.place import place, push_feature, seconds_of, start
+from benchmarks.place import cost_of, place, push_feature, start
 from support.stage import OVER, Stage
 
 ROUNDS = 20
@@ -16,6 +16,7 @@ FLOORS = {
     "git log": ("git", "--no-pager", "log", "--oneline"),
 }
 Command = tuple[str, ...]
+Costs = dict[str, list[tuple[float, float]]]  # wall and processor seconds
 
 
 def run() -> Iterator[Figure]:
@@ -36,20 +37,27 @@ def run() -> Iterator[Figure]:
     yield _figure("releasd plan, 20 commits since the tag", "plan", up)
 
 
-def _rounds(stage: Stage, commands: Mapping[str, Command]) -> dict[str, list[float]]:
-    taken: dict[str, list[float]] = {name: [] for name in commands}
+def _rounds(stage: Stage, commands: Mapping[str, Command]) -> Costs:
+    taken: Costs = {name: [] for name in commands}
     for _ in range(WARM_UPS + ROUNDS):
         for name, command in commands.items():
-            taken[name].append(seconds_of(command, cwd=stage.work.path, env=stage.environ))
+            taken[name].append(cost_of(command, cwd=stage.work.path, env=stage.environ))
     return {name: samples[WARM_UPS:] for name, samples in taken.items()}
 
 
-def _figure(what: str, name: str, taken: Mapping[str, list[float]]) -> Figure:
+def _figure(what: str, name: str, taken: Costs) -> Figure:
     return Figure(
         what=what,
         unit="s",
-        samples=tuple(taken[name]),
+        samples=_wall(taken[name]),
         aim=0.25,
-        beside={floor: tuple(taken[floor]) for floor in FLOORS},
+        beside={
+            "its processor time": tuple(cpu for _, cpu in taken[name]),
+            **{floor: _wall(taken[floor]) for floor in FLOORS},
+        },
         how="process start to exit, output to a pipe; commands taken in turns",
     )
+
+
+def _wall(costs: Iterable[tuple[float, float]]) -> tuple[float, ...]:
+    return tuple(wall for wall, _ in costs)

@@ -1,6 +1,7 @@
 """Where it is measured: the end-to-end tests' stage in a folder of its own, and clocks around what runs in it."""
 
 import contextlib
+import resource
 import shutil
 import subprocess
 import tempfile
@@ -64,16 +65,23 @@ def start(stage: Stage, *, hook: bool = True) -> Started:
     return Started(begun, said.ready_at)
 
 
-def seconds_of(command: Iterable[str | Path], *, cwd: Path, env: Mapping[str, str], ok: Iterable[int] = (0,)) -> float:
-    """Run a command and return the seconds from before its start to after its end."""
+def cost_of(command: Iterable[str | Path], *, cwd: Path, env: Mapping[str, str]) -> tuple[float, float]:
+    """Run a command; return the seconds from before its start to after its end, and its processor time."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     begun = time.perf_counter()
     done = subprocess.run(
         tuple(command), cwd=cwd, env=dict(env), capture_output=True, timeout=COMMAND_WITHIN, check=False
     )
     taken = time.perf_counter() - begun
-    if done.returncode not in ok:
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode:
         raise RuntimeError(f"{command}: {done.stdout.decode()}{done.stderr.decode()}")
-    return taken
+    return taken, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def seconds_of(command: Iterable[str | Path], *, cwd: Path, env: Mapping[str, str]) -> float:
+    """Run a command and return the seconds from before its start to after its end."""
+    return cost_of(command, cwd=cwd, env=env)[0]
 
 
 def push_seconds(stage: Stage, remote: str = "origin") -> float:
