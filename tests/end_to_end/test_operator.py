@@ -42,6 +42,11 @@ def test_cancel_ends_the_build_at_once(stage: Stage, tmp_path: Path) -> None:
     main = stage.main()
     stage.wait_file(tmp_path / "started")
     assert strays(str(stage.workdir))
+    seen = stage.status()
+    assert seen["daemon"] == {"running": True, "pid": stage.daemon.process.pid}
+    assert [(job["id"], job["state"], job["version"]) for job in seen["jobs"]] == [(1, "running", "1.1.0")]
+    assert [(build["host"], build["state"]) for build in seen["jobs"][0]["builds"]] == [("here", "started")]
+    assert (seen["jobs"][0]["steps"][-1]["name"], seen["jobs"][0]["steps"][-1]["state"]) == ("build", "started")
     done = stage.run("cancel", "1")
     assert done.returncode == 0, done.stderr
     job = stage.wait_over(timeout=10)

@@ -4,7 +4,7 @@ import shutil
 import signal
 from pathlib import Path
 
-from support.gitrepo import make_work
+from support.gitrepo import git, make_work
 from support.packages import QUICK
 from support.parts import eventually
 from support.stage import Stage
@@ -130,6 +130,24 @@ def test_repository_without_commits_or_tags(stage: Stage) -> None:
     assert job["state"] == "succeeded", job["reason"]
     assert list(stage.tags()) == [job["tag"]]
     assert_audited(stage)
+
+
+def test_shallow_repository(stage: Stage) -> None:
+    """A repository whose history is cut off: no version is guessed from what is left, and the way out is named."""
+    stage.push("fix: before")
+    shallow = stage.folder / "shallow.git"
+    git(stage.folder, "clone", "--quiet", "--bare", "--depth=1", f"file://{stage.remote}", str(shallow))
+    git(stage.work.path, "remote", "set-url", "origin", str(shallow))
+    stage.remote = shallow
+    stage.config["projects"]["demo"]["repository"] = str(shallow)
+    stage.start()
+    shown = stage.push("feat: more")
+    job = stage.wait_over()
+    assert job["state"] == "failed"
+    assert "its history is shallow" in job["reason"]
+    assert "git fetch --unshallow" in job["reason"]
+    assert "demo cannot be released: " in shown
+    assert stage.tags() == {}
 
 
 def test_database_is_healthy_after_a_kill_in_idleness(stage: Stage) -> None:
