@@ -5,6 +5,7 @@ import importlib
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -30,6 +31,7 @@ ROWS = {
 def main() -> None:
     """Run and print; nothing here passes or fails."""
     asked = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that daemons and folders do not outlive us
     about = machine()
     if not asked.json:
         print(" ".join(f"{key}={value}" for key, value in about.items()))
