@@ -16,7 +16,6 @@ from datetime import timedelta
 from threading import Event as Flag
 from typing import Protocol
 
-from releasd.core.lifecycle import LIVE_STATES
 from releasd.daemon.inbox import (
     DrainSpool,
     Inbox,
@@ -175,10 +174,10 @@ class Service:
         self.world.store.append_event(name, data=data, now=self.world.clock.now())
 
     def _say(self) -> None:
-        live = self.world.store.jobs(states=LIVE_STATES)
-        running = [job for job in live if job.state is JobState.RUNNING]
+        running = self.world.store.jobs(states=(JobState.RUNNING,))
+        queued = self.world.store.queued_count()
         text = ", ".join(f"{job.project} {job.version or job.commit[:12]}" for job in running)
-        said = f"releasing {text}; {len(live) - len(running)} queued" if running else f"{len(live)} queued"
+        said = f"releasing {text}; {queued} queued" if running else f"{queued} queued"
         if said != self._said:
             self._said = said
             self.supervisor.status(said)

@@ -33,6 +33,12 @@ class Queries(Part):
         with self._db.read() as conn:
             return find_jobs(conn, job_table.c.state == JobState.QUEUED)
 
+    def queued_count(self) -> int:
+        """Return how many jobs are queued, due or not."""
+        with self._db.read() as conn:
+            query = select(func.count()).select_from(job_table).where(job_table.c.state == JobState.QUEUED)
+            return int(conn.execute(query).scalar_one())
+
     def next_due(self, after: datetime) -> datetime | None:
         """Return the first time after `after` at which a queued job may be claimed; None when none waits for one."""
         waits = (job_table.c.state == JobState.QUEUED, job_table.c.not_before > after)

@@ -84,7 +84,7 @@ def clone_or_open(
         _create(path, timeout)
     _configure(path, remote)
     _drop_stale_locks(path, older_than=2 * timeout)
-    return GitRepo(path, identity=identity, timeout=timeout)
+    return GitRepo(path, identity=identity, timeout=timeout, is_local=not _is_elsewhere(remote))
 
 
 def _is_sound(path: Path, timeout: float) -> bool:
