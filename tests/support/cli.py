@@ -40,7 +40,7 @@ class Terminal:
         done = subprocess.run(
             (sys.executable, "-m", "releasd.cli", *arguments),
             cwd=where or self.where,
-            env={**kept, **ISOLATED, "HOME": str(self.home), **self.environ, **(environ or {})},
+            env={**kept, **ISOLATED, **self._nothing_set_up(), **self.environ, **(environ or {})},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -49,3 +49,7 @@ class Terminal:
         )
         assert "Traceback" not in done.stderr, done.stderr
         return Said(done.returncode, done.stdout, done.stderr)
+
+    def _nothing_set_up(self) -> dict[str, str]:
+        """Return what keeps this machine's own releasd, if it has one, out of the test."""
+        return {"HOME": str(self.home), "RELEASD_CONFIG": str(self.home / "releasd.toml")}
