@@ -51,6 +51,6 @@ def test_a_full_disk_on_a_host_is_named(
 def test_a_full_disk_here_is_told_apart_and_leaves_no_part(place: Place, mount_tiny: Callable[[str], Path]) -> None:
     """A file that does not fit on the daemon's side is `DiskFull` too, and its beginning is removed."""
     dest = mount_tiny("dest")
-    with pytest.raises(DiskFull, match="disk of host releasd itself is full"):
+    with pytest.raises(DiskFull, match="the daemon's own disk is full"):
         place.run('head -c 4000000 /dev/zero > "$RELEASD_OUT/a.whl"')
     assert list(dest.iterdir()) == []

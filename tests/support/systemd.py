@@ -107,11 +107,10 @@ class Machine:
 
     def run(self, *command: str, check: bool = True, text: str | None = None) -> "subprocess.CompletedProcess[str]":
         """Run a command inside as root; a failing one fails the test, with its words, unless told otherwise."""
-        entered = ("nsenter", "-t", str(self.leader), "-a", "env", "-i", "HOME=/root", "PATH=/usr/sbin:/usr/bin:/sbin:/bin")
-        done = subprocess.run(
-            (*entered, *command), input=text, capture_output=True, text=True, timeout=60, check=False
-        )
-        assert not check or done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+        clean = ("env", "-i", "HOME=/root", "PATH=/usr/sbin:/usr/bin:/sbin:/bin")
+        entered = ("nsenter", "-t", str(self.leader), "-a", *clean)
+        done = subprocess.run((*entered, *command), input=text, capture_output=True, text=True, timeout=60, check=False)
+        assert not check or done.returncode == 0, f"{done.stdout}{done.stderr}: {command}"
         return done
 
     def sh(self, script: str, *, check: bool = True) -> str:
@@ -127,8 +126,11 @@ class Machine:
         return self.run("systemctl", "show", "--value", "--property", name, unit).stdout.strip()
 
     def journal(self, unit: str) -> list[dict[str, Any]]:
-        """Return what the unit's own processes logged, oldest first, as JSON: a line that is none fails the test."""
-        lines = self.run("journalctl", "--quiet", "--output=cat", f"_SYSTEMD_UNIT={unit}").stdout.splitlines()
+        """Return what a service's last run logged, oldest first, as JSON: a line that is none fails the test."""
+        self.run("journalctl", "--sync")
+        run = self.show(f"{unit}.service", "InvocationID")
+        own = (f"_SYSTEMD_INVOCATION_ID={run}", f"SYSLOG_IDENTIFIER={unit}")
+        lines = self.run("journalctl", "--quiet", "--output=cat", *own).stdout.splitlines()
         return [json.loads(line) for line in lines]
 
 
@@ -143,6 +145,7 @@ def booted() -> Iterator[Machine]:
         with _started(folder) as outside:
             machine = Machine(_leader(outside))
             wait_until(lambda: _is_up(machine), _BOOT_SECONDS, (folder / "console").read_text)
+            machine.run("systemctl", "log-target", "journal")
             machine.run("sh", "-euc", _INSTALL, "install", PYTHON)
             yield machine
 

@@ -69,8 +69,8 @@ def test_socket_paths_leave_room_for_the_closing_nul() -> None:
             ("/s/releasd", "/run/user/1000/releasd", "/c/releasd/releasd.toml"),
         ),
         (
-            "linux", 998, {"STATE_DIRECTORY": "/var/lib/releasd", "RUNTIME_DIRECTORY": "/run/releasd"},
-            ("/var/lib/releasd", "/run/releasd", "/home/anna/.config/releasd/releasd.toml"),
+            "linux", 998, {"STATE_DIRECTORY": "/var/lib/releasd"},
+            ("/var/lib/releasd", "/var/lib/releasd/run", "/home/anna/.config/releasd/releasd.toml"),
         ),
         (
             "darwin", 501, {"XDG_STATE_HOME": "/s"},
@@ -93,7 +93,7 @@ def test_socket_paths_leave_room_for_the_closing_nul() -> None:
 def test_folders_follow_the_custom_of_the_system(
     system: str, uid: int, environ: dict[str, str], folders: tuple[str, str, str]
 ) -> None:
-    """Root gets the system's folders, a service those that systemd made, all others their own; XDG is for Linux."""
+    """Root gets the system's folders, a service what systemd made, all others their own; XDG is for Linux."""
     state, runtime, config = map(Path, folders)
     expected = Folders(state=state, runtime=runtime, config=config)
     assert default_folders(system, home=HOME, uid=uid, environ=environ) == expected

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from releasd.errors import AlreadyRunning, ConfigError
 
 NAME = "lock"
+PATIENCE = 4  # looks, 0.05 s apart: `holder` may have it in hand just now
 
 
 @contextmanager
@@ -52,7 +54,7 @@ def holder(state: Path) -> int | None:
 
 def _take(descriptor: int, state: Path) -> None:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(descriptor)
     except BlockingIOError:
         pid = os.pread(descriptor, 32, 0).decode().strip() or "unknown"
         raise AlreadyRunning(
@@ -61,3 +63,15 @@ def _take(descriptor: int, state: Path) -> None:
         ) from None
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+
+
+def _lock(descriptor: int) -> None:
+    """Take the lock, or find it held for longer than `holder` ever holds it."""
+    for _ in range(PATIENCE):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.05)
+        else:
+            return
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,16 +1,20 @@
 """What the daemon does every so often, besides looking at branches."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 
 from releasd import config
 from releasd.app.world import clone, job_log
+from releasd.core.lifecycle import LIVE_STATES
 from releasd.daemon.inbox import DrainSpool, Inbox, RenewLeases, Wake
 from releasd.daemon.pushes import poll
 from releasd.daemon.ticks import Tick
 from releasd.engine.operator import Operator
 from releasd.engine.world import World
+from releasd.model import Project
+from releasd.steps.context import private_ref
 
+PRIVATE_REFS = "refs/releasd/jobs/"
 PROBE_EVERY = 300.0  # seconds
 DAILY = 86400.0  # seconds
 TIDY_WITHIN = 1800.0  # seconds for the garbage collection of one large clone
@@ -28,7 +32,9 @@ def ticks(
 
     def tidy() -> None:
         for project in world.projects.values():
-            clone(settings, project, timeout=TIDY_WITHIN).tidy()
+            own = clone(settings, project, timeout=TIDY_WITHIN)
+            drop_stale_refs(world, project, own.refs(PRIVATE_REFS))
+            own.tidy()
 
     return (
         Tick(name="reconcile", every=daemon.reconcile_every, do=lambda: inbox.put(DrainSpool())),
@@ -38,3 +44,12 @@ def ticks(
         Tick(name="prune", every=DAILY, do=prune),
         Tick(name="tidy", every=DAILY, do=tidy),
     )
+
+
+def drop_stale_refs(world: World, project: Project, refs: Iterable[str]) -> None:
+    """Let go of the release commits of jobs that were superseded while they waited: nothing else needs them."""
+    live = {private_ref(job.id) for job in world.store.jobs(project.name, LIVE_STATES)}
+    unfinished = {private_ref(job.id) for job in world.store.unfinished_releases(project.name)}
+    for ref in refs:
+        if ref not in live | unfinished:
+            world.clone(project).set_ref(ref, None)

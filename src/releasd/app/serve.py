@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Event as Flag
@@ -17,18 +18,19 @@ from releasd.adapters import statelock
 from releasd.adapters.supervisor import SystemdSupervisor, listen_fds
 from releasd.app.audit import AUDIT_FILE
 from releasd.app.housekeeping import ticks
-from releasd.app.world import build_world, owner_name, peek
+from releasd.app.world import build_world, clear_scratch, owner_name, peek
 from releasd.daemon.api import Api
 from releasd.daemon.inbox import Inbox, Reload, Stop, Wake
 from releasd.daemon.intake import Intake
 from releasd.daemon.pushes import handle_push
-from releasd.daemon.service import Service
+from releasd.daemon.service import LONGEST_WAIT, Service
 from releasd.daemon.spool import create_spool, drain
 from releasd.daemon.ticks import Ticks
 from releasd.daemon.watch import Watch
 from releasd.daemon.workers import Workers
 from releasd.engine.operator import Operator
 from releasd.engine.world import World
+from releasd.errors import ReleasdError
 from releasd.log import operational
 from releasd.log.audit import AuditFile
 from releasd.store import Store, open_store
@@ -57,6 +59,10 @@ class Outlet:
     def warn(self, event: str, **values: object) -> None:
         """Write one operational log line."""
         self.log.warning(event, **values)
+
+    def complain(self, what: str, why: object) -> None:
+        """Say what went wrong beside a release."""
+        self.warn("daemon.complained", what=what, why=str(why))
 
 
 def _free(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -87,6 +93,7 @@ def run(path: Path | None, environ: MutableMapping[str, str]) -> None:
     clean = True
     with ExitStack() as stack:
         stack.enter_context(statelock.hold(settings.daemon.state))
+        clear_scratch(settings.daemon.state)
         store = stack.enter_context(open_store(settings.daemon.database_url))
         outlet = Outlet(store, AuditFile(settings.daemon.state / AUDIT_FILE), log)
         clean = _serve(
@@ -109,22 +116,23 @@ def _serve(
     path: Path | None,
     environ: Mapping[str, str],
 ) -> bool:
-    stopping = Flag()
-    daemon = settings.daemon
+    stopping, complain, daemon = Flag(), outlet.complain, settings.daemon
     spool = daemon.state / SPOOL
     create_spool(spool, daemon.hook_socket_mode)
-    owner = owner_name()
     previews = stack.enter_context(ThreadPoolExecutor(max_workers=4, thread_name_prefix="preview"))
 
-    def world_of(new: config.Settings) -> World:
-        return build_world(new, outlet.store, owner=owner, stopping=stopping.is_set, environ=environ)
+    world_of = partial(build_world, store=outlet.store, owner=owner_name(), stopping=stopping.is_set, environ=environ)
 
-    def complain(what: str, why: object) -> None:
-        outlet.warn("daemon.complained", what=what, why=str(why))
+    def reload(_: World) -> World:
+        nonlocal settings
+        new = config.load(path, environ)
+        world = world_of(new)
+        settings = new  # what the clockwork below goes by from now on
+        return world
 
     def sources(world: World) -> Callable[[], None]:
         opened = ExitStack()
-        opened.callback(Watch(_watched(world), inbox).close)
+        opened.callback(Watch(_watched(world, complain), inbox).close)
         opened.callback(Ticks(ticks(world, settings, inbox, complain), complain).close)
         return opened.close
 
@@ -138,8 +146,9 @@ def _serve(
         drain_spool=lambda world: drain(
             spool, lambda hint: handle_push(world, inbox, previews, hint), lambda why: complain("spool", why)
         ),
-        reload=lambda _: world_of(config.load(path, environ)),
+        reload=reload,
         sources=sources,
+        longest_wait=min(LONGEST_WAIT, supervisor.watchdog_interval() or LONGEST_WAIT),
     )
     stack.enter_context(
         Intake(
@@ -158,11 +167,14 @@ def _serve(
     return service.run()
 
 
-def _watched(world: World) -> dict[str, tuple[Path, str]]:
-    """Return the git folders of the projects whose repository is on this machine."""
+def _watched(world: World, complain: Callable[[str, object], None]) -> dict[str, tuple[Path, str]]:
+    """Return the git folders of the projects whose repository is on this machine; one that is broken is left out."""
     found: dict[str, tuple[Path, str]] = {}
     for project in world.projects.values():
         here = peek(project)
-        if here is not None:
-            found[project.name] = (Path(here.git_folder()), project.branch)
+        try:
+            if here is not None:
+                found[project.name] = (Path(here.git_folder()), project.branch)
+        except ReleasdError as error:
+            complain(f"watching {project.name}", error.message)
     return found

@@ -94,13 +94,11 @@ def _name(git: GitRepo, folder: Path) -> str:
 
 
 def _write(file: Path, text: str) -> None:
+    if file.exists():
+        raise ConfigError(f"there is a configuration at {file} already", advice="edit it, then releasd doctor")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
-    except FileExistsError:
-        raise ConfigError(
-            f"there is a configuration at {file} already", advice="edit it, then releasd doctor"
-        ) from None
     except OSError as error:
         raise ConfigError(f"{file}: {error.strerror}", advice="name another place: --config FILE") from error
     with os.fdopen(descriptor, "w") as out:

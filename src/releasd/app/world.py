@@ -102,12 +102,19 @@ def peek(project: Project) -> GitRepo | None:
 
 def same_repository(registered: str, told: str) -> bool:
     """Return whether a hook's repository is the registered one, or a clone that pushes to it."""
-    if registered == told:
+    if _same_place(registered, told):
         return True
-    path, other = _local_path(registered), _local_path(told)
-    if path and other and path.exists() and other.exists() and _git_folder(path) == _git_folder(other):
+    path = _local_path(told)
+    urls = GitRepo(path).remote_urls() if path is not None and path.is_dir() else ()
+    return any(_same_place(registered, url) for url in urls)
+
+
+def _same_place(one: str, other: str) -> bool:
+    """Return whether two spellings name one repository, as a path and its file:// address do."""
+    if one == other:
         return True
-    return other is not None and other.is_dir() and registered in GitRepo(other).remote_urls()
+    path, path2 = _local_path(one), _local_path(other)
+    return bool(path and path2 and path.exists() and path2.exists() and _git_folder(path) == _git_folder(path2))
 
 
 def _local_path(repository: str) -> Path | None:
@@ -165,3 +172,8 @@ def _scratch(folder: Path, name: str) -> Path:
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir(mode=0o700, parents=True)
     return path
+
+
+def clear_scratch(state: Path) -> None:
+    """Remove the folders of attempts that were killed; the lock on the state folder proves them dead."""
+    shutil.rmtree(state / "scratch", ignore_errors=True)

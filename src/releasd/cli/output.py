@@ -24,10 +24,14 @@ def console(*, stderr: bool = False) -> "Console":
     """Return a console; no wrapping where the output is not for a screen."""
     from rich.console import Console
 
+    from releasd.cli.harmless import Harmless
+
     stream = sys.stderr if stderr else sys.stdout
-    return Console(
+    made = Console(
         stderr=stderr, highlight=False, markup=False, soft_wrap=not stream.isatty(), emoji=False, legacy_windows=False
     )
+    made.push_render_hook(Harmless())
+    return made
 
 
 def print_json(value: Any) -> None:

@@ -41,6 +41,8 @@ def _line(step: dict[str, Any]) -> Any:
     line.append(output.since(step["started_at"], step["finished_at"]), style="dim")
     if step["error"]:
         line.append(f" {step['error']}", style="red")
+    if step["error"] and step["advice"]:
+        line.append(f"\n    → {step['advice']}")
     return line
 
 

@@ -59,6 +59,8 @@ def _step(step: dict[str, Any]) -> Text:
         line.append(f" attempt {step['attempts']}", style="yellow")
     if step["error"]:
         line.append(f" {step['error']}", style="red")
+    if step["error"] and step["advice"]:
+        line.append(f"\n            → {step['advice']}")
     return line
 
 

@@ -67,8 +67,8 @@ class Folders:
 def default_folders(system: str, *, home: Path, uid: int, environ: Mapping[str, str]) -> Folders:
     """Return where things are unless the operator says otherwise.
 
-    Linux: the system folders (FHS) for root, the XDG base directories for everyone else, but for the folders that
-    systemd made for a service (systemd.exec(5), StateDirectory=). macOS: Application Support.
+    Linux: the system folders (FHS) for root, the XDG base directories for everyone else, but for the
+    state folder that systemd made for a service (systemd.exec(5), StateDirectory=). macOS: Application Support.
     """
     if system == "darwin":
         return _darwin_folders(home, uid)
@@ -80,7 +80,7 @@ def default_folders(system: str, *, home: Path, uid: int, environ: Mapping[str, 
     runtime = Path(environ["XDG_RUNTIME_DIR"]) / "releasd" if _is_set(environ, "XDG_RUNTIME_DIR") else state / "run"
     return Folders(
         state=state,
-        runtime=_folder(environ, "RUNTIME_DIRECTORY", runtime),
+        runtime=runtime,
         config=_folder(environ, "XDG_CONFIG_HOME", home / ".config") / "releasd/releasd.toml",
     )
 

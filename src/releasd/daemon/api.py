@@ -1,28 +1,33 @@
 """The HTTP API on `control.sock`, for operators: what the command line asks for when the daemon runs.
 
-The socket's mode is the permission. Answers are JSON; an error is `{"error", "advice", "exit_code"}` with status 400,
-or 404 for what is not there.
+The socket's mode is the permission. Answers are JSON; an error is `{"error", "advice", "exit_code"}` with status 400
+(404 and 405 for a path or method that there is not, 500 for a defect).
 """
 
+import asyncio
 import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
+from typing import TypeVar
 
 import msgspec
 import uvicorn
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from releasd.engine.operator import Operator
-from releasd.errors import ReleasdError
+from releasd.errors import ReleasdError, UsageError
 from releasd.model import Bump, JobId, StepName
 
 CLOSE_WITHIN = 2.0  # seconds for requests that run
 BACKLOG = 64
+W = TypeVar("W", Bump, StepName)
+LOOK_EVERY = 0.5  # seconds until a server that was told to end notices
 
 
 def _json(value: object, status: int = 200) -> Response:
@@ -30,9 +35,28 @@ def _json(value: object, status: int = 200) -> Response:
 
 
 def _refused(_: Request, error: Exception) -> Response:
-    if not isinstance(error, ReleasdError):
-        raise error
-    return _json({"error": error.message, "advice": error.advice, "exit_code": error.exit_code}, 400)
+    if isinstance(error, ReleasdError):
+        return _json({"error": error.message, "advice": error.advice, "exit_code": error.exit_code}, 400)
+    if isinstance(error, HTTPException):
+        return _json({"error": error.detail, "advice": "", "exit_code": 1}, error.status_code)
+    text = f"a defect in releasd: {type(error).__name__}: {error}"
+    return _json({"error": text, "advice": "please report it with the daemon's log", "exit_code": 1}, 500)
+
+
+def _asked(request: Request, key: str) -> str:
+    value = request.query_params.get(key)
+    if value is None:
+        raise UsageError(f"{request.url.path} needs {key}")
+    return value
+
+
+def _word(kind: type[W], value: str | None) -> W | None:
+    """Return the member of an enum that was asked for."""
+    if value is None:
+        return None
+    if value not in tuple(kind):
+        raise UsageError(f"{value!r} is none of {', '.join(kind)}")
+    return kind(value)
 
 
 def routes(operator: Callable[[], Operator]) -> Starlette:
@@ -47,12 +71,12 @@ def routes(operator: Callable[[], Operator]) -> Starlette:
 
     def release(request: Request) -> Response:
         asked = request.query_params
-        bump = Bump(asked["bump"]) if "bump" in asked else None
-        return _json({"job": operator().release(asked["project"], ref=asked.get("ref"), bump=bump)})
+        bump = _word(Bump, asked.get("bump"))
+        return _json({"job": operator().release(_asked(request, "project"), ref=asked.get("ref"), bump=bump)})
 
     def retry(request: Request) -> Response:
-        step = request.query_params.get("from")
-        operator().retry(JobId(request.path_params["job"]), StepName(step) if step else None)
+        step = _word(StepName, request.query_params.get("from"))
+        operator().retry(JobId(request.path_params["job"]), step)
         return _json(operator().job(request.path_params["job"]))
 
     def cancel(request: Request) -> Response:
@@ -71,8 +95,17 @@ def routes(operator: Callable[[], Operator]) -> Starlette:
             Route("/v1/release", release, methods=["POST"]),
             Route("/v1/hosts/probe", probe, methods=["POST"]),
         ],
-        exception_handlers={ReleasdError: _refused},
+        exception_handlers={ReleasdError: _refused, HTTPException: _refused, Exception: _refused},
     )
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's own loop looks ten times a second whether to end: half of what an idle daemon did."""
+
+    async def main_loop(self) -> None:
+        """Serve until told to end; each look also renews the date that answers bear."""
+        while not await self.on_tick(0):  # noqa: ASYNC110 - it is another thread that says so
+            await asyncio.sleep(LOOK_EVERY)
 
 
 class Api:
@@ -81,7 +114,7 @@ class Api:
     def __init__(self, where: Path | socket.socket, *, mode: int, operator: Callable[[], Operator]) -> None:
         self._made = where if isinstance(where, Path) else None
         config = uvicorn.Config(routes(operator), log_config=None, access_log=False, lifespan="off", ws="none")
-        self._server = uvicorn.Server(config)
+        self._server = _Server(config)
         self._socket = _listen(where, mode) if isinstance(where, Path) else where
         self._thread = Thread(target=self._server.run, args=([self._socket],), name="api", daemon=True)
         self._thread.start()

@@ -10,6 +10,7 @@ from releasd.errors import UsageError
 from releasd.model import Project, PushHint
 
 PREVIEW_WITHIN = 0.4  # seconds; the hook waits 0.7 in all
+RECENT = 5  # jobs, among which is that of the push that is told of
 
 
 def handle_push(world: World, inbox: Inbox, previews: Executor, hint: PushHint) -> str:
@@ -36,7 +37,7 @@ def _queue(world: World, inbox: Inbox, previews: Executor, project: Project, hin
     # Decided while the hint is written down: the pusher waits for the slower of the two, not for both.
     said = previews.submit(preview, world, project, here, hint.new) if here else None
     tip = (here.resolve(hint.ref) if here else None) or hint.new
-    job = take_push(world, project, hint, tip)
+    job = take_push(world, project, hint, tip) or _taken(world, project, tip)
     if job is None:
         return ""
     queued = f"{project.name}: queued as job {job}"
@@ -46,6 +47,11 @@ def _queue(world: World, inbox: Inbox, previews: Executor, project: Project, hin
         return f"{queued}; its plan takes longer than a push should wait: releasd status {job}"
     finally:
         inbox.put(Wake())  # after the answer is known: a starting job would take the cores that it needs
+
+
+def _taken(world: World, project: Project, tip: str) -> int | None:
+    """Return the job that the watch, being faster than the hook, made for this commit; None for a push of our own."""
+    return next((job.id for job in world.store.jobs(project.name, limit=RECENT) if job.commit == tip), None)
 
 
 def look(world: World, hint: LookAt) -> bool:

@@ -16,7 +16,6 @@ from datetime import timedelta
 from threading import Event as Flag
 from typing import Protocol
 
-from releasd.core.lifecycle import LIVE_STATES
 from releasd.daemon.inbox import (
     DrainSpool,
     Inbox,
@@ -40,7 +39,7 @@ from releasd.ports import Supervisor
 
 STOP_WITHIN = 8.0  # seconds, of the 10 that are promised
 BREATHER = timedelta(seconds=10)  # before an attempt that could not write its end is repeated
-LONGEST_WAIT = 1.0  # seconds between looks while jobs wait for a time; also bounds the watchdog's interval
+LONGEST_WAIT = 5.0  # seconds between looks with nothing due; less where the supervisor's watchdog asks for it
 
 
 class Outlet(Protocol):
@@ -68,6 +67,7 @@ class Service:
     drain_spool: Callable[[World], None]
     reload: Callable[[World], World]
     sources: Callable[[World], Callable[[], None]]  # starts what hints for this world; returns what ends it
+    longest_wait: float = LONGEST_WAIT  # seconds
     _said: str = field(default="", init=False)
     _abandoned: list[JobEnded] = field(default_factory=list, init=False)
 
@@ -102,7 +102,7 @@ class Service:
             self.outlet.warn("daemon.hindered", why=error.message, advice=error.advice)
             self.supervisor.status(f"hindered: {error.message}")
             self._said = ""
-            return LONGEST_WAIT
+            return self.longest_wait
         finally:
             self.supervisor.watchdog()
 
@@ -116,7 +116,7 @@ class Service:
             self.workers.start(job, lambda job: execute(world, job))
         self.outlet.flush()
         self._say()
-        return min(look.sleep, LONGEST_WAIT)
+        return min(look.sleep, self.longest_wait)
 
     def _put_back(self) -> None:
         """Return to the queue what an attempt left running in the store, because the store could not be written to."""
@@ -174,10 +174,10 @@ class Service:
         self.world.store.append_event(name, data=data, now=self.world.clock.now())
 
     def _say(self) -> None:
-        live = self.world.store.jobs(states=LIVE_STATES)
-        running = [job for job in live if job.state is JobState.RUNNING]
+        running = self.world.store.jobs(states=(JobState.RUNNING,))
+        queued = self.world.store.queued_count()
         text = ", ".join(f"{job.project} {job.version or job.commit[:12]}" for job in running)
-        said = f"releasing {text}; {len(live) - len(running)} queued" if running else f"{len(live)} queued"
+        said = f"releasing {text}; {queued} queued" if running else f"{queued} queued"
         if said != self._said:
             self._said = said
             self.supervisor.status(said)

@@ -7,7 +7,7 @@ Only such a rename onto the watched branch, or onto `packed-refs`, is passed on,
 from collections.abc import Mapping
 from pathlib import Path
 
-from watchdog.events import FileSystemEvent, FileSystemEventHandler, FileSystemMovedEvent
+from watchdog.events import FileMovedEvent, FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
 from releasd.daemon.inbox import Inbox, LookAt
@@ -21,7 +21,7 @@ class _BranchMoved(FileSystemEventHandler):
 
     def on_moved(self, event: FileSystemEvent) -> None:
         """Pass on a rename onto the branch's file."""
-        if isinstance(event, FileSystemMovedEvent) and str(event.dest_path).endswith(self._wanted):
+        if isinstance(event, FileMovedEvent) and str(event.dest_path).endswith(self._wanted):
             self._inbox.put(self._hint)
 
 
@@ -32,10 +32,10 @@ class Watch:
         self._observer = Observer()
         for project, (folder, branch) in folders.items():
             handler = _BranchMoved(project, branch, inbox)
-            self._observer.schedule(handler, str(folder), recursive=False, event_filter=[FileSystemMovedEvent])
+            self._observer.schedule(handler, str(folder), recursive=False, event_filter=[FileMovedEvent])
             heads = (folder / "refs" / "heads" / branch).parent
             if heads.is_dir():
-                self._observer.schedule(handler, str(heads), recursive=False, event_filter=[FileSystemMovedEvent])
+                self._observer.schedule(handler, str(heads), recursive=False, event_filter=[FileMovedEvent])
         self._observer.start()
 
     def close(self) -> None:

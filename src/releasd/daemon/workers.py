@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import partial
 
 from releasd.daemon.inbox import Inbox, JobEnded
 from releasd.model import Job
@@ -24,16 +25,17 @@ class Workers:
 
     def start(self, job: Job, execute: Callable[[Job], None]) -> None:
         """Run a claimed job in the pool."""
-        self._running.add(self._pool.submit(self._run, job, execute))
+        future = self._pool.submit(execute, job)
+        self._running.add(future)
+        future.add_done_callback(partial(self._ended, job))
 
-    def _run(self, job: Job, execute: Callable[[Job], None]) -> None:
-        defect: str | None = None
-        try:
-            execute(job)
-        except BaseException as error:  # noqa: BLE001 (told to the main thread, which puts the job back)
-            defect = f"{type(error).__name__}: {error}"
-        finally:
-            self._inbox.put(JobEnded(job.id, job.token, defect))
+    def _ended(self, job: Job, future: Future[None]) -> None:
+        """Tell the inbox, once the worker counts as free: the look that follows gives it the next job."""
+        if future.cancelled():
+            return  # never started: the pool is being closed
+        error = future.exception()
+        defect = f"{type(error).__name__}: {error}" if error else None
+        self._inbox.put(JobEnded(job.id, job.token, defect))
 
     def close(self, timeout: float) -> bool:
         """Take no more; wait up to `timeout` seconds for what runs. Return whether all of it ended."""

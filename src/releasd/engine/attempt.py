@@ -8,7 +8,8 @@
 
 from dataclasses import replace
 
-from releasd.core.lifecycle import Finish, Run, Wait, is_past_return, next_action
+from releasd.core.lifecycle import Finish, Run, Wait, next_action
+from releasd.engine.ending import end_job
 from releasd.engine.world import World
 from releasd.errors import Cancelled, Fenced, ReleasdError, Replan, Stopping, Transient
 from releasd.model import Evidence, JobState, StepName
@@ -32,7 +33,7 @@ def run_steps(world: World, ctx: Context) -> JobState:
                 store.requeue(job.id, job.token, not_before=until, reason=why, now=world.clock.now())
                 return JobState.QUEUED
             case Finish(state, reason):
-                _finish(world, ctx, state, reason)
+                end_job(world, job, state, reason)
                 return state
 
 
@@ -72,15 +73,3 @@ def _failed(world: World, ctx: Context, step: StepName, error: ReleasdError) -> 
         retry_after=error.retry_after if isinstance(error, Transient) else None,
         now=world.clock.now(),
     )
-
-
-def _finish(world: World, ctx: Context, state: JobState, reason: str) -> None:
-    """End the job. A release that is tagged and not complete says so first, for it wants completing."""
-    records = world.store.records(ctx.job.id)
-    if state is JobState.FAILED and is_past_return(records):
-        reason = f"{ctx.plan.tag} is tagged but not complete — {reason}; then: releasd retry {ctx.job.id}"
-    else:
-        # Tagged or given up: nothing needs the private ref any more. Before the end is on disk, so that a crash
-        # leaves it to the next attempt rather than to nobody.
-        ctx.git.set_ref(ctx.private_ref, None)
-    world.store.finish(ctx.job.id, ctx.job.token, state, reason, now=world.clock.now())

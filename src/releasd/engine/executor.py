@@ -14,13 +14,14 @@ from pathlib import Path
 
 from releasd.core.retry import BUDGET_AFTER_TAG, delay
 from releasd.engine.attempt import run_steps
+from releasd.engine.ending import end_job
 from releasd.engine.facts import decide
 from releasd.engine.journal import JobJournal
 from releasd.engine.world import World
 from releasd.errors import Cancelled, Fenced, Permanent, ReleasdError, Replan, Stopping, Transient
 from releasd.model import Job, JobState, NoRelease, Plan, Project
 from releasd.ports import Git, Sink
-from releasd.steps.context import Context
+from releasd.steps.context import Context, private_ref
 
 
 def execute(world: World, job: Job) -> None:
@@ -65,7 +66,7 @@ def _attempt(world: World, job: Job, scratch: Path) -> None:
     git = world.clone(project)
     decided = job.plan or _plan(world, job, project, git)
     if isinstance(decided, NoRelease):
-        world.store.finish(job.id, job.token, JobState.SUCCEEDED, decided.reason, now=world.clock.now())
+        end_job(world, job, JobState.SUCCEEDED, decided.reason)
         return
     run_steps(world, context(world, job, decided, project=project, git=git, scratch=scratch))
 
@@ -111,7 +112,7 @@ def _replan(world: World, job: Job, moved: Replan) -> None:
     """Give this job up for one at the newest commit. Without a trace: nothing was public yet."""
     project = world.projects[job.project]
     git = world.clone(project)
-    git.set_ref(f"refs/releasd/jobs/{job.id}", None)
+    git.set_ref(private_ref(job.id), None)
     tip = git.fetch(project.branch)
     now = world.clock.now()
     world.store.requeue(job.id, job.token, not_before=None, reason=moved.message, now=now, clear_plan=True)
@@ -119,11 +120,11 @@ def _replan(world: World, job: Job, moved: Replan) -> None:
 
 
 def _interrupted(world: World, job: Job) -> None:
-    now = world.clock.now()
     if world.store.cancel_requested(job.id):
-        world.store.finish(job.id, job.token, JobState.CANCELLED, "cancelled by an operator", now=now)
+        end_job(world, job, JobState.CANCELLED, "cancelled by an operator")
     else:
-        world.store.requeue(job.id, job.token, not_before=None, reason="the daemon was stopped", now=now)
+        reason = "the daemon was stopped"
+        world.store.requeue(job.id, job.token, not_before=None, reason=reason, now=world.clock.now())
 
 
 def _later(world: World, job: Job, error: Transient) -> None:
@@ -143,4 +144,4 @@ def _later(world: World, job: Job, error: Transient) -> None:
 
 def _failed(world: World, job: Job, why: str, advice: str) -> None:
     reason = f"{why} — {advice}" if advice else why
-    world.store.finish(job.id, job.token, JobState.FAILED, reason, now=world.clock.now())
+    end_job(world, job, JobState.FAILED, reason)

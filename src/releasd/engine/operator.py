@@ -4,11 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from releasd.core.lifecycle import is_past_return
 from releasd.engine import view
+from releasd.engine.ending import drop_private_ref
 from releasd.engine.probing import probe_hosts
 from releasd.engine.world import World
 from releasd.errors import UsageError
-from releasd.model import Bump, JobId, Project, StepName
+from releasd.model import Bump, JobId, JobState, Project, StepName
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,9 @@ class Operator:
 
     def cancel(self, job_id: JobId) -> None:
         """Cancel a job: at once when it is queued or builds, else before its next step."""
-        self.world.store.cancel(job_id, self.world.clock.now(), by="operator")
+        job = self.world.store.cancel(job_id, self.world.clock.now(), by="operator")
+        if job.state is JobState.CANCELLED and not is_past_return(self.world.store.records(job_id)):
+            drop_private_ref(self.world, job)
         self.wake()
 
     def probe(self) -> list[dict[str, Any]]:

@@ -42,9 +42,9 @@ def reconcile(world: World, *, free: int) -> Look:
 
 
 def _sleep(world: World, now: datetime) -> float:
-    waiting = [job.not_before for job in world.store.queue() if job.not_before is not None]
-    due = [max(0.05, (at - now).total_seconds()) for at in waiting]
-    return min([LONGEST_SLEEP, *due])
+    """Return the seconds until a job's time comes. One whose time has come waits for a worker, whose end wakes us."""
+    due = world.store.next_due(now)
+    return LONGEST_SLEEP if due is None else min(LONGEST_SLEEP, (due - now).total_seconds())
 
 
 def take_push(world: World, project: Project, hint: PushHint, tip: str) -> int | None:

@@ -6,8 +6,13 @@ from pathlib import Path
 from typing import Protocol
 
 from releasd.errors import Permanent
-from releasd.model import Evidence, Job, Plan, Project, StepName
+from releasd.model import Evidence, Job, JobId, Plan, Project, StepName
 from releasd.ports import ArtifactStore, Clock, Git, Hosts, Index, Journal, Notifier, ShouldStop, Sink
+
+
+def private_ref(job: JobId) -> str:
+    """Return the ref, in the daemon's own clone only, that keeps a job's release commit until it is tagged."""
+    return f"refs/releasd/jobs/{job}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +44,8 @@ class Context:
 
     @property
     def private_ref(self) -> str:
-        """Return the ref, in the daemon's own clone only, that keeps the release commit until it is tagged."""
-        return f"refs/releasd/jobs/{self.job.id}"
+        """Return the ref that keeps this job's release commit until it is tagged."""
+        return private_ref(self.job.id)
 
     def say(self, part: str, text: str) -> None:
         """Write one line of our own into the output of a part of the step."""

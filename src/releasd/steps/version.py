@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from releasd.core.changelog import prepend
 from releasd.core.files import apply_edit
+from releasd.errors import Permanent
 from releasd.model import Evidence, Plan
 from releasd.steps.context import Context
 
@@ -55,9 +56,19 @@ def _paths(plan: Plan) -> tuple[str, ...]:
 
 def _edited(plan: Plan, found: Mapping[str, bytes]) -> dict[str, bytes]:
     """Apply all edits; several may be of one file."""
-    texts = {path: content.decode() for path, content in found.items()}
+    texts = {path: _text(path, content) for path, content in found.items()}
     for edit in plan.edits:
         texts[edit.path] = apply_edit(edit, texts[edit.path])
     if plan.changelog:
         texts[plan.changelog] = prepend(texts.get(plan.changelog), plan.notes)
     return {path: text.encode() for path, text in texts.items()}
+
+
+def _text(path: str, content: bytes) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise Permanent(
+            f"{path} is not UTF-8 (byte {error.start}), so the new version cannot be written into it",
+            advice=f"git push a commit that has {path} in UTF-8",
+        ) from error

@@ -1,6 +1,9 @@
 """What people and the engine ask about jobs. Nothing here writes."""
 
 from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import func, select
 
 from releasd.model import Job, JobId, JobState
 from releasd.store.rows import Part, find_jobs, get_job
@@ -29,6 +32,19 @@ class Queries(Part):
         """Return the queued jobs, oldest first, due or not."""
         with self._db.read() as conn:
             return find_jobs(conn, job_table.c.state == JobState.QUEUED)
+
+    def queued_count(self) -> int:
+        """Return how many jobs are queued, due or not."""
+        with self._db.read() as conn:
+            query = select(func.count()).select_from(job_table).where(job_table.c.state == JobState.QUEUED)
+            return int(conn.execute(query).scalar_one())
+
+    def next_due(self, after: datetime) -> datetime | None:
+        """Return the first time after `after` at which a queued job may be claimed; None when none waits for one."""
+        waits = (job_table.c.state == JobState.QUEUED, job_table.c.not_before > after)
+        with self._db.read() as conn:
+            first: datetime | None = conn.execute(select(func.min(job_table.c.not_before)).where(*waits)).scalar()
+        return first
 
     def last_release(self, project: str) -> Job | None:
         """Return the newest job of the project that released a version."""

@@ -54,12 +54,13 @@ class Remoting(Writing):
         )
         if answer.status:
             raise self._fetch_failure(branch, answer.stderr)
-        if self.is_shallow():
+        tip = self.resolve(tracking)
+        if tip is None or self.is_shallow():  # of a shallow remote git takes nothing, and does not say so
             raise GitError(
                 f"{self._remote_name()}: its history is shallow, so the last release cannot be known",
                 advice="Run in the remote: git fetch --unshallow --tags",
             )
-        return self._existing(tracking)
+        return tip
 
     def _fetch_failure(self, branch: str, stderr: str) -> ReleasdError:
         if "couldn't find remote ref" in stderr and not self.remote_refs():

@@ -47,6 +47,11 @@ class GitRepo(Remoting, Walking):
         out = self._git("for-each-ref", "--format=%(contents)%00", "refs/tags", action="read the tags")
         return tuple(message for message in out.decode(errors="replace").split("\0") if message.strip())
 
+    def refs(self, prefix: str) -> tuple[str, ...]:
+        """Return the full names of the refs below `prefix`."""
+        out = self._git("for-each-ref", "--format=%(refname)", prefix, action="list refs")
+        return tuple(out.decode(errors="surrogateescape").splitlines())
+
     def responds(self, *args: str) -> bool:
         """Return whether a git command succeeds here."""
         return self._ask(*args, action=args[0]).status == 0
@@ -80,7 +85,7 @@ def clone_or_open(
         _create(path, timeout)
     _configure(path, remote)
     _drop_stale_locks(path, older_than=2 * timeout)
-    return GitRepo(path, identity=identity, timeout=timeout)
+    return GitRepo(path, identity=identity, timeout=timeout, is_local=not _is_elsewhere(remote))
 
 
 def _is_sound(path: Path, timeout: float) -> bool:

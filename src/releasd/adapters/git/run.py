@@ -97,6 +97,7 @@ class Repository:
         remote: name or URL of the remote; None means `origin`.
         identity: name and address on commits and tags that releasd writes.
         timeout: seconds that one git command may take.
+        is_local: the remote is known to be on this machine, so that ssh is not asked about.
     """
 
     def __init__(
@@ -106,11 +107,13 @@ class Repository:
         remote: str | None = None,
         identity: tuple[str, str] = ("releasd", "releasd@localhost"),
         timeout: float = 60.0,
+        is_local: bool = False,
     ) -> None:
         self.path = path.absolute()
         self.remote = remote or "origin"
         self.identity = identity
         self.timeout = timeout
+        self.is_local = is_local
         # A bare folder is named outright: git would look for one in the parents where it is broken, refuse it under
         # safe.bareRepository=explicit, and ask who owns it. A work tree keeps git's own safety check on its owner.
         is_bare = (self.path / "HEAD").is_file() and (self.path / "objects").is_dir()
@@ -145,6 +148,8 @@ class Repository:
     def _ssh(self) -> dict[str, str]:
         """Return the environment that keeps ssh from asking or waiting, unless the user chose an ssh command."""
         if {"GIT_SSH", "GIT_SSH_COMMAND"} & environment().keys():
+            return {}
+        if self.is_local:
             return {}
         chosen = self._ask("config", "--get", "core.sshCommand", action="read the configuration")
         return {} if chosen.stdout.strip() else {"GIT_SSH_COMMAND": _SSH}

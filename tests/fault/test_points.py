@@ -1,0 +1,43 @@
+"""SIGKILL at every named point of a release, and the same daemon started again: one release comes of it, whole."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from releasd.app.fault import VARIABLE
+from releasd.steps.faultpoints import POINTS
+from support.httpstub import Reply, Stub, http_stub
+from support.parts import eventually
+from support.stage import Stage
+from support.truth import assert_released
+
+
+@pytest.fixture
+def receiver() -> Iterator[Stub]:
+    """A webhook's receiver, which outlives the daemon."""
+    with http_stub(lambda _: Reply(204)) as stub:
+        yield stub
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_killed_at(point: str, stage: Stage, receiver: Stub) -> None:
+    """The daemon dies right there; the next one completes the release: nothing is lost, doubled or left over."""
+    stage.config["projects"]["demo"]["webhooks"] = ["chat"]
+    stage.config["webhooks"]["chat"] = {"url": f"{receiver.url}/hook"}
+    stage.start(**{VARIABLE: point})
+    stage.push("feat: more")
+    stage.daemon.wait_killed()
+    stage.assert_host_clean()
+    stage.start()
+    job = stage.wait_over()
+    assert_released(stage, job, "1.1.0")
+    assert stage.main() == stage.tags()["v1.1.0"], "main holds another commit than the release"
+    assert set(stage.tags()) == {"v1.0.0", "v1.1.0"}
+    assert len(stage.jobs()) == 1
+    assert_told(receiver)
+
+
+def assert_told(receiver: Stub) -> None:
+    """The webhook was told, and of one release: each repetition has the same key and the same body."""
+    assert len({(asked.headers["x-releasd-delivery"], asked.body) for asked in receiver.asked}) == 1
+    eventually(lambda: len(receiver.asked) in {1, 2}, "told once, or once more after a crash", timeout=0.1)

@@ -1,0 +1,5 @@
+"""The engine on a real store and real git."""
+
+from support.lab import lab
+
+__all__ = ["lab"]

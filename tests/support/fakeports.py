@@ -1,0 +1,308 @@
+"""Ports made of answers, and a step's whole surroundings built of them. What a test changes are plain attributes.
+
+The fakes keep the promises of ports.py: a journal raises `Fenced` once its claim is lost, an index takes each file
+once, an artifact store refuses bytes of another digest.
+"""
+
+import hashlib
+import io
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from releasd.errors import Fenced, Permanent, ReleasdError
+from releasd.model import (
+    Artifact,
+    BuildSpec,
+    Bump,
+    Evidence,
+    FileEdit,
+    HostSpec,
+    Job,
+    JobId,
+    JobState,
+    Plan,
+    Project,
+    StepName,
+)
+from releasd.ports import Host, ServedFile, Sink
+from releasd.steps.context import Context
+from support.fakegit import FakeGit, FakeRemote
+from support.fakehost import FakeHost
+
+NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
+TOOLS = {"sh": "/bin/sh", "uv": "/usr/bin/uv"}  # what a host needs to be able
+PYPROJECT = b'[project]\nname = "demo"\nversion = "1.0.0"\n'
+
+
+def digest(data: bytes) -> str:
+    """Return the sha256 of `data`."""
+    return hashlib.sha256(data).hexdigest()
+
+
+@dataclass
+class FakeClock:
+    """Time that passes only by sleeping. `tick`, when set, is called at every sleep: the world moves on meanwhile."""
+
+    at: datetime = NOW
+    slept: list[float] = field(default_factory=list)
+    tick: Callable[[], None] = lambda: None
+
+    def now(self) -> datetime:
+        return self.at
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.at += timedelta(seconds=seconds)
+        self.tick()
+
+
+@dataclass
+class FakeJournal:
+    """One claimed job's memory. `calls` tells in which order things were done; set `lost` to lose the claim."""
+
+    evidences: dict[StepName, Evidence] = field(default_factory=dict)
+    sealed: list[Artifact] = field(default_factory=list)
+    begun: list[tuple[str, str]] = field(default_factory=list)
+    failed: list[tuple[str, str, str]] = field(default_factory=list)
+    own: list[str] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
+    taken: dict[str, int] = field(default_factory=dict)  # slots that others hold, by host
+    lost: bool = False
+
+    def fence(self) -> None:
+        self.calls.append("fence")
+        if self.lost:
+            raise Fenced("the claim was taken over")
+
+    def evidence(self, step: StepName) -> Evidence:
+        return self.evidences.get(step, {})
+
+    def artifacts(self) -> tuple[Artifact, ...]:
+        return tuple(sorted(self.sealed, key=lambda artifact: artifact.filename))
+
+    def build_begun(self, build: str, host: str, *, slots: int) -> bool:
+        if self.taken.get(host, 0) >= slots:
+            return False
+        self.begun.append((build, host))
+        return True
+
+    def build_sealed(self, build: str, host: str, artifacts: Sequence[Artifact]) -> None:
+        self.calls.append(f"sealed {build}")
+        self.sealed.extend(artifacts)
+
+    def build_failed(self, build: str, host: str, why: str) -> None:
+        self.failed.append((build, host, why))
+
+    def own_push(self, commit: str) -> None:
+        self.calls.append("own_push")
+        self.own.append(commit)
+
+    def audit_head(self) -> str:
+        return "7:" + "a" * 64
+
+
+@dataclass
+class FakeArtifacts:
+    """Built files in memory, by digest and name."""
+
+    files: dict[tuple[str, str], bytes] = field(default_factory=dict)
+
+    def put(self, filename: str, data: bytes, *, build: str = "wheel", host: str = "one") -> Artifact:
+        """Store bytes and return what would be sealed of them."""
+        self.files[digest(data), filename] = data
+        return Artifact(filename=filename, sha256=digest(data), size=len(data), build=build, host=host)
+
+    def adopt(self, path: Path, sha256: str) -> None:
+        data = path.read_bytes()
+        if digest(data) != sha256:
+            raise Permanent(f"{path.name} has other bytes")
+        self.files[sha256, path.name] = data
+
+    def has(self, artifact: Artifact) -> bool:
+        data = self.files.get((artifact.sha256, artifact.filename))
+        return data is not None and digest(data) == artifact.sha256
+
+    def path(self, artifact: Artifact) -> Path:
+        return Path("/artifacts", artifact.sha256, artifact.filename)
+
+    def open(self, artifact: Artifact) -> BinaryIO:
+        return io.BytesIO(self.files[artifact.sha256, artifact.filename])
+
+
+@dataclass
+class FakeIndex:
+    """A package index.
+
+    Attributes:
+        stored: digests by file name, as downloads have them.
+        listing: digests as the listing has them, where they differ; None: the listing gives none.
+        lag: so many looks pass before what was uploaded is listed.
+        upload_error: raised by an upload, after the first `stores` files were taken (None: all).
+        keeps: whether an upload stores anything.
+        files_error, secret_error: raised by `files` and `check_secret`.
+    """
+
+    name: str = "pypi"
+    stored: dict[str, str] = field(default_factory=dict)
+    listing: dict[str, str | None] = field(default_factory=dict)
+    lag: int = 0
+    upload_error: ReleasdError | None = None
+    stores: int | None = None
+    files_error: ReleasdError | None = None
+    secret_error: ReleasdError | None = None
+    uploads: list[tuple[str, ...]] = field(default_factory=list)
+    downloads: list[str] = field(default_factory=list)
+    looks: int = 0
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    _hidden: dict[str, int] = field(default_factory=dict)
+
+    def put(self, artifact: Artifact) -> None:
+        """Have it already."""
+        self.stored[artifact.filename] = artifact.sha256
+
+    def files(self, distribution: str, version: str) -> tuple[ServedFile, ...]:
+        self.looks += 1
+        self.asked.append((distribution, version))
+        if self.files_error:
+            raise self.files_error
+        shown = [name for name in self.stored if self._hidden.get(name, 0) <= 0]
+        self._hidden = {name: left - 1 for name, left in self._hidden.items()}
+        return tuple(
+            ServedFile(filename=name, sha256=self.listing.get(name, self.stored[name]), url=f"https://i/{name}")
+            for name in sorted(shown)
+        )
+
+    def download_sha256(self, file: ServedFile) -> str:
+        self.downloads.append(file.filename)
+        return self.stored[file.filename]
+
+    def upload(self, paths: Sequence[Path], sink: Sink) -> None:
+        self.uploads.append(tuple(path.name for path in paths))
+        for path in paths if self.stores is None else paths[: self.stores]:
+            self.stored.setdefault(path.name, path.parent.name)
+            self._hidden[path.name] = self.lag
+        sink(b"uploading\n")
+        if self.upload_error:
+            raise self.upload_error
+
+    def install_options(self) -> tuple[str, ...]:
+        return ("--default-index", "https://i/simple")
+
+    def check_secret(self) -> None:
+        if self.secret_error:
+            raise self.secret_error
+
+
+@dataclass
+class FakeNotifier:
+    """Webhooks; `failures` says which of them fail, and how."""
+
+    failures: dict[str, ReleasdError] = field(default_factory=dict)
+    told: list[tuple[str, bytes, str]] = field(default_factory=list)
+
+    def announce(self, webhook: str, body: bytes, *, key: str) -> None:
+        if webhook in self.failures:
+            raise self.failures[webhook]
+        self.told.append((webhook, body, key))
+
+
+@dataclass
+class FakeHosts:
+    """Registered hosts, in order; the first is `here`."""
+
+    registered: list[FakeHost]
+
+    @property
+    def here(self) -> Host:
+        return self.registered[0]
+
+    def able(self, labels: Iterable[str]) -> tuple[Host, ...]:
+        wanted = frozenset(labels)
+        return tuple(host for host in self.registered if wanted <= host.spec.labels)
+
+
+def host_spec(name: str = "one", *labels: str, slots: int = 2) -> HostSpec:
+    """Return a host's entry."""
+    return HostSpec(name=name, labels=frozenset(labels), slots=slots)
+
+
+def plan_of(commit: str, **changes: Any) -> Plan:
+    """Return the plan of demo 1.1.0 from `commit`."""
+    fields: dict[str, Any] = {
+        "project": "demo", "distribution": "demo", "commit": commit, "branch": "main", "last": None,
+        "bump": Bump.MINOR, "version": "1.1.0", "pep440": "1.1.0", "tag": "v1.1.0", "reason": "a feature",
+        "notes": "# 1.1.0 (2026-11-23)\n\n* more\n", "changelog": "CHANGELOG.md",
+        "edits": (FileEdit(path="pyproject.toml", kind="pyproject", old="1.0.0", new="1.1.0"),),
+        "builds": (BuildSpec(name="wheel", run="make wheel"),), "gates": (), "indexes": ("pypi",), "webhooks": (),
+        "planned_at": NOW,
+    }  # fmt: skip
+    return Plan(**(fields | changes))
+
+
+class Scene:
+    """Everything around a step. `context()` joins it; `tip` is the planned commit."""
+
+    def __init__(self, scratch: Path = Path("/nowhere"), **plan: Any) -> None:
+        self.scratch = scratch
+        self.remote = FakeRemote()
+        self.tip = self.remote.commit("feat: more", {"pyproject.toml": PYPROJECT})
+        self.git = FakeGit(self.remote)
+        self.git.fetch("main")
+        self.hosts = FakeHosts([FakeHost(host_spec(), tools=TOOLS)])
+        self.indexes = {"pypi": FakeIndex()}
+        self.notifier = FakeNotifier()
+        self.artifacts = FakeArtifacts()
+        self.journal = FakeJournal()
+        self.clock = FakeClock()
+        self.said: dict[str, list[bytes]] = defaultdict(list)
+        self.faults: list[str] = []
+        self.at_fault: Callable[[str], None] = lambda _: None
+        self.stop: Callable[[], bool] = lambda: False
+        self.project = Project(name="demo", repository="/demo.git", indexes=("pypi",))
+        self.plan = plan_of(self.tip, **plan)
+
+    @property
+    def index(self) -> FakeIndex:
+        """Return the one index."""
+        return self.indexes["pypi"]
+
+    def output(self, part: str) -> str:
+        """Return what was written into a part's output."""
+        return b"".join(self.said[part]).decode()
+
+    def seal(self, filename: str, data: bytes = b"bytes", **rest: str) -> Artifact:
+        """Have a built file, sealed."""
+        made = self.artifacts.put(filename, data, **rest)
+        self.journal.sealed.append(made)
+        return made
+
+    def release_commit(self) -> str:
+        """Have the release commit, as the `version` step leaves it."""
+        files = {"pyproject.toml": PYPROJECT.replace(b"1.0.0", b"1.1.0")}
+        commit = self.git.write_commit(parents=(self.tip,), files=files, message="chore(release): 1.1.0", at=NOW)
+        self.journal.evidences[StepName.VERSION] = {"commit": commit}
+        return commit
+
+    def context(self) -> Context:
+        """Return what the step is given."""
+
+        def fault(point: str) -> None:
+            self.faults.append(point)
+            self.journal.calls.append(point)
+            self.at_fault(point)
+
+        job = Job(
+            id=JobId(3), project="demo", commit=self.tip, branch="main", state=JobState.RUNNING, reason="running",
+            attempt=1, token=5, created_at=NOW,
+        )  # fmt: skip
+        indexes: Mapping[str, FakeIndex] = self.indexes
+        return Context(
+            job=job, plan=self.plan, project=self.project, git=self.git, hosts=self.hosts, indexes=indexes,
+            notifier=self.notifier, artifacts=self.artifacts, journal=self.journal, clock=self.clock,
+            scratch=self.scratch, sink=lambda part: self.said[part].append, fault=fault,
+            should_stop=self.stop,
+        )  # fmt: skip

@@ -1,0 +1,258 @@
+"""`build`: each missing build runs on a host that can do it, and what it leaves is sealed."""
+
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from releasd.errors import BuildFailed, Cancelled, HostLost, Permanent
+from releasd.model import BuildSpec, HostSpec
+from releasd.ports import Task
+from releasd.steps import build, farm
+from support.fakehost import FakeHost, Scripted
+from support.fakeports import FakeHosts, Scene, digest, host_spec
+
+WHEEL = "demo-1.1.0-py3-none-any.whl"
+
+
+def builds_of(*names: str, **fields: object) -> tuple[BuildSpec, ...]:
+    """Return builds whose scripts are their names."""
+    return tuple(BuildSpec(name=name, run=name, **fields) for name in names)
+
+
+def leaves_files(task: Task) -> Scripted:
+    """Leave one wheel, named after the build."""
+    return Scripted(output=b"building\n", files={f"{task.script}-1.1.0-py3-none-any.whl": task.script.encode()})
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    """Return a release of one build and one able host."""
+    made = Scene(tmp_path, builds=builds_of("demo"))
+    made.release_commit()
+    made.hosts = FakeHosts([FakeHost(host_spec(), leaves_files)])
+    return made
+
+
+def sealed(scene: Scene) -> dict[str, str]:
+    """Return the sealed files and the builds that they are of."""
+    return {artifact.filename: artifact.build for artifact in scene.journal.artifacts()}
+
+
+def test_nothing_built_is_nothing_to_adopt(scene: Scene) -> None:
+    """Before the first build there is no evidence."""
+    assert build.observe(scene.context()) is None
+
+
+def test_a_build_is_sealed_with_its_files(scene: Scene) -> None:
+    """The files are in the artifact store under their digest before the journal seals them."""
+    evidence = build.apply(scene.context())
+    assert evidence == {"files": {WHEEL: digest(b"demo")}}
+    (artifact,) = scene.journal.sealed
+    assert (artifact.size, artifact.build, artifact.host) == (4, "demo", "one")
+    assert scene.artifacts.has(artifact)
+    assert scene.journal.calls == ["build.adopted", "sealed demo", "build.sealed"]
+    assert scene.output("demo") == "building\n"
+
+
+def test_what_is_sealed_is_adopted(scene: Scene) -> None:
+    """A second attempt builds nothing and has the same evidence."""
+    first = build.apply(scene.context())
+    assert build.observe(scene.context()) == first
+
+
+def test_only_missing_builds_run(scene: Scene) -> None:
+    """After one of two failed, only that one is built again: sealed bytes are never made twice."""
+    scene.plan = replace(scene.plan, builds=builds_of("demo", "other"))
+    scene.seal(WHEEL, b"demo", build="demo")
+    assert build.observe(scene.context()) is None
+    build.apply(scene.context())
+    assert [task.script for task in scene.hosts.registered[0].tasks] == ["other"]
+    assert sealed(scene) == {WHEEL: "demo", "other-1.1.0-py3-none-any.whl": "other"}
+
+
+@pytest.mark.parametrize("change", ["gone", "other bytes"])
+def test_a_sealed_file_that_changed_is_never_built_again(scene: Scene, change: str) -> None:
+    """It may be public already: a person has to bring the sealed bytes back."""
+    artifact = scene.seal(WHEEL, b"demo", build="demo")
+    if change == "gone":
+        scene.artifacts.files.clear()
+    else:
+        scene.artifacts.files[artifact.sha256, WHEEL] = b"changed"
+    with pytest.raises(Permanent, match=f"{WHEEL} is gone from the artifact store or has other bytes") as caught:
+        build.observe(scene.context())
+    assert "backup" in caught.value.advice
+    assert scene.hosts.registered[0].tasks == []
+
+
+def test_a_build_sees_the_release_commit_and_no_secret(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It gets an export of the release commit and an explicit environment, nothing of the daemon's own."""
+    monkeypatch.setenv("RELEASD_TEST_CANARY", "secret")
+    scene.plan = replace(scene.plan, builds=builds_of("demo", env={"CFLAGS": "-O2"}, timeout=60.0))
+    build.apply(scene.context())
+    (task,) = scene.hosts.registered[0].tasks
+    at = scene.git.commit_time(scene.context().release_commit)
+    assert task.env == {
+        "SOURCE_DATE_EPOCH": str(at), "RELEASD_PROJECT": "demo", "RELEASD_VERSION": "1.1.0",
+        "RELEASD_TAG": "v1.1.0", "CFLAGS": "-O2",
+    }  # fmt: skip
+    assert task.source == scene.scratch / "source.tar"
+    assert (task.timeout, task.outputs) == (60.0, ("*.whl", "*.tar.gz"))
+    assert task.id == "demo-3-5-demo"
+
+
+def test_builds_run_at_the_same_time(scene: Scene) -> None:
+    """Two builds of which each waits for the other both end."""
+    meet = threading.Barrier(2, timeout=10)
+
+    def script(task: Task) -> Scripted:
+        meet.wait()
+        return leaves_files(task)
+
+    scene.plan = replace(scene.plan, builds=builds_of("demo", "other"))
+    scene.hosts = FakeHosts([FakeHost(host_spec(), script)])
+    assert len(build.apply(scene.context())["files"]) == 2
+
+
+def test_builds_go_to_hosts_with_their_labels(scene: Scene) -> None:
+    """Each build runs where all its labels are."""
+    linux, mac = FakeHost(host_spec("big", "linux"), leaves_files), FakeHost(host_spec("mini", "macos"), leaves_files)
+    scene.hosts = FakeHosts([linux, mac])
+    scene.plan = replace(
+        scene.plan, builds=(*builds_of("demo", labels=("linux",)), *builds_of("other", labels=("macos",)))
+    )
+    build.apply(scene.context())
+    assert {artifact.build: artifact.host for artifact in scene.journal.sealed} == {"demo": "big", "other": "mini"}
+
+
+def test_labels_that_nobody_has_fail_at_once(scene: Scene) -> None:
+    """A build that can never run is not waited for; the labels are named."""
+    scene.plan = replace(scene.plan, builds=builds_of("demo", labels=("windows", "gpu")))
+    with pytest.raises(Permanent, match="no registered host has the labels windows, gpu") as caught:
+        build.apply(scene.context())
+    assert "[hosts.NAME]" in caught.value.advice
+
+
+def test_hosts_that_the_project_may_not_use_do_not_count(scene: Scene) -> None:
+    """The operator's limit holds, and is named when it is why nothing matches."""
+    scene.hosts = FakeHosts([FakeHost(host_spec("one"), leaves_files), FakeHost(host_spec("two"), leaves_files)])
+    scene.project = replace(scene.project, hosts=("two",))
+    build.apply(scene.context())
+    assert scene.journal.begun == [("demo", "two")]
+    scene.project = replace(scene.project, hosts=("three",))
+    with pytest.raises(Permanent, match=r"among the hosts allowed for demo \(three\)"):
+        farm.candidates(scene.context(), ())
+
+
+def test_a_lost_host_is_passed_over(scene: Scene) -> None:
+    """Another able host does the work; the log and the journal say what happened to the first."""
+    lost = FakeHost(host_spec("lost"), lambda _: Scripted(error=HostLost("connection reset")))
+    scene.hosts = FakeHosts([lost, FakeHost(host_spec("two"), leaves_files)])
+    build.apply(scene.context())
+    assert scene.journal.failed == [("demo", "lost", "connection reset")]
+    assert scene.journal.sealed[0].host == "two"
+    assert "lost is passed over: connection reset" in scene.output("demo")
+
+
+def test_when_all_hosts_are_lost_the_attempt_is_put_off(scene: Scene) -> None:
+    """Hosts come back: the error may pass, and names every one of them."""
+    hosts = [FakeHost(host_spec(name), lambda _: Scripted(error=HostLost("gone"))) for name in ("one", "two")]
+    scene.hosts = FakeHosts(hosts)
+    with pytest.raises(HostLost, match=r"one \(gone\); two \(gone\)"):
+        build.apply(scene.context())
+    assert scene.journal.sealed == []
+
+
+def test_a_slot_is_waited_for(scene: Scene) -> None:
+    """With every slot taken the build waits, and starts when one is free."""
+    scene.journal.taken = {"one": 2}
+    scene.clock.tick = lambda: scene.journal.taken.update(one=1) if len(scene.clock.slept) == 3 else None
+    build.apply(scene.context())
+    assert scene.clock.slept == [farm.SLOT_PAUSE] * 3
+
+
+def test_a_free_host_is_taken_before_a_full_one(scene: Scene) -> None:
+    """Registration order decides only among hosts with a free slot."""
+    scene.hosts = FakeHosts([FakeHost(host_spec("one"), leaves_files), FakeHost(host_spec("two"), leaves_files)])
+    scene.journal.taken = {"one": 2}
+    build.apply(scene.context())
+    assert scene.journal.begun == [("demo", "two")]
+    assert scene.clock.slept == []
+
+
+def test_waiting_for_a_slot_can_be_cancelled(scene: Scene) -> None:
+    """A job that only waits ends at once when it is told to."""
+    scene.journal.taken = {"one": 2}
+    scene.stop = lambda: len(scene.clock.slept) > 1
+    with pytest.raises(Cancelled, match="waiting for a free slot"):
+        build.apply(scene.context())
+
+
+def test_a_cancelled_build_is_closed_in_the_journal(scene: Scene) -> None:
+    """Whatever ends a build, its slot is given back."""
+    scene.stop = lambda: True
+    with pytest.raises(Cancelled):
+        build.apply(scene.context())
+    assert [(name, host) for name, host, _ in scene.journal.failed] == [("demo", "one")]
+
+
+@pytest.mark.parametrize(
+    ("played", "told"),
+    [
+        (Scripted(exit_status=2), "its command ended with exit status 2"),
+        (Scripted(hangs=True), "it ran longer than its limit of 90 s and was ended"),
+        (Scripted(), r"it ended well but left no file matching \*\.whl, \*\.tar\.gz in \$RELEASD_OUT"),
+        (Scripted(files={"notes.txt": b""}), "left no file matching"),
+    ],
+)
+def test_a_build_that_failed_says_how(scene: Scene, played: Scripted, told: str) -> None:
+    """The error names build, host and cause, the advice where its output is; nothing is sealed."""
+    scene.plan = replace(scene.plan, builds=builds_of("demo", timeout=90.0))
+    scene.hosts = FakeHosts([FakeHost(host_spec(), lambda _: played)])
+    with pytest.raises(BuildFailed, match=f"demo on one: .*{told}") as caught:
+        build.apply(scene.context())
+    assert caught.value.advice == "releasd log 3 --step build"
+    assert scene.journal.sealed == []
+    assert scene.journal.failed[0][:2] == ("demo", "one")
+
+
+def test_a_failure_waits_for_the_other_builds(scene: Scene) -> None:
+    """What the others made is kept: the next attempt does not make it again."""
+
+    def script(task: Task) -> Scripted:
+        return Scripted(exit_status=1) if task.script == "bad" else leaves_files(task)
+
+    scene.plan = replace(scene.plan, builds=builds_of("bad", "demo"))
+    scene.hosts = FakeHosts([FakeHost(host_spec(), script)])
+    with pytest.raises(BuildFailed, match="bad on one"):
+        build.apply(scene.context())
+    assert sealed(scene) == {WHEEL: "demo"}
+
+
+def test_a_real_failure_is_told_before_a_cancellation(scene: Scene) -> None:
+    """When one build failed and the other was cancelled for it, the failure is what people read."""
+
+    def script(task: Task) -> Scripted:
+        return Scripted(error=Cancelled("stopped")) if task.script == "first" else Scripted(exit_status=1)
+
+    scene.plan = replace(scene.plan, builds=builds_of("first", "second"))
+    scene.hosts = FakeHosts([FakeHost(host_spec(), script)])
+    with pytest.raises(BuildFailed):
+        build.apply(scene.context())
+
+
+def test_a_build_may_leave_several_files(scene: Scene) -> None:
+    """Wheel and sdist of one build are sealed together."""
+    files = {"demo-1.1.0.tar.gz": b"s", WHEEL: b"w"}
+    scene.hosts = FakeHosts([FakeHost(host_spec(), lambda _: Scripted(files=files))])
+    assert build.apply(scene.context())["files"] == {name: digest(data) for name, data in files.items()}
+    assert scene.journal.calls.count("sealed demo") == 1
+
+
+def test_the_hosts_own_environment_is_the_hosts_business(scene: Scene) -> None:
+    """What the operator registered for a host is not mixed into the task: the host adds it itself."""
+    spec = HostSpec(name="one", labels=frozenset(), env={"CC": "clang"})
+    scene.hosts = FakeHosts([FakeHost(spec, leaves_files)])
+    build.apply(scene.context())
+    assert "CC" not in scene.hosts.registered[0].tasks[0].env

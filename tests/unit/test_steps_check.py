@@ -1,0 +1,135 @@
+"""`check`: nobody sees a file before it is known to be good."""
+
+from dataclasses import replace
+
+import pytest
+
+from releasd.errors import CheckFailed, HostLost, Permanent
+from releasd.steps import check
+from support.dist import sdist, wheel, wheel_name
+from support.fakehost import FakeHost, Scripted
+from support.fakeports import FakeHosts, Scene, host_spec
+
+SDIST = "my_demo-1.2.0.tar.gz"
+LINUX = "cp311-cp311-manylinux_2_17_x86_64"
+
+
+@pytest.fixture
+def scene() -> Scene:
+    """Return a release of a good wheel and a good sdist."""
+    made = Scene()
+    made.plan = replace(made.plan, distribution="my-demo", version="1.2.0", pep440="1.2.0")
+    made.seal(wheel_name(), wheel().getvalue())
+    made.seal(SDIST, sdist().getvalue())
+    return made
+
+
+def tasks(scene: Scene) -> list[str]:
+    """Return the scripts that were run, by host."""
+    return [f"{host.spec.name}: {task.script}" for host in scene.hosts.registered for task in host.tasks]
+
+
+def test_checking_is_always_done_again(scene: Scene) -> None:
+    """It changes nothing, so memory is no evidence."""
+    assert check.observe(scene.context()) is None
+
+
+def test_good_files_pass(scene: Scene) -> None:
+    """Every file is judged; the wheel is installed and imported, and the evidence says where."""
+    assert check.apply(scene.context()) == {"files": [wheel_name(), SDIST], "installed": {wheel_name(): "one"}}
+
+
+def test_the_wheel_is_imported_away_from_the_sources(scene: Scene) -> None:
+    """The trial gets the wheel alone, in a fresh environment, and imports by the interpreter in isolation."""
+    check.apply(scene.context())
+    (task,) = scene.hosts.registered[0].tasks
+    assert "-I -c 'import my_demo'" in task.script
+    assert [path.name for path in task.inputs] == [wheel_name()]
+    assert task.source is None
+
+
+def test_all_problems_are_told_together(scene: Scene) -> None:
+    """Whoever fixes them needs to know all of them, and each one's file."""
+    scene.plan = replace(scene.plan, version="2.0.0", pep440="2.0.0")
+    with pytest.raises(CheckFailed) as caught:
+        check.apply(scene.context())
+    assert f"{wheel_name()}: its name says version 1.2.0" in caught.value.message
+    assert f"{SDIST}: its metadata has version 1.2.0" in caught.value.message
+    assert tasks(scene) == []
+
+
+def test_two_sdists_are_one_too_many(scene: Scene) -> None:
+    """An index takes one sdist for a release."""
+    scene.seal("my-demo-1.2.0.tar.gz", sdist().getvalue())
+    with pytest.raises(CheckFailed, match="takes one sdist for a release, these are 2"):
+        check.apply(scene.context())
+
+
+def test_a_wheel_without_modules_only_has_to_install(scene: Scene) -> None:
+    """Scripts, data or a namespace: that it installs is all there is to see."""
+    scene.journal.sealed = []
+    scene.seal(wheel_name(), wheel({"my_demo-1.2.0.data/scripts/tool": "#!python\n"}).getvalue())
+    check.apply(scene.context())
+    assert "'import sys'" in tasks(scene)[0]
+
+
+def test_what_does_not_import_fails(scene: Scene) -> None:
+    """An installation or import that fails is told with its file, its host and where to read why."""
+    scene.hosts = FakeHosts([FakeHost(host_spec(), lambda _: Scripted(output=b"ImportError", exit_status=1))])
+    with pytest.raises(CheckFailed, match="does not install and import on one") as caught:
+        check.apply(scene.context())
+    assert caught.value.advice == "releasd log 3 --step check"
+    assert scene.output(wheel_name()) == "ImportError"
+
+
+def test_a_trial_that_hangs_fails(scene: Scene) -> None:
+    """An import that never ends is ended and is no success."""
+    scene.hosts = FakeHosts([FakeHost(host_spec(), lambda _: Scripted(hangs=True))])
+    with pytest.raises(CheckFailed):
+        check.apply(scene.context())
+
+
+@pytest.fixture
+def native(scene: Scene) -> Scene:
+    """Return the scene with a Linux wheel that the host `big` built."""
+    scene.journal.sealed = []
+    scene.seal(wheel_name(LINUX), wheel(tags=[LINUX]).getvalue(), host="big")
+    return scene
+
+
+def test_a_native_wheel_is_tried_where_it_was_built(native: Scene) -> None:
+    """The host that built it is asked first, whatever the order of registration."""
+    native.hosts = FakeHosts([FakeHost(host_spec(name, "linux", "x86_64")) for name in ("small", "big")])
+    assert check.apply(native.context())["installed"] == {wheel_name(LINUX): "big"}
+
+
+def test_another_host_of_the_platform_will_do(native: Scene) -> None:
+    """When the builder is gone, any host with the platform's labels tries the wheel."""
+    lost = FakeHost(host_spec("big", "linux", "x86_64"), lambda _: Scripted(error=HostLost("gone")))
+    native.hosts = FakeHosts([lost, FakeHost(host_spec("small", "linux", "x86_64"))])
+    assert check.apply(native.context())["installed"] == {wheel_name(LINUX): "small"}
+
+
+def test_all_hosts_lost_is_put_off(native: Scene) -> None:
+    """Nothing is known about the wheel, so the attempt is repeated, not failed."""
+    native.hosts = FakeHosts(
+        [FakeHost(host_spec("big", "linux", "x86_64"), lambda _: Scripted(error=HostLost("gone")))]
+    )
+    with pytest.raises(HostLost, match="no able host can be reached"):
+        check.apply(native.context())
+
+
+def test_a_wheel_for_a_platform_that_nobody_has(native: Scene) -> None:
+    """A wheel that no registered host could ever run fails at once, with the labels that are missing."""
+    native.hosts = FakeHosts([FakeHost(host_spec("mini", "macos", "arm64"))])
+    with pytest.raises(Permanent, match="no registered host can try") as caught:
+        check.apply(native.context())
+    assert caught.value.advice == "register a host with the labels linux, x86_64"
+
+
+def test_each_wheel_is_tried_by_itself(scene: Scene) -> None:
+    """Two wheels make two trials under two ids: one cannot stand in for the other."""
+    scene.seal(wheel_name("py2.py3-none-any"), wheel(tags=["py2-none-any", "py3-none-any"]).getvalue())
+    check.apply(scene.context())
+    ids = [task.id for task in scene.hosts.registered[0].tasks]
+    assert len(ids) == len(set(ids)) == 2

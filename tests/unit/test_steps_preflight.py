@@ -1,0 +1,190 @@
+"""`preflight`: everything that could fail later and can be known now is known now."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from releasd.errors import CheckFailed, Conflict, GitError, HostLost, Permanent, ReleasdError, SecretError, Transient
+from releasd.model import BuildSpec, Gate
+from releasd.ports import Probe, Task
+from releasd.steps import preflight
+from support.fakehost import FakeHost, Scripted
+from support.fakeports import TOOLS, FakeHosts, Scene, host_spec
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+def test_circumstances_are_looked_at_anew(scene: Scene) -> None:
+    """What was true an attempt ago is no evidence."""
+    assert preflight.observe(scene.context()) is None
+
+
+def test_when_all_is_well_the_evidence_says_where_builds_can_run(scene: Scene) -> None:
+    """Hosts, gates and indexes are recorded; nothing was changed anywhere."""
+    before = dict(scene.remote.refs)
+    assert preflight.apply(scene.context()) == {"hosts": {"wheel": ["one"]}, "gates": {}, "indexes": ["pypi"]}
+    assert scene.remote.refs == before
+    assert scene.index.uploads == []
+
+
+@pytest.mark.parametrize("failure", [GitError("the remote denies a push"), Transient("no route")])
+def test_a_remote_that_takes_no_push(scene: Scene, failure: ReleasdError) -> None:
+    """What would stop `tag` stops the job here, before anything is built."""
+    scene.remote.failure = failure
+    with pytest.raises(type(failure), match=failure.message):
+        preflight.apply(scene.context())
+
+
+def test_a_taken_tag_is_a_conflict(scene: Scene) -> None:
+    """A tag of the planned name, off the planned history, is named with its commit and the ways out."""
+    scene.remote.tag("v1.1.0", scene.tip)
+    with pytest.raises(Conflict, match=f"v1.1.0 exists on the remote already, at {scene.tip[:12]}") as caught:
+        preflight.apply(scene.context())
+    assert "git push --delete origin v1.1.0" in caught.value.advice
+
+
+def test_an_annotated_taken_tag_is_told_by_its_commit(scene: Scene) -> None:
+    """The commit is what people look up, not the tag object."""
+    made = scene.git.write_tag(name="v1.1.0", commit=scene.tip, message="x", at=scene.clock.now())
+    scene.remote.refs["refs/tags/v1.1.0"] = made
+    with pytest.raises(Conflict, match=scene.tip[:12]):
+        preflight.apply(scene.context())
+
+
+def test_a_version_that_is_on_the_index(scene: Scene) -> None:
+    """An index never takes a version back: this has to be known before the tag, not after."""
+    scene.index.stored["demo-1.1.0.tar.gz"] = "0" * 64
+    with pytest.raises(Conflict, match=r"demo 1\.1\.0 is on the index pypi already: demo-1\.1\.0\.tar\.gz"):
+        preflight.apply(scene.context())
+
+
+@pytest.mark.parametrize("error", [SecretError("env:TOKEN is not set"), Transient("doppler is down")])
+def test_a_token_that_cannot_be_had(scene: Scene, error: ReleasdError) -> None:
+    """A missing token stops the release before its tag."""
+    scene.index.secret_error = error
+    with pytest.raises(type(error), match=error.message):
+        preflight.apply(scene.context())
+
+
+def test_an_index_that_is_down(scene: Scene) -> None:
+    """An index that does not answer is waited for before anything is public."""
+    scene.index.files_error = Transient("503")
+    with pytest.raises(Transient, match="503"):
+        preflight.apply(scene.context())
+
+
+def build(**fields: object) -> tuple[BuildSpec, ...]:
+    """Return one build."""
+    return (BuildSpec(name="wheel", run="make", **fields),)
+
+
+def test_a_missing_tool_is_named(scene: Scene) -> None:
+    """A host without a tool that the build names cannot do it; host and tool are told."""
+    scene.plan = replace(scene.plan, builds=build(tools=("cargo", "sh")))
+    with pytest.raises(Permanent, match="no host can do the build wheel: one: lacks cargo") as caught:
+        preflight.apply(scene.context())
+    assert "releasd retry" in caught.value.advice
+
+
+def test_one_able_host_is_enough(scene: Scene) -> None:
+    """Hosts that cannot are left out of the evidence and are no error."""
+    scene.plan = replace(scene.plan, builds=build(tools=("cargo",)))
+    able = FakeHost(host_spec("two"), tools={**TOOLS, "cargo": "/usr/bin/cargo"})
+    lost = FakeHost(host_spec("three"), probe_error=HostLost("gone"))
+    scene.hosts = FakeHosts([FakeHost(host_spec("one"), tools=TOOLS), able, lost])
+    assert preflight.apply(scene.context())["hosts"] == {"wheel": ["two"]}
+
+
+def test_when_the_only_able_host_is_away_it_is_waited_for(scene: Scene) -> None:
+    """A host that cannot be reached may be able later: the failure may pass, and tells of every host."""
+    scene.plan = replace(scene.plan, builds=build(tools=("cargo",)))
+    scene.hosts = FakeHosts(
+        [FakeHost(host_spec("one"), tools=TOOLS), FakeHost(host_spec("two"), probe_error=HostLost("gone"))]
+    )
+    with pytest.raises(HostLost, match="one: lacks cargo; two: gone"):
+        preflight.apply(scene.context())
+
+
+def test_a_host_that_refuses_us_is_no_passing_trouble(scene: Scene) -> None:
+    """A wrong host key does not get better by waiting."""
+    scene.hosts = FakeHosts([FakeHost(host_spec("one"), probe_error=Permanent("unknown host key"))])
+    with pytest.raises(Permanent, match="one: unknown host key") as caught:
+        preflight.apply(scene.context())
+    assert not isinstance(caught.value, Transient)
+
+
+def test_a_full_disk_is_known_beforehand(scene: Scene) -> None:
+    """Less free space than a build is bound to need is told in megabytes."""
+
+    class Full(FakeHost):
+        def probe(self, tools: object) -> Probe:
+            return Probe(system="Linux", machine="x86_64", tools={}, missing=(), disk_free=preflight.DISK_NEEDED - 1)
+
+    scene.hosts = FakeHosts([Full(host_spec("one"))])
+    with pytest.raises(Permanent, match="one: has only 255 MB of disk free"):
+        preflight.apply(scene.context())
+
+
+def test_labels_that_nobody_has(scene: Scene) -> None:
+    """A build that can never run fails here and at once."""
+    scene.plan = replace(scene.plan, builds=build(labels=("macos",)))
+    with pytest.raises(Permanent, match="no registered host has the labels macos"):
+        preflight.apply(scene.context())
+
+
+def gated(tmp_path: Path, played: Scripted) -> Scene:
+    """Return a scene with two gates, of which `lint` goes well and `tests` does what is played."""
+    made = Scene(tmp_path, gates=(Gate(name="lint", run="lint"), Gate(name="tests", run="tests", timeout=60.0)))
+
+    def script(task: Task) -> Scripted:
+        return played if task.script == "tests" else Scripted(output=b"clean\n")
+
+    made.hosts = FakeHosts([FakeHost(host_spec(), script, tools=TOOLS)])
+    return made
+
+
+def test_gates_run_on_the_planned_commit(tmp_path: Path) -> None:
+    """Each gate gets the sources as they were pushed, and its output is kept under its name."""
+    scene = gated(tmp_path, Scripted())
+    assert preflight.apply(scene.context())["gates"] == {"lint": "one", "tests": "one"}
+    assert scene.output("gate-lint") == "clean\n"
+    tasks = scene.hosts.registered[0].tasks
+    assert [task.timeout for task in tasks] == [1800.0, 60.0]
+    assert {task.source for task in tasks} == {tmp_path / "gate.tar"}
+
+
+@pytest.mark.parametrize(
+    ("played", "told"),
+    [(Scripted(exit_status=3), "exit status 3"), (Scripted(hangs=True), "timeout")],
+)
+def test_a_red_gate_ends_the_release(tmp_path: Path, played: Scripted, told: str) -> None:
+    """A gate that fails or hangs is named with its host and cause, and with where its output is."""
+    scene = gated(tmp_path, played)
+    with pytest.raises(CheckFailed, match=f"the gate tests failed on one: {told}") as caught:
+        preflight.apply(scene.context())
+    assert caught.value.advice == "releasd log 3 --step preflight"
+
+
+def test_a_gate_whose_hosts_are_away_is_put_off(tmp_path: Path) -> None:
+    """Nothing is known about the project, so the attempt is repeated."""
+    scene = gated(tmp_path, Scripted(error=HostLost("gone")))
+    with pytest.raises(HostLost, match="gate-tests: no able host can be reached"):
+        preflight.apply(scene.context())
+
+
+def test_a_tag_only_project_needs_neither_host_nor_index(scene: Scene) -> None:
+    """Without builds and indexes there is nothing to ask them for."""
+    scene.plan = replace(scene.plan, builds=(), indexes=())
+    scene.hosts = FakeHosts([])
+    assert preflight.apply(scene.context()) == {"hosts": {}, "gates": {}, "indexes": []}
+
+
+def test_a_host_without_uv_cannot_build(scene: Scene) -> None:
+    """`check` installs each wheel with uv, so its absence is known before anything is built."""
+    scene.hosts = FakeHosts([FakeHost(host_spec("one"))])
+    with pytest.raises(Permanent, match="one: lacks uv"):
+        preflight.apply(scene.context())

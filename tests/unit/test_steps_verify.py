@@ -1,0 +1,155 @@
+"""`verify`: the index serves exactly what was built, and it installs."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from releasd.errors import CheckFailed, Conflict, Transient
+from releasd.model import Artifact
+from releasd.steps import verify
+from support.fakehost import FakeHost, Scripted
+from support.fakeports import FakeIndex, Scene, host_spec
+
+WHEEL, SDIST = "demo-1.1.0-py3-none-any.whl", "demo-1.1.0.tar.gz"
+FOREIGN_WHEEL = "demo-1.1.0-cp311-cp311-macosx_11_0_arm64.whl"
+
+
+@pytest.fixture
+def scene() -> Scene:
+    """Return a release whose two files are served."""
+    made = Scene()
+    for name in (WHEEL, SDIST):
+        made.index.put(made.seal(name, name.encode()))
+    return made
+
+
+def appear(scene: Scene, artifact: Artifact, *, after: int) -> None:
+    """Have the index list a file only after so many pauses."""
+    scene.index.stored.pop(artifact.filename)
+    scene.clock.tick = lambda: scene.index.put(artifact) if len(scene.clock.slept) == after else None
+
+
+def test_verifying_is_always_done_again(scene: Scene) -> None:
+    """Looking is the whole step, so memory is no evidence."""
+    assert verify.observe(scene.context()) is None
+
+
+def test_what_is_served_as_built_is_verified(scene: Scene) -> None:
+    """Every file has our digest by its listing and by download, and the version installs from that index."""
+    evidence = verify.apply(scene.context())
+    assert evidence == {"indexes": {"pypi": {"files": 2, "installed": "demo==1.1.0"}}}
+    assert sorted(scene.index.downloads) == [WHEEL, SDIST]
+
+
+def test_the_trial_installs_that_version_from_that_index_alone(scene: Scene) -> None:
+    """A fresh environment on this machine takes the wheel from the index, past every cache and configuration."""
+    verify.apply(scene.context())
+    (task,) = scene.hosts.registered[0].tasks
+    assert "--default-index https://i/simple demo==1.1.0" in task.script
+    assert all(option in task.script for option in ("--no-cache", "--no-config", "--no-deps", "--only-binary :all:"))
+    assert task.id == "demo-3-5-verify-pypi"
+
+
+def test_the_arguments_of_the_trial_are_quoted(scene: Scene) -> None:
+    """An index's address with shell characters stays one word."""
+    scene.index.install_options = lambda: ("--default-index", "https://i/$(touch x)?a&b")
+    verify.apply(scene.context())
+    assert "'https://i/$(touch x)?a&b'" in scene.hosts.registered[0].tasks[0].script
+
+
+def test_an_index_that_lags_is_waited_for(scene: Scene) -> None:
+    """A file that is listed some seconds later is waited for."""
+    appear(scene, scene.journal.sealed[1], after=3)
+    assert verify.apply(scene.context())["indexes"]["pypi"]["files"] == 2
+    assert scene.clock.slept == [verify.PAUSE] * 3
+
+
+def test_waiting_does_not_download_again_and_again(scene: Scene) -> None:
+    """While one file is not listed yet, the others are not fetched at every look: a wheel may be large."""
+    appear(scene, scene.journal.sealed[1], after=50)
+    verify.apply(scene.context())
+    assert sorted(scene.index.downloads) == [WHEEL, SDIST]
+
+
+def test_waiting_has_an_end(scene: Scene) -> None:
+    """After the project's `verify_timeout` the attempt is put off, not for ever in one step."""
+    scene.project = replace(scene.project, verify_timeout=10.0)
+    scene.index.stored.pop(SDIST)
+    with pytest.raises(Transient, match="does not serve all of them yet"):
+        verify.apply(scene.context())
+    assert sum(scene.clock.slept) == 10.0
+
+
+@pytest.mark.parametrize("served", [True, False])
+def test_a_foreign_file_is_a_conflict_at_once(scene: Scene, *, served: bool) -> None:
+    """A file in this version that was not built here is named, whether ours are there or not."""
+    if not served:
+        scene.index.stored.clear()
+    scene.index.stored["demo-1.1.0-1-py3-none-any.whl"] = "0" * 64
+    with pytest.raises(Conflict, match=r"not built here: demo-1\.1\.0-1-py3-none-any\.whl") as caught:
+        verify.apply(scene.context())
+    assert "token" in caught.value.advice
+    assert scene.clock.slept == []
+
+
+def test_other_bytes_by_the_listing(scene: Scene) -> None:
+    """A listing with another digest than the sealed one is a conflict."""
+    scene.index.listing[WHEEL] = "0" * 64
+    with pytest.raises(Conflict, match=f"serves {WHEEL} with other bytes"):
+        verify.apply(scene.context())
+
+
+def test_other_bytes_by_download_behind_a_true_listing(scene: Scene) -> None:
+    """A mirror that lists our digest and serves something else is found, for the bytes are fetched."""
+    scene.index.listing[WHEEL] = scene.index.stored[WHEEL]
+    scene.index.stored[WHEEL] = "0" * 64
+    with pytest.raises(Conflict, match=f"serves {WHEEL} with other bytes"):
+        verify.apply(scene.context())
+
+
+def test_a_listing_without_digests_is_judged_by_download(scene: Scene) -> None:
+    """An index that gives no digests is verified by its bytes."""
+    scene.index.listing = {WHEEL: None, SDIST: None}
+    assert verify.apply(scene.context())["indexes"]["pypi"]["files"] == 2
+
+
+def test_what_does_not_install_is_a_failed_check(scene: Scene) -> None:
+    """Served is not enough: an installation that fails is told, with where to read why."""
+    scene.hosts.registered = [FakeHost(host_spec(), lambda _: Scripted(output=b"no match", exit_status=1))]
+    with pytest.raises(CheckFailed, match=r"demo==1\.1\.0 is served by pypi but does not install") as caught:
+        verify.apply(scene.context())
+    assert caught.value.advice == "releasd log 3 --step verify"
+    assert scene.output("pypi") == "no match"
+
+
+@pytest.mark.parametrize("files", [(FOREIGN_WHEEL, SDIST), (SDIST,)])
+def test_a_release_without_a_wheel_for_this_machine_is_not_installed(files: tuple[str, ...]) -> None:
+    """What cannot run here is not tried, and the evidence says so."""
+    scene = Scene()
+    for name in files:
+        scene.index.put(scene.seal(name, name.encode()))
+    evidence = verify.apply(scene.context())
+    assert evidence["indexes"]["pypi"]["installed"].startswith("not tried")
+    assert scene.hosts.registered[0].tasks == []
+
+
+def test_every_index_is_verified(scene: Scene) -> None:
+    """A second index that serves other bytes fails the step."""
+    scene.indexes["mirror"] = FakeIndex("mirror", stored={WHEEL: "0" * 64})
+    scene.plan = replace(scene.plan, indexes=("pypi", "mirror"))
+    with pytest.raises(Conflict, match="mirror serves"):
+        verify.apply(scene.context())
+
+
+def test_a_tag_only_release_verifies_nothing(scene: Scene) -> None:
+    """Without an index there is nothing to look at."""
+    scene.plan = replace(scene.plan, indexes=())
+    assert verify.apply(scene.context()) == {"indexes": {}}
+
+
+def test_the_scratch_folder_is_where_the_trial_runs(scene: Scene) -> None:
+    """The task's folder is the attempt's own, which is removed afterwards."""
+    scene.scratch = Path("/scratch/3-5")
+    verify.apply(scene.context())
+    assert scene.hosts.registered[0].tasks[0].dest == Path("/scratch/3-5")
