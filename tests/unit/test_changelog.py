@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from releasd.core.changelog import prepend
+from releasd.core.changelog import prepend, put_on_top
 
 NOTES = "# [1.3.0](https://example.org/compare/v1.2.3...v1.3.0) (2026-01-02)\n\n### Features\n\n* x\n"
 OLD = "## 1.2.3 (2025-01-01)\n\n### Bug Fixes\n\n* y\n"
@@ -72,3 +72,26 @@ def test_no_line_is_lost_and_a_second_time_changes_nothing(lines: list[str]) -> 
     kept = iter(once.split("\n"))
     assert all(line in kept for line in lines if line)
     assert prepend(once, NOTES) == once
+
+
+@pytest.mark.parametrize(
+    ("existing", "title", "expected"),
+    [
+        (None, None, NOTES),
+        (None, "# Log", f"# Log\n\n{NOTES}"),
+        ("", None, NOTES),
+        (OLD, None, f"{NOTES}\n{OLD}"),
+        (f"# Log\n\n{OLD}", "# Log", f"# Log\n\n{NOTES}\n{OLD}"),
+        (f"intro\n\n{OLD}\n\n", "# Log", f"# Log\n\n{NOTES}\nintro\n\n{OLD}"),
+        (f"\ufeff# Log\n{OLD}", "# Log", f"# Log\n\n{NOTES}\n{OLD}"),
+    ],
+)
+def test_notes_on_top_as_semantic_release_puts_them(existing: str | None, title: str | None, expected: str) -> None:
+    """Above everything but the title; what people wrote below stays as it is."""
+    assert put_on_top(existing, NOTES, title=title) == expected
+    assert put_on_top(expected, NOTES, title=title) == expected
+
+
+def test_a_release_without_notes_leaves_the_changelog_alone() -> None:
+    """There is nothing to put there."""
+    assert put_on_top(OLD, " \n") == OLD

@@ -99,12 +99,16 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         """Read a template, with each loop and each text counted, and no list within a list: they grow like texts."""
         tree = super()._parse(source, name, filename)
         for loop in tree.find_all(nodes.For):
-            loop.iter = _through("_loop", loop.iter)
-        for texts in [*tree.find_all((nodes.Concat, nodes.Output))]:
-            texts.nodes = [_through("_text", _expression(part)) for part in texts.nodes]
-        for made in [*tree.find_all((nodes.List, nodes.Tuple))]:
-            if not isinstance(made, nodes.Tuple) or made.ctx == "load":
-                made.items = [_through("_plain", item) for item in made.items]
+            loop.iter = _through("_loop", _expression(loop.iter))
+        for shown in [*tree.find_all(nodes.Output)]:
+            shown.nodes = [_through("_text", _expression(part)) for part in shown.nodes]
+        for joined in [*tree.find_all(nodes.Concat)]:
+            joined.nodes = [_through("_text", part) for part in joined.nodes]
+        for listed in [*tree.find_all(nodes.List)]:
+            listed.items = [_through("_plain", item) for item in listed.items]
+        for tupled in [*tree.find_all(nodes.Tuple)]:
+            if tupled.ctx == "load":
+                tupled.items = [_through("_plain", item) for item in tupled.items]
         for pair in [*tree.find_all(nodes.Pair)]:
             pair.value = _through("_plain", pair.value)
         tree.set_environment(self)
@@ -135,7 +139,7 @@ class _Sandbox(ImmutableSandboxedEnvironment):
             obj, attr, value
         )
 
-    def wrap_str_format(self, value: Any) -> None:  # type: ignore[override]  # always the answer for other functions
+    def wrap_str_format(self, value: Any) -> None:
         """Return nothing: the sandbox would let `format` through, which makes much out of little."""
 
     def _metered(self, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -191,8 +195,13 @@ def _late(function: Callable[[Any], Any]) -> Callable[[Context, Any], Any]:
     return jinja2.pass_context(lambda _context, value: function(value))
 
 
-def _expression(node: nodes.Expr) -> nodes.Expr:
-    return nodes.Const(node.data, lineno=node.lineno) if isinstance(node, nodes.TemplateData) else node
+def _expression(node: nodes.Node) -> nodes.Expr:
+    """Return what stands in an output or after `in`, text of the template itself included."""
+    if isinstance(node, nodes.TemplateData):
+        return nodes.Const(node.data, lineno=node.lineno)
+    if not isinstance(node, nodes.Expr):
+        raise _wrong("it loops over what is no value")
+    return node
 
 
 def _through(name: str, value: nodes.Expr) -> nodes.Filter:

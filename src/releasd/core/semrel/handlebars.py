@@ -12,12 +12,12 @@ from releasd.core.semrel import handlebarsast as ast
 from releasd.errors import ConfigError
 
 _DEEPEST = 40
-_MOST = 20_000_000  # statements in one rendering
+_MOST, _MOST_EACH = 5_000_000, 500  # statements in one rendering, and more for each item it is about
 _LONGEST = 500_000_000  # characters of values in one rendering
 
 
 class Frame(NamedTuple):
-    """Where a statement stands: the value that names are looked up in, those around it, and `@` values."""
+    """Where a statement stands: what names are looked up in, what is around it, `@` values, the work and text left."""
 
     context: Any
     depths: tuple[Any, ...]
@@ -30,16 +30,18 @@ Emit = Callable[[Frame, list[str]], None]
 Value = Callable[[Frame], Any]
 
 
-def compile_template(main: str, partials: Mapping[str, str]) -> Callable[[Mapping[str, Any]], str]:
-    """Return the function that renders `main` with a context. Raises `ConfigError` for what is no such template.
+def compile_template(main: str, partials: Mapping[str, str]) -> Callable[[Mapping[str, Any], int], str]:
+    """Return the function that renders `main` with a context, which is about some number of items.
+
+    Raises `ConfigError` for what is no such template.
 
     The function raises `ConfigError` where the template asks for a partial that is not there, or for too much work.
     """
     run = _compiled(main, tuple(partials.items()))
 
-    def render(context: Mapping[str, Any]) -> str:
+    def render(context: Mapping[str, Any], size: int) -> str:
         out: list[str] = []
-        run(Frame(context, (), {"root": context}, 0, [0, 0]), out)
+        run(Frame(context, (), {"root": context}, 0, [_MOST + _MOST_EACH * size, _LONGEST]), out)
         return "".join(out)
 
     return render
@@ -74,8 +76,8 @@ def _program(program: ast.Program | None, partials: Mapping[str, Emit]) -> Emit:
     steps = tuple(_statement(node, partials) for node in program.body if not _is_empty(node)) if program else ()
 
     def run(frame: Frame, out: list[str]) -> None:
-        frame.work[0] += len(steps)
-        if frame.work[0] > _MOST:
+        frame.work[0] -= 1 + len(steps)
+        if frame.work[0] < 0:
             raise _too_much("it takes too much work")
         for step in steps:
             step(frame, out)
@@ -114,8 +116,8 @@ def _content(text: str) -> Emit:
 def _mustache(value: Value) -> Emit:
     def run(frame: Frame, out: list[str]) -> None:
         text = text_of(value(frame))
-        frame.work[1] += len(text)
-        if frame.work[1] > _LONGEST:
+        frame.work[1] -= len(text)
+        if frame.work[1] < 0:
             raise _too_much("its text gets too long")
         out.append(text)
 

@@ -128,7 +128,7 @@ def _renderer(
         version = _semver(values.get("version"))
         if version is not None:
             values["isPatch"] = values.get("isPatch") or parse_semver(version).patch != 0  # type: ignore[union-attr]
-        text = trim(template(values))
+        text = trim(template(values, len(shown)))
         return f"{text}\n" if text else ""
 
     return render
