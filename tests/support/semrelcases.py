@@ -1,3 +1,4 @@
+# ruff: noqa: E501, RUF001 - lists of odd texts, which are read as lists, and whose odd letters are the point
 """Seeded makers of hostile and everyday cases: messages, histories, rules and configurations.
 
 Everything is drawn from one `random.Random`, so that a seed names a case for good.

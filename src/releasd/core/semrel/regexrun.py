@@ -22,7 +22,7 @@ from releasd.core.semrel.regexsyntax import (
     Sequence,
 )
 
-STEPS = 3_000_000  # about two seconds
+STEPS = 1_000_000  # some seconds, and some hundred megabytes at most
 _LONGEST_PROGRAM = 20_000
 _WORD = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 
@@ -251,16 +251,17 @@ class _Run:
     program: Program
     text: str
     steps: int = 0
-    seen: set[tuple[int, int, Marks]] = field(default_factory=set)
+    seen: set[int | tuple[int, Marks]] = field(default_factory=set)
 
     def way(self, code: int, at: int, groups: Groups, marks: Marks) -> tuple[int, Groups] | None:
         """Follow the ways from one place in the order of preference; return where the first that succeeds ends."""
         stack: list[Way] = [(code, at, groups, marks)]
         while stack:
             place, at, groups, marks = stack.pop()
-            if (place, at, marks) in self.seen:
+            key = (place * (len(self.text) + 1) + at, marks) if marks else place * (len(self.text) + 1) + at
+            if key in self.seen:
                 continue
-            self.seen.add((place, at, marks))
+            self.seen.add(key)
             self.steps += 1
             if self.steps > STEPS:
                 raise TooLong
