@@ -57,6 +57,18 @@ def test_semantic_releases_configuration_needs_no_change(work: Work) -> None:
     assert not (work.path / "ran").exists()
 
 
+def test_a_configuration_given_by_hand_counts_before_the_commits_own(work: Work, tmp_path: Path) -> None:
+    """`--config` in semantic-release's form is not outranked by a `.releasd.toml`, and may name files of its own."""
+    work.commit("feat: one", {".releasd.toml": 'tag_format = "x{version}"', "VERSION": "1.0.0\n"})
+    work.tag("v1.0.0")
+    work.commit("fix: two")
+    given = tmp_path / "given.yaml"
+    given.write_text(RELEASERC)
+    found = as_json(work, "plan", "--config", str(given))
+    assert found["next"]["tag"] == "v1.0.1"
+    assert [file["path"] for file in found["files"]] == ["VERSION"]
+
+
 def test_a_javascript_configuration_stops_with_the_way_out(work: Work) -> None:
     """Exit code 2, and the command that makes a file which can be read."""
     work.commit("feat: one", {"release.config.mjs": "export default {}"})

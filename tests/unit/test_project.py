@@ -141,6 +141,21 @@ def test_no_warning_where_nothing_is_dropped(files: dict[str, str]) -> None:
     assert load(files).warnings == ()
 
 
+@pytest.mark.parametrize(
+    ("path", "text", "tag_format"),
+    [
+        ("--config.toml", 'tag_format = "a{version}"', "a{version}"),
+        ("--config.json", '{"tagFormat": "b${version}"}', "b{version}"),
+        ("--config.yml", 'tagFormat: "c${version}"', "c{version}"),
+    ],
+)
+def test_a_configuration_given_by_hand_counts_before_all_others(path: str, text: str, tag_format: str) -> None:
+    """Whatever the commit has, `--config` decides; the distribution's name is still the commit's."""
+    others = {".releasd.toml": "x = 1", ".releaserc": "[", "package.json": '{"release": {}}'}
+    config = load({path: text, **others, "pyproject.toml": PYPROJECT + "[tool.releasd]\n"})
+    assert (config.source, config.tag_format, config.name) == (path, tag_format, "My_Proj")
+
+
 def test_a_broken_package_json_is_a_warning_only() -> None:
     """The file is not releasd's, so that it cannot stop a plan."""
     assert "package.json" in load({"package.json": '{"release": '}).warnings[0]

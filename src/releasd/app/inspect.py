@@ -8,6 +8,7 @@ from typing import Any
 
 from releasd.adapters.git import GitRepo
 from releasd.app.whereabouts import Where, builds
+from releasd.core.files import GIVEN
 from releasd.core.notes import web_url_of
 from releasd.core.plan import to_json
 from releasd.core.preview import Change, changes
@@ -15,13 +16,6 @@ from releasd.core.version import decide
 from releasd.engine.facts import gather
 from releasd.errors import GitError, UsageError
 from releasd.model import Decision, Facts, ProjectConfig
-
-_FORMS = {
-    ".toml": ".releasd.toml",
-    ".json": ".releaserc.json",
-    ".yaml": ".releaserc.yaml",
-    ".yml": ".releaserc.yaml",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,10 +81,10 @@ def _decided(asked: Asked) -> tuple[Facts, ProjectConfig, Decision]:
 
 def own_config(file: Path) -> dict[str, str]:
     """Return the texts that a project configuration given by hand stands for, by path."""
-    path = _FORMS.get(file.suffix)
+    path = GIVEN.get(file.suffix)
     if path is None:
         raise UsageError(
-            f"{file}: it has to end in {', '.join(_FORMS)}",
+            f"{file}: it has to end in {', '.join(GIVEN)}",
             advice="write it as .releasd.toml is written, or as semantic-release's .releaserc.json or .yaml",
         )
     try:

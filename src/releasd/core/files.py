@@ -43,7 +43,13 @@ _ROOT_FILES = frozenset(
     }
 )
 IN_PACKAGE = "`release` in package.json"
-_FOREIGN = frozenset({*SEMANTIC_RELEASE_FILES, IN_PACKAGE})  # sources that are another tool's
+# A configuration given by hand stands among a commit's files under these names, by its ending: the first is releasd's
+# own, the others are semantic-release's. It counts before all that the commit has, and a commit's path is never read
+# under such a name.
+GIVEN = {ending: f"--config{ending}" for ending in (".toml", ".json", ".yaml", ".yml")}
+_FOREIGN = frozenset(
+    {*SEMANTIC_RELEASE_FILES, IN_PACKAGE, *GIVEN.values()} - {GIVEN[".toml"]}
+)  # sources that are another tool's
 _ANYWHERE = frozenset({"Cargo.toml", "Cargo.lock", "uv.lock", "poetry.lock"})
 _DUNDER = re.compile(
     r"""^__version__(?:[ \t]*:[^=\n]*)?[ \t]*=[ \t]*(?P<quote>["'])(?P<value>[^"'\n]*)(?P=quote)""", re.MULTILINE

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from releasd.core import toml
-from releasd.core.files import SEMANTIC_RELEASE_FILES
+from releasd.core.files import GIVEN, SEMANTIC_RELEASE_FILES
 from releasd.core.rules import MATCHABLE
 from releasd.core.version import check_tag_format, parse_semver
 from releasd.errors import ConfigError
@@ -90,13 +90,18 @@ class Reader:
 
 
 def load(files: Mapping[str, str]) -> ProjectConfig:
-    """Return the configuration in `files`, the texts of a commit's files by path.
+    """Return the configuration in `files`, the texts of a commit's files by path, and of one given by hand (`GIVEN`).
 
     Raises `ConfigError` whose `problems` lists every mistake as `file: key: what is allowed`, and for a configuration
     of semantic-release that cannot be read without running it.
     """
     document = toml.read("pyproject.toml", files["pyproject.toml"]) if "pyproject.toml" in files else {}
     name = distribution_name(document)
+    if GIVEN[".toml"] in files:
+        given = GIVEN[".toml"]
+        return read_project(toml.read(given, files[given]), f"{given}: ", source=given, name=name)
+    if any(path in files for path in GIVEN.values()):
+        return _semantic_release(files, name)
     in_pyproject = toml.table(document, "tool").get("releasd")
     if FILE in files:
         ignored = (f"{IN_PYPROJECT} is not read, because there is a {FILE}",) if in_pyproject is not None else ()
@@ -104,10 +109,14 @@ def load(files: Mapping[str, str]) -> ProjectConfig:
     if in_pyproject is not None:
         return read_project(in_pyproject, "pyproject.toml: tool.releasd.", source=IN_PYPROJECT, name=name)
     if "package.json" in files or any(path in files for path in SEMANTIC_RELEASE_FILES):
-        from releasd.core import semrelproject  # noqa: PLC0415 - only for those who have one, for the speed of `plan`
-
-        return semrelproject.load(files, name)
+        return _semantic_release(files, name)
     return ProjectConfig(name=name)
+
+
+def _semantic_release(files: Mapping[str, str], name: str | None) -> ProjectConfig:
+    from releasd.core import semrelproject  # noqa: PLC0415 - only for those who have one, for the speed of `plan`
+
+    return semrelproject.load(files, name)
 
 
 def distribution_name(document: Mapping[str, Any]) -> str | None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from releasd.core import semrelconfig
+from releasd.core.files import GIVEN
 from releasd.core.rules import MATCHABLE
 from releasd.core.semrelconfig import SemRelConfig
 from releasd.core.semrelconfig.template import Template
@@ -16,10 +17,13 @@ _FLAGS = ("breaking", "revert")
 
 
 def load(files: Mapping[str, str], name: str | None) -> ProjectConfig:
-    """Return the configuration in semantic-release's files, or the defaults where there is none.
+    """Return the configuration given by hand, else in semantic-release's files, else the defaults.
 
     `name` is the distribution's. Raises `ConfigError`, as `semrelconfig.read` does.
     """
+    given = next((path for path in GIVEN.values() if path in files), None)
+    if given is not None:
+        return project_config(semrelconfig.understand(semrelconfig.read_document(given, files[given]), files), name)
     document, odd = semrelconfig.find(files)
     if document is None:
         return ProjectConfig(name=name, warnings=odd)
