@@ -9,9 +9,9 @@ from unicodedata import combining, normalize
 
 import pytest
 
-from differential import notecases
 from releasd.core.semrel.collate import _table, sort_keys
 from releasd.errors import ConfigError
+from support import notecases
 from support.npm import answers
 
 TIMES = int(os.environ.get("RELEASD_DIFFERENTIAL", "1"))

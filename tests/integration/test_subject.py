@@ -9,7 +9,8 @@ from releasd.core.semrel.notes import subject_of
 from support.tools import require_tool
 
 MESSAGES = (
-    "a", "a\nb\n\nc", "\n\n a  \n\tb \n \nc", "a\r\nb\r\n\r\nc", "a\n\u00a0\nb", "é\n\u3000\nc", "a\x0b\nb", "  x  y  ", "Merge x\nof y\n",
+    "a", "a\nb\n\nc", "\n\n a  \n\tb \n \nc", "a\r\nb\r\n\r\nc", "a\n\u00a0\nb",
+    "é\n\u3000\nc", "a\x0b\nb", "a\n\f\nb", "  x  y  ", "Merge x\nof y\n",
 )  # fmt: skip
 
 
@@ -19,10 +20,8 @@ def test_subject_is_what_git_says(message: str, tmp_path: Path) -> None:
     git = require_tool("git")
 
     def run(*words: str, given: bytes = b"") -> bytes:
-        names = ("-c", "user.name=a", "-c", "user.email=a@b.c")
-        return subprocess.run(
-            (git, *names, *words), cwd=tmp_path, input=given, capture_output=True, check=True, timeout=60
-        ).stdout
+        command = (git, "-c", "user.name=a", "-c", "user.email=a@b.c", *words)
+        return subprocess.run(command, cwd=tmp_path, input=given, capture_output=True, check=True, timeout=60).stdout
 
     run("init", "-q")
     tree = run("mktree").decode().strip()

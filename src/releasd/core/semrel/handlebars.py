@@ -33,9 +33,8 @@ Value = Callable[[Frame], Any]
 def compile_template(main: str, partials: Mapping[str, str]) -> Callable[[Mapping[str, Any], int], str]:
     """Return the function that renders `main` with a context, which is about some number of items.
 
-    Raises `ConfigError` for what is no such template.
-
-    The function raises `ConfigError` where the template asks for a partial that is not there, or for too much work.
+    Raises `ConfigError` for what is no such template; the function, where the template asks for a partial that is
+    not there, or for too much work.
     """
     run = _compiled(main, tuple(partials.items()))
 

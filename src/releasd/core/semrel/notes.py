@@ -18,7 +18,7 @@ from releasd.core.semrel.writer import write
 from releasd.errors import ConfigError
 from releasd.model import Commit, LastRelease, NotesOptions, SemanticReleaseOptions
 
-_BLANKS = " \t\n\v\f\r"
+_BLANKS = " \t\n\r"  # what git takes for white space
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

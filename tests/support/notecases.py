@@ -5,9 +5,9 @@ import datetime as dt
 from random import Random
 from typing import Any
 
-from differential import cases as messages
 from releasd.core.semrel.notes import NextRelease, render, subject_of
 from releasd.model import Commit, LastRelease, NotesOptions
+from support import semrelcases as messages
 
 Case = dict[str, Any]
 
