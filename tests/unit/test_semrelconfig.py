@@ -244,7 +244,10 @@ def test_an_unknown_shareable_configuration_is_refused_by_name(name: Any) -> Non
         ({"plugins": [[EXEC, {"prepareCmd": ["x"]}]]}, "prepareCmd: a command"),
         ({"plugins": [[EXEC, {"execCwd": "/etc"}]]}, "execCwd: a path"),
         ({"plugins": [[EXEC, {"analyzeCommitsCmd": "x"}]]}, "analyzeCommitsCmd: the version is decided from commits"),
-        ({"plugins": ["semantic-release-gitmoji"]}, "semantic-release-gitmoji: it has a part in deciding"),
+        ({"plugins": [ANALYZER, "semantic-release-gitmoji"]}, "semantic-release-gitmoji: it may decide the version"),
+        ({"plugins": [NOTES, "./analyze.js"]}, "./analyze.js: it may decide the version"),
+        ({"analyzeCommits": "./analyze.js"}, "./analyze.js: it may decide the version"),
+        ({"branches": []}, "branches: at least one"),
     ],
 )
 def test_mistakes_are_named_with_what_is_allowed(values: dict[str, Any], problem: str) -> None:
@@ -265,6 +268,8 @@ def test_other_plugins_are_named_refused_or_ignored_by_policy() -> None:
     assert [line for line in understood(files).warnings if "acme-plugin" in line]
     assert [line for line in understood(files).warnings if "slack-bot" in line]
     assert "acme-plugin" in problems(files, policy="refuse")
+    later = rc(plugins=[ANALYZER, NOTES], success=["acme-plugin"])
+    assert [line for line in understood(later).warnings if "acme-plugin is not known, and not run" in line]
     deciding = rc(plugins=["semantic-release-gitmoji"])
     assert any("may differ" in line for line in understood(deciding, policy="ignore").warnings)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from releasd.core.semrelconfig import commands
-from releasd.core.semrelconfig.pipeline import PARTS, Call
+from releasd.core.semrelconfig.pipeline import ANALYZER, PARTS, Call, Resolved
 from releasd.core.semrelconfig.taking import Findings
 from releasd.core.semrelconfig.template import IN_COMMANDS, parse
 from releasd.core.semrelconfig.values import Policy
@@ -54,10 +54,15 @@ _ANNOUNCING = frozenset(
 _REPLACING = frozenset({"semantic-release-replace-plugin", "@google/semantic-release-replace-plugin"})
 
 
-def others(named: tuple[Call, ...], policy: Policy, findings: Findings) -> tuple[str, ...]:
-    """Judge every plug-in that is not semantic-release's own; return the version files that they edit."""
+def others(resolved: Resolved, policy: Policy, findings: Findings) -> tuple[str, ...]:
+    """Judge every plug-in that is not semantic-release's own; return the version files that they edit.
+
+    One that is not known may decide the version where it is named for that step, or where no commit-analyzer is.
+    """
     files: list[str] = []
-    for call in named:
+    analyzers = {call.name for call in resolved.calls["analyzeCommits"]}
+    open_ = not any(call.name == ANALYZER and call.listed for call in resolved.named)
+    for call in resolved.named:
         if call.name in PARTS:
             continue
         if call.name in _REPLACING:
@@ -67,17 +72,18 @@ def others(named: tuple[Call, ...], policy: Policy, findings: Findings) -> tuple
         elif call.name in _ANNOUNCING:
             findings.warn(f"{call.name} is not run: a webhook of the operator's configuration can do it")
         else:
-            _unknown(call.name, policy, findings)
+            deciding = call.name in DECIDING or call.name in analyzers or (open_ and call.listed)
+            _unknown(call.name, policy, findings, deciding=deciding)
     return tuple(files)
 
 
-def _unknown(name: str, policy: Policy, findings: Findings) -> None:
+def _unknown(name: str, policy: Policy, findings: Findings, *, deciding: bool) -> None:
     plain = "".join(char if char.isprintable() else " " for char in name[:100])
-    if policy == "refuse" or (name in DECIDING and policy != "ignore"):
-        why = "it has a part in deciding the version, which cannot be run here" if name in DECIDING else "it is unknown"
-        findings.wrong(f"plugins: {plain}: {why}; take it out, or write .releasd.toml")
+    if policy == "refuse" or (deciding and policy != "ignore"):
+        why = f"it may decide the version, and is not run; name {ANALYZER} instead" if deciding else "it is not known"
+        findings.wrong(f"plugins: {plain}: {why}, or write .releasd.toml")
     else:
-        part = "; it decides about the version: what is planned here may differ" if name in DECIDING else ""
+        part = "; it may decide the version: what is planned here may differ" if deciding else ""
         findings.warn(f"plugins: {plain} is not known, and not run{part}")
 
 

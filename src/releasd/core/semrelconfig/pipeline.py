@@ -49,11 +49,15 @@ OWN_OPTIONS = ("extends", "branches", "repositoryUrl", "tagFormat", "plugins", "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One plug-in in one step: `own` are the options given to it, `options` those with the root's under them."""
+    """One plug-in in one step: `own` are the options given to it, `options` those with the root's under them.
+
+    `listed` is whether it stands in `plugins`, so that it is called in every step that it has a part in.
+    """
 
     name: str
     own: Mapping[str, Any]
     options: Mapping[str, Any]
+    listed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +81,7 @@ def resolve(document: Document) -> Resolved:
     options = {**_extended(document, problems), **{k: v for k, v in document.values.items() if k != "extends"}}
     options = {key: value for key, value in options.items() if value is not None}
     shared = {key: value for key, value in options.items() if key not in (*OWN_OPTIONS, *STEPS)}
-    listed = list(_plugins(options.get("plugins", shareable.DEFAULT_PLUGINS), "plugins", shared, problems))
+    listed = list(_plugins(options.get("plugins", shareable.DEFAULT_PLUGINS) or (), "plugins", shared, problems))
     calls = {step: tuple(_calls(step, options.get(step), listed, shared, problems)) for step in STEPS}
     if problems:
         raise ConfigError(
@@ -90,7 +94,7 @@ def resolve(document: Document) -> Resolved:
         source=document.source,
         options=options,
         shared=shared,
-        named=tuple({call.name: call for call in (*listed, *everyone.values())}.values()),
+        named=tuple({call.name: call for call in (*everyone.values(), *listed)}.values()),
         calls=calls,
         warnings=document.warnings,
     )
@@ -118,7 +122,7 @@ def _plugins(value: Any, where: str, shared: Mapping[str, Any], problems: list[s
         if parsed is None:
             problems.append(f'{where}[{at}]: a name, or ["name", {{options}}]')
         else:
-            yield Call(name=parsed[0], own=parsed[1], options={**shared, **parsed[1]})
+            yield Call(name=parsed[0], own=parsed[1], options={**shared, **parsed[1]}, listed=where == "plugins")
 
 
 def _parsed(entry: Any) -> tuple[str, Mapping[str, Any]] | None:

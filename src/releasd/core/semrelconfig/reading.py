@@ -36,7 +36,7 @@ def understand(document: Document, files: Mapping[str, str], policy: Policy = "r
     resolved = resolve(document)
     findings = Findings(resolved.source, warnings=list(resolved.warnings))
     calls = resolved.calls
-    edited = others(resolved.named, policy, findings)
+    edited = others(resolved, policy, findings)
     path, title = effects.changelog(calls["prepare"], findings)
     assets, message = effects.git(calls["prepare"], findings)
     npm = effects.npm(calls["prepare"], calls["publish"], findings)
@@ -92,7 +92,9 @@ def _repository_url(resolved: Resolved, findings: Findings) -> str | None:
 
 
 def _branches(value: Any, findings: Findings) -> Iterator[ReleaseBranch]:
-    """Yield the branches as written."""
+    """Yield the branches as written; none for semantic-release's own."""
+    if value == []:
+        findings.wrong("branches: at least one, or no branches at all for semantic-release's own")
     for at, entry in enumerate(value if isinstance(value, list) else [] if value is None else [value]):
         branch = {"name": entry} if isinstance(entry, str) else entry
         if not isinstance(branch, dict) or text(branch.get("name")) is None:
