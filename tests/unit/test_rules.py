@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from releasd.core import glob
 from releasd.core.conventional import parse
-from releasd.core.rules import bump_of, judge
-from releasd.model import Bump, ReleaseRule
+from releasd.core.rules import bump_of, judge, verdicts
+from releasd.model import Bump, Commit, ReleaseRule
 from support.facts import commit_id, commits
 
 NONE, PATCH, MINOR, MAJOR = Bump
@@ -221,3 +221,17 @@ def test_no_pattern_makes_matching_fail(pattern: str, text: str) -> None:
 def test_many_stars_stay_quick() -> None:
     """A long subject against many stars takes no exponential time."""
     assert not glob.matches("*a" * 12 + "*b", "a" * 1_000_000)
+
+
+@given(
+    st.lists(st.sampled_from(("feat: a", "fix: b", "docs: c", "feat!: d [skip release]", "REVERT")), max_size=9),
+    st.data(),
+)
+def test_verdicts_alone_are_those_of_judge(messages: list[str], data: st.DataObject) -> None:
+    """What keeps less in memory decides the same, whatever takes back whatever."""
+    made: list[Commit] = []
+    for number, message in enumerate(messages):
+        target = commit_id(data.draw(st.integers(0, number)))
+        text = f'Revert "x"\n\nThis reverts commit {target}.' if message == "REVERT" else message
+        made.insert(0, Commit(id=commit_id(number), message=text))
+    assert verdicts(made, ()) == tuple(verdict for _, _, verdict in judge(made, ()))

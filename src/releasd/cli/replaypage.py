@@ -42,8 +42,7 @@ def page(found: dict[str, Any]) -> str:
         f"<style>\n{style}</style>\n</head>\n<body>\n<main>",
         f"<header>\n<h1>Replay of {name}</h1>",
         f'<p class="soft">Every past release, beside what releasd would have decided. {_rules(found)}</p>\n</header>',
-        *(f'<p class="card warn">{_text(warning)}</p>' for warning in found["warnings"]),
-        *(_body(found, releases) if releases else [_nothing(found)]),
+        *(_body(found, releases) if releases else [_nothing(found), *_warnings(found["warnings"])]),
         "<footer>Made by <code>releasd replay --html</code>. The page is one file and loads nothing.</footer>",
         "</main>\n</body>\n</html>\n",
     )
@@ -52,6 +51,7 @@ def page(found: dict[str, Any]) -> str:
 
 def _body(found: dict[str, Any], releases: Sequence[Release]) -> Iterator[str]:
     yield f'<div class="hero">\n{_figure(found, len(releases))}\n{_matrix(releases)}\n</div>'
+    yield from _warnings(found["warnings"])
     yield '<h2 id="timeline">Timeline</h2>'
     yield from _timeline(releases)
     yield from _differences(releases)
@@ -74,6 +74,15 @@ def _rules(found: dict[str, Any]) -> str:
 def _nothing(found: dict[str, Any]) -> str:
     shape = _text(found["tag_format"])
     return f'<p class="card">No tag looks like <code>{shape}</code>: there is nothing to compare with.</p>'
+
+
+def _warnings(warnings: Sequence[str]) -> Iterator[str]:
+    if warnings:
+        count = "1 thing" if len(warnings) == 1 else f"{len(warnings)} things"
+        listed = "".join(f"<li>{_text(warning, 1000)}</li>" for warning in warnings)
+        is_open = " open" if len(warnings) == 1 else ""
+        summary = f"<summary>{count} to know about the rules</summary>"
+        yield f'<details class="card warn"{is_open}>{summary}<ul>{listed}</ul></details>'
 
 
 def _figure(found: dict[str, Any], count: int) -> str:

@@ -13,6 +13,7 @@ bugs included, comes to stand beside this one.
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from releasd.core import glob
 from releasd.core.conventional import ParsedCommit, parse
@@ -31,6 +32,8 @@ _DEFAULTS: Mapping[str, tuple[Bump, str]] = {
 # semantic-release's order: lower wins, and `false` has the index -1 of something not found, so it beats all but major.
 _PRECEDENCE: Mapping[Bump, int] = {Bump.NONE: -1, Bump.MAJOR: 0, Bump.MINOR: 1, Bump.PATCH: 2}
 
+_NO_REVERT = ParsedCommit(header="", type=None, scope=None, subject="")
+
 Judged = tuple[Commit, ParsedCommit, Verdict]
 
 
@@ -39,6 +42,22 @@ def judge(commits: Sequence[Commit], rules: Sequence[ReleaseRule]) -> tuple[Judg
     parsed = [(commit, parse(commit.message)) for commit in commits]
     dropped = drop_reverted([pair for pair in parsed if _left_out(pair[0], pair[1]) is None])
     return tuple((commit, message, _verdict(commit, message, rules, dropped)) for commit, message in parsed)
+
+
+def verdicts(commits: Sequence[Commit], rules: Sequence[ReleaseRule]) -> tuple[Verdict, ...]:
+    """Return `judge`'s verdicts alone; of a whole history no parsed message but the reverts' is kept in memory."""
+    made: list[Verdict] = []
+    counted: list[tuple[Commit, ParsedCommit]] = []
+    for commit in commits:
+        message = parse(commit.message)
+        made.append(_verdict(commit, message, rules, {}))
+        if _left_out(commit, message) is None:
+            counted.append((commit, message if message.revert else _NO_REVERT))
+    dropped = drop_reverted(counted)
+    return tuple(
+        replace(verdict, bump=Bump.NONE, why=dropped[verdict.commit]) if verdict.commit in dropped else verdict
+        for verdict in made
+    )
 
 
 def bump_of(parsed: ParsedCommit, rules: Sequence[ReleaseRule]) -> tuple[Bump, str]:

@@ -210,5 +210,7 @@ def _counted(count: int, since: str | None) -> str:
 
 def one_line(text: str, longest: int) -> str:
     """Return `text` fit for one line of output: no control characters, not over `longest` characters."""
+    if len(text) <= longest and text.isprintable():
+        return text
     clean = "".join(char if char.isprintable() else " " for char in text[: longest + 1])
     return clean if len(clean) <= longest else f"{clean[: longest - 1]}…"
