@@ -5,12 +5,12 @@ description of what picomatch accepts is true.
 """
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Optional
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from releasd.core.semrel import globparts as parts
-from releasd.core.semrel.regexsyntax import Refused, read
+from releasd.core.semrel.globstate import Group, State, Token
+from releasd.core.semrel.regexsyntax import Refused
 
 _MODIFIER = re.compile(r"[!=<:]")
 _BEHIND = re.compile(r"<([!=]|\w+>)", re.ASCII)
@@ -18,40 +18,6 @@ _ALL_CLOSE = re.compile(r"\)+\Z")
 _ONE_EXTENSION = re.compile(r"\.[^\\/.]+\Z")
 _BACKSLASHES = re.compile(r"\\+")
 _LIFE = 3  # a run of more backslashes than two collapses
-
-
-@dataclass(slots=True, eq=False)
-class Token:
-    """A piece of the glob; `output` None means that `value` stands in the expression."""
-
-    type: str
-    value: str
-    output: str | None = None
-    prev: Optional["Token"] = None
-    extglob: bool = False
-    star: bool = False
-    posix: bool = False
-    comma: bool = False
-    dots: bool = False
-    output_index: int = 0
-    tokens_index: int = 0
-
-    @property
-    def written(self) -> str:
-        """Return what stands in the expression."""
-        return self.value if self.output is None else self.output
-
-
-@dataclass(slots=True)
-class _Group:
-    """An open `!(`, `?(`, `+(` or `*(`."""
-
-    kind: str
-    parens: int
-    output: str
-    start: int
-    tokens_index: int
-    inner: str = ""
 
 
 @dataclass(slots=True)
@@ -76,89 +42,8 @@ def expression(glob: str) -> Expression:
 
 
 @dataclass(slots=True)
-class _Parser:
-    """The state of picomatch's parser; lives for one glob."""
-
-    text: str
-    index: int = -1
-    start: int = 0
-    output: str = ""
-    negated: bool = False
-    rebuild: bool = False
-    brackets: int = 0
-    braces: int = 0
-    parens: int = 0
-    quoted: bool = False
-    bos: Token = field(default_factory=lambda: Token("bos", "", ""))
-    tokens: list[Token] = field(default_factory=list)
-    groups: list[_Group] = field(default_factory=list)
-    open_braces: list[Token] = field(default_factory=list)
-    stack: list[str] = field(default_factory=list)
-    prev: Token = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.prev = self.bos
-        self.tokens.append(self.bos)
-
-    # -- reading and writing ------------------------------------------------------------------------------------------
-
-    def peek(self, ahead: int = 1) -> str:
-        at = self.index + ahead
-        return self.text[at : at + 1]
-
-    def advance(self) -> str:
-        self.index += 1
-        return self.text[self.index : self.index + 1]
-
-    def rest(self) -> str:
-        return self.text[self.index + 1 :]
-
-    def at_end(self) -> bool:
-        return self.index == len(self.text) - 1
-
-    def push(self, token: Token) -> None:
-        prev = self.prev
-        if prev.type == "globstar":
-            in_brace = self.braces > 0 and token.type in ("comma", "brace")
-            in_group = token.extglob or (bool(self.groups) and token.type in ("pipe", "paren"))
-            if token.type not in ("slash", "paren") and not in_brace and not in_group:
-                self.cut(len(prev.output or ""))
-                prev.type, prev.value, prev.output = "star", "*", parts.STAR
-                self.output += prev.output
-        if self.groups and token.type != "paren":
-            self.groups[-1].inner += token.value
-        if token.value or token.output:
-            self.output += token.written
-        if prev.type == token.type == "text":
-            prev.value += token.value
-            prev.output = (prev.output or "") + token.value
-            return
-        token.prev = prev
-        self.tokens.append(token)
-        self.prev = token
-
-    def cut(self, length: int) -> None:
-        """Take characters off the end of the output; JavaScript's slice(0, -0) takes all."""
-        self.output = self.output[:-length] if length else ""
-
-    def increment(self, kind: str) -> None:
-        self.count(kind, 1)
-        self.stack.append(kind)
-
-    def decrement(self, kind: str) -> None:
-        self.count(kind, -1)
-        if self.stack:
-            self.stack.pop()
-
-    def count(self, kind: str, by: int) -> None:
-        if kind == "parens":
-            self.parens += by
-        elif kind == "braces":
-            self.braces += by
-        else:
-            self.brackets += by
-
-    # -- the walk -----------------------------------------------------------------------------------------------------
+class _Parser(State):
+    """The token loop; lives for one glob."""
 
     def run(self) -> str:
         while not self.at_end():
@@ -173,7 +58,7 @@ class _Parser:
                 self.value(value)
         for kind, mark in (("brackets", "["), ("parens", "("), ("braces", "{")):
             while getattr(self, kind) > 0:
-                self.output = _escape_last(self.output, mark)
+                self.output = parts.escape_last(self.output, mark)
                 self.decrement(kind)
         if self.prev.type in ("star", "bracket"):
             self.push(Token("maybe_slash", "", f"{parts.SLASH}?"))
@@ -283,7 +168,7 @@ class _Parser:
             return
         brace, output = self.open_braces[-1], ")"
         if brace.dots:
-            output = _range(self.take_range())
+            output = parts.range_set(self.take_range())
             self.rebuild = True
         elif not brace.comma:
             later = self.tokens[brace.tokens_index :]
@@ -392,16 +277,14 @@ class _Parser:
             self.index += len(found[0])
         self.push(Token("text", value))
 
-    # -- groups -------------------------------------------------------------------------------------------------------
-
     def open_group(self, kind: str, value: str) -> None:
-        group = _Group(value, self.parens, self.output, self.index, len(self.tokens))
+        group = Group(value, self.parens, self.output, self.index, len(self.tokens))
         self.increment("parens")
         self.push(Token(kind, value, "" if self.output else parts.ONE_CHAR))
         self.push(Token("paren", self.advance(), parts.OPENINGS[value], extglob=True))
         self.groups.append(group)
 
-    def close_group(self, group: _Group) -> None:
+    def close_group(self, group: Group) -> None:
         if group.kind in "+*":
             risky, safe = parts.defused(self.text[group.start + 2 : self.index])
             if risky:
@@ -411,7 +294,7 @@ class _Parser:
         self.push(Token("paren", ")", output, extglob=True))
         self.decrement("parens")
 
-    def defuse(self, group: _Group, safe: str | None) -> None:
+    def defuse(self, group: Group, safe: str | None) -> None:
         literal = self.text[group.start : self.index + 1]
         opening = self.tokens[group.tokens_index]
         opening.type, opening.value = "text", literal
@@ -423,7 +306,7 @@ class _Parser:
         self.push(Token("paren", ")", "", extglob=True))
         self.decrement("parens")
 
-    def negation(self, group: _Group) -> str:
+    def negation(self, group: Group) -> str:
         star = parts.GLOBSTAR if len(group.inner) > 1 and "/" in group.inner else parts.STAR
         rest = self.rest()
         if "*" in group.inner and _ONE_EXTENSION.match(rest):
@@ -431,8 +314,6 @@ class _Parser:
         if star != parts.STAR or self.at_end() or _ALL_CLOSE.match(rest):
             return f")$)){star}"
         return parts.CLOSINGS["!"]
-
-    # -- stars --------------------------------------------------------------------------------------------------------
 
     def star(self, value: str) -> None:
         prev = self.prev
@@ -515,21 +396,3 @@ _HANDLERS: dict[str, Callable[[_Parser, str], None]] = {
     "@": _Parser.at_sign,
     "*": _Parser.star,
 }
-
-
-def _range(ends: Sequence[str]) -> str:
-    """Return the set for `{a..c}` (expandRange)."""
-    source = f"[{'-'.join(sorted(ends))}]"
-    try:
-        read(source)
-    except Refused:
-        return "..".join(map(parts.escaped, sorted(ends)))
-    return source
-
-
-def _escape_last(output: str, mark: str) -> str:
-    """Put a backslash before the last `mark` that has none (utils.escapeLast)."""
-    at = output.rfind(mark)
-    while at > 0 and output[at - 1] == "\\":
-        at = output.rfind(mark, 0, at)
-    return output if at < 0 else f"{output[:at]}\\{output[at:]}"

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 
 from releasd.core.semrel.jstext import trim
+from releasd.core.semrel.regexsyntax import Refused, read
 
 DOT = r"\."
 PLUS = r"\+"
@@ -197,3 +198,21 @@ def _star_sequence(text: str) -> str | None:
     if not chars:
         return None
     return f"{escaped(chars[0])}*" if len(chars) == 1 else f"[{''.join(map(escaped, chars))}]*"
+
+
+def range_set(ends: Sequence[str]) -> str:
+    """Return the set for `{a..c}` (expandRange)."""
+    source = f"[{'-'.join(sorted(ends))}]"
+    try:
+        read(source)
+    except Refused:
+        return "..".join(map(escaped, sorted(ends)))
+    return source
+
+
+def escape_last(output: str, mark: str) -> str:
+    """Put a backslash before the last `mark` that has none (utils.escapeLast)."""
+    at = output.rfind(mark)
+    while at > 0 and output[at - 1] == "\\":
+        at = output.rfind(mark, 0, at)
+    return output if at < 0 else f"{output[:at]}\\{output[at:]}"
