@@ -277,6 +277,7 @@ class Plan:
     planned_at: datetime
     verdicts: tuple[Verdict, ...] = ()
     commit_message: str | None = None  # of the release commit, as in ProjectConfig
+    hold: str = ""  # why a person has to approve it first; empty: nobody has to
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -286,6 +287,7 @@ class NoRelease:
     reason: str
     verdicts: tuple[Verdict, ...] = ()
     last: LastRelease | None = None
+    hold: str = ""  # why a person has to look first; empty: nobody has to
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -351,6 +353,7 @@ class Job:
     bump: Bump | None = None  # asked for by an operator, instead of the analysis
     source: str = "hook"
     cancel_requested: bool = False
+    approved: bool = False  # an operator let a held job go on
     version: str | None = None
     tag: str | None = None
     plan: Plan | None = None
@@ -403,4 +406,5 @@ class Project:
     gates: tuple[Gate, ...] = ()
     hosts: tuple[str, ...] = ()
     allow_repository_builds: bool = True
+    lost_breaking: str = "hold"  # "hold", "major" or "ignore": a breaking change that the rules would lose
     verify_timeout: float = 1800.0

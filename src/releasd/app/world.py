@@ -83,6 +83,7 @@ def registered(name: str, project: config.Project) -> Project:
         hosts=project.policy.hosts,
         allow_repository_builds=project.policy.allow_repository_builds,
         verify_timeout=project.policy.verify_timeout,
+        lost_breaking=project.policy.lost_breaking,
     )
 
 

@@ -25,6 +25,7 @@ COMMANDS = {
     "release": "Ask for a release now.",
     "retry": "Resume a failed or cancelled job where it stopped.",
     "cancel": "Cancel a job.",
+    "approve": "Let a job that waits for an approval go on.",
     "hook": "Install, remove or look at the git hook of a repository.",
     "hosts": "List or probe the registered build hosts.",
     "init": "Write a first configuration for a repository.",

@@ -46,7 +46,7 @@ def job_screen(job: dict[str, Any]) -> RenderableType:
     head.append(job["state"], style=output.style(job["state"]))
     if job["reason"] and job["reason"] != job["state"]:
         head.append(f": {job['reason']}")
-    if job["not_before"]:
+    if job["not_before"] and not job["not_before"].startswith("9999"):  # until approved: the reason says so
         head.append(f" (not before {job['not_before']})", style="dim")
     return Group(head, *(_step(step) for step in job["steps"]), *(_build(build) for build in job["builds"]))
 

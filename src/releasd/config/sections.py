@@ -58,6 +58,7 @@ class Policy(Section):
     allow_repository_builds: bool = True
     hosts: Names = ()  # empty: all
     verify_timeout: Duration = 1800.0
+    lost_breaking: Literal["hold", "major", "ignore"] = "hold"
     committer_name: Text = "releasd"
     committer_email: Email = "releasd@localhost"
 

@@ -4,13 +4,15 @@ The repository says what to build, in its `ProjectConfig`; the operator says whe
 """
 
 import datetime as dt
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from releasd.core import files as version_files
+from releasd.core.analysis import lost_breaking
 from releasd.core.notes import render_notes
 from releasd.core.recipes import default_builds
-from releasd.core.version import decide
+from releasd.core.version import decide, one_line
 from releasd.errors import ConfigError
 from releasd.model import BuildSpec, Bump, Decision, Facts, Gate, NoRelease, Plan, ProjectConfig, Verdict
 
@@ -24,6 +26,8 @@ class Policy:
     Attributes:
         builds: used instead of the repository's; empty: the repository's, or the recipe of its build backend.
         gates: used instead of the repository's; empty: the repository's.
+        lost_breaking: what becomes of a breaking change that the project's rules would lose: "hold" (a person approves
+            or says how far to bump), "major" or "ignore".
         forced_bump: an operator's wish for this one release; None: the commits decide.
         allow_repository_builds: whether scripts from the repository may run; if not, those here are all there is.
     """
@@ -35,6 +39,7 @@ class Policy:
     gates: tuple[Gate, ...] = ()
     forced_bump: Bump | None = None
     allow_repository_builds: bool = True
+    lost_breaking: str = "hold"
 
 
 def plan(facts: Facts, config: ProjectConfig, policy: Policy, planned_at: dt.datetime) -> Plan | NoRelease:
@@ -43,9 +48,9 @@ def plan(facts: Facts, config: ProjectConfig, policy: Policy, planned_at: dt.dat
     `planned_at` is aware UTC; its day dates the notes. Raises `ConfigError` for malformed files, an unusable
     configuration, or a project that nothing says how to build.
     """
-    decision = decide(facts, config, policy.forced_bump)
+    decision, hold = _decided(facts, config, policy)
     if decision.version is None or decision.pep440 is None or decision.tag is None:
-        return NoRelease(reason=decision.reason, verdicts=decision.verdicts, last=facts.last)
+        return NoRelease(reason=decision.reason, verdicts=decision.verdicts, last=facts.last, hold=hold)
     return Plan(
         project=policy.project,
         distribution=_required(config.name, "the distribution has no name", "add name to [project] in pyproject.toml"),
@@ -67,7 +72,25 @@ def plan(facts: Facts, config: ProjectConfig, policy: Policy, planned_at: dt.dat
         planned_at=planned_at,
         verdicts=decision.verdicts,
         commit_message=config.commit_message,
+        hold=hold,
     )
+
+
+def _decided(facts: Facts, config: ProjectConfig, policy: Policy) -> tuple[Decision, str]:
+    """Return the decision, and why it has to wait for an approval. An operator's own word is approval enough."""
+    lost = lost_breaking(facts.commits, config) if policy.forced_bump is None else ()
+    if not lost or policy.lost_breaking == "ignore":
+        return decide(facts, config, policy.forced_bump), ""
+    if policy.lost_breaking == "hold":
+        return decide(facts, config, None), lost_message(lost)
+    return replace(decide(facts, config, Bump.MAJOR), reason=f"major: {lost_message(lost)}"), ""
+
+
+def lost_message(lost: Sequence[Verdict]) -> str:
+    """Say which breaking changes the project's rules would lose, in one line."""
+    first = f"{one_line(lost[0].subject, 60)} ({lost[0].commit[:7]})"
+    more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+    return f"the project's rules would lose a breaking change: {first}{more}"
 
 
 def to_json(facts: Facts, config: ProjectConfig, decision: Decision, *, date: dt.date) -> dict[str, Any]:
@@ -87,8 +110,13 @@ def to_json(facts: Facts, config: ProjectConfig, decision: Decision, *, date: dt
         "commits": [_commit(verdict) for verdict in decision.verdicts],
         "files": [{"path": edit.path, "old": edit.old, "new": edit.new} for edit in changes.edits],
         "notes": _notes(facts, decision, date),
-        "warnings": [*config.warnings, *changes.warnings],
+        "warnings": [*config.warnings, *changes.warnings, *_lost_warnings(facts, config)],
     }
+
+
+def _lost_warnings(facts: Facts, config: ProjectConfig) -> list[str]:
+    lost = lost_breaking(facts.commits, config)
+    return [f"{lost_message(lost)}; policy.lost_breaking decides what the daemon does"] if lost else []
 
 
 def _commit(verdict: Verdict) -> dict[str, Any]:

@@ -83,6 +83,10 @@ def routes(operator: Callable[[], Operator]) -> Starlette:
         operator().cancel(JobId(request.path_params["job"]))
         return _json(operator().job(request.path_params["job"]))
 
+    def approve(request: Request) -> Response:
+        operator().approve(JobId(request.path_params["job"]))
+        return _json(operator().job(request.path_params["job"]))
+
     def probe(_: Request) -> Response:
         return _json(operator().probe())
 
@@ -92,6 +96,7 @@ def routes(operator: Callable[[], Operator]) -> Starlette:
             Route("/v1/jobs/{job:int}", job),
             Route("/v1/jobs/{job:int}/retry", retry, methods=["POST"]),
             Route("/v1/jobs/{job:int}/cancel", cancel, methods=["POST"]),
+            Route("/v1/jobs/{job:int}/approve", approve, methods=["POST"]),
             Route("/v1/release", release, methods=["POST"]),
             Route("/v1/hosts/probe", probe, methods=["POST"]),
         ],

@@ -9,7 +9,7 @@ It implements this set of rules:
 """
 
 import traceback
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from releasd.core.retry import BUDGET_AFTER_TAG, delay
@@ -22,6 +22,8 @@ from releasd.errors import Cancelled, Fenced, Permanent, ReleasdError, Replan, S
 from releasd.model import Job, JobState, NoRelease, Plan, Project
 from releasd.ports import Git, Sink
 from releasd.steps.context import Context, private_ref
+
+UNTIL_APPROVED = datetime(9999, 1, 1, tzinfo=UTC)  # nothing but an approval makes the job due
 
 
 def execute(world: World, job: Job) -> None:
@@ -65,6 +67,11 @@ def _attempt(world: World, job: Job, scratch: Path) -> None:
         raise Permanent(f"no project {job.project} is configured any more", advice="add it, then releasd retry")
     git = world.clone(project)
     decided = job.plan or _plan(world, job, project, git)
+    if decided.hold and not job.approved:
+        reason = f"waits for an approval: {decided.hold} — releasd approve {job.id}, or release it as you mean it: "
+        reason += f"releasd release {job.project} --bump major"
+        world.store.requeue(job.id, job.token, not_before=UNTIL_APPROVED, reason=reason, now=world.clock.now())
+        return
     if isinstance(decided, NoRelease):
         end_job(world, job, JobState.SUCCEEDED, decided.reason)
         return

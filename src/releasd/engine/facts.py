@@ -58,6 +58,7 @@ def policy_of(registered: Project, bump: Bump | None) -> Policy:
         gates=registered.gates,
         forced_bump=bump,
         allow_repository_builds=registered.allow_repository_builds,
+        lost_breaking=registered.lost_breaking,
     )
 
 

@@ -57,6 +57,11 @@ class Operator:
             drop_private_ref(self.world, job)
         self.wake()
 
+    def approve(self, job_id: JobId) -> None:
+        """Let a job that waits for an approval go on as it was planned."""
+        self.world.store.approve(job_id, self.world.clock.now(), by="operator")
+        self.wake()
+
     def probe(self) -> list[dict[str, Any]]:
         """Look at every host with the tools that the configured builds name; remember and return what each said."""
         tools = {tool for p in self.world.projects.values() for build in p.builds for tool in build.tools}

@@ -89,6 +89,8 @@ def preview(world: World, project: Project, git: Git, commit: str) -> str:
         decided = decide(git, commit, project, bump=None, now=world.clock.now())
     except ReleasdError as error:
         return f"{project.name} cannot be released: {error.message}"
+    if decided.hold:
+        return f"{project.name} waits for an approval: {decided.hold}"
     if isinstance(decided, NoRelease):
         return f"{project.name}: {decided.reason}"
     return describe(decided)

@@ -88,6 +88,16 @@ class Jobs(Part):
                 raise UsageError(f"job {job_id} is over: {job.state}", advice=f"Look at it: releasd status {job_id}")
             return get_job(conn, job_id)
 
+    def approve(self, job_id: JobId, now: datetime, by: str) -> Job:
+        """Make a queued job that waits for an approval due. Raises `UsageError` when it is not queued."""
+        with self._db.write() as conn:
+            job = get_brief(conn, job_id)
+            if job.state is not JobState.QUEUED:
+                raise UsageError(f"job {job_id} is {job.state}; it waits for no approval", advice="releasd status")
+            change(conn, job_id, approved=True, not_before=None, reason=f"approved by {by}")
+            record(conn, "job.approved", job, now=now, by=by)
+            return get_job(conn, job_id)
+
     def cancel_requested(self, job_id: JobId) -> bool:
         """Return whether someone asked for the job to stop. Cheap: to be asked several times a second."""
         with self._db.read() as conn:

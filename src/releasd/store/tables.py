@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -77,6 +78,7 @@ job = Table(
     Column("source", String, nullable=False),
     Column("cancel_requested", Boolean, nullable=False),
     Column("irrevocable", Boolean, nullable=False),
+    Column("approved", Boolean, nullable=False, server_default=false()),
     Column("version", String),
     Column("tag", String),
     Column("plan", PlanJson),
