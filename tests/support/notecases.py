@@ -43,6 +43,7 @@ FIELDS = (
     "-title-\nT",
     "-raw-\nx",
 )
+IGNORED = ("^chore", r"\(api\)|BREAKING", "[Rr]elease-[Aa]s", "x$")
 SECTIONS = ("Features", "Fixes", "Chores", "Ünï", "", None, "zzz")
 MAINS = (
     "{{> header}}\n\n{{#each commitGroups}}\n  {{#each commits}}\n    {{> commit root=@root}}\n  {{/each}}\n{{/each}}\n{{> footer}}\n",
@@ -160,6 +161,10 @@ def config(random: Random) -> dict[str, Any]:
         made["preset"] = preset
     if preset == "conventionalcommits" and random.random() < 0.5:
         made["presetConfig"] = preset_config(random)
+    if random.random() < 0.1:
+        made["presetConfig"] = {**made.get("presetConfig", {}), "ignoreCommits": random.choice(IGNORED)}
+    if random.random() < 0.2:
+        made["parserOpts"] = messages.parser_opts(random)
     if random.random() < 0.25:
         made["writerOpts"] = writer_opts(random)
     choices: dict[str, tuple[Any, ...]] = {
@@ -193,7 +198,8 @@ def ours(case: Case) -> str:
     options = NotesOptions(
         preset=config.get("preset", "angular"),
         parser_opts=config.get("parserOpts", {}),
-        preset_config=config.get("presetConfig", {}),
+        # without `preset`, npm's generator loads angular and hands nothing on to it
+        preset_config=config.get("presetConfig", {}) if "preset" in config else {},
         writer_opts=config.get("writerOpts", {}),
         host=config.get("host"),
         link_compare=config.get("linkCompare"),

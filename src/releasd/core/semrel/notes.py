@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from releasd.core.semrel import jsregex
-from releasd.core.semrel.jstext import trim
+from releasd.core.semrel.jstext import trim, truthy
 from releasd.core.semrel.parser import Parsed, parser
 from releasd.core.semrel.presets import CommitValues, Preset, angular, conventionalcommits
 from releasd.core.semrel.urls import Place, place
@@ -79,7 +79,7 @@ def unreverted(commits: Iterable[CommitValues]) -> list[CommitValues]:
         found = next((at for at, revert in reverts.items() if _matches(raw, revert["revert"])), None)
         if found is not None:
             del reverts[found], held[found]
-        elif commit.get("revert"):
+        elif truthy(commit.get("revert")):
             held[place_] = reverts[place_] = commit
         elif reverts:
             held[place_] = commit

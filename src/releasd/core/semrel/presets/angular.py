@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from releasd.core.semrel.jstext import truthy
 from releasd.core.semrel.presets import (
     MENTION,
     CommitValues,
@@ -102,7 +103,7 @@ def _transform(commit: CommitValues, context: Context) -> CommitValues | None:
     notes = as_breaking(commit)
     kind = commit.get("type")
     title = _TITLES.get(kind) if isinstance(kind, str) else None
-    if title is None and commit.get("revert"):
+    if title is None and truthy(commit.get("revert")):
         title = _TITLES["revert"]
     if title is None:
         if not notes:

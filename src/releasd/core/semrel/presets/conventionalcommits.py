@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from releasd.core.semrel.jstext import truthy
 from releasd.core.semrel.presets import (
     MENTION,
     CommitValues,
@@ -176,7 +177,7 @@ def _issue_pattern(prefixes: Sequence[str]) -> re.Pattern[str]:
 
 
 def _entry(types: Sequence[Mapping[str, Any]], commit: CommitValues) -> Mapping[str, Any] | None:
-    kind = ("revert" if commit.get("revert") else commit.get("type") or "").lower()
+    kind = ("revert" if truthy(commit.get("revert")) else commit.get("type") or "").lower()
     for entry in types:
         if entry.get("type") == kind and not (entry.get("scope") and entry["scope"] != commit.get("scope")):
             return entry
