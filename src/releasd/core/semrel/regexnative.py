@@ -45,7 +45,8 @@ def _agrees(node: Node) -> bool:
     """Return whether Python means the same: JavaScript forgets a loop's groups each round and refuses empty rounds."""
     match node:
         case Repeat():
-            return not node.groups and not can_be_empty(node.body) and _agrees(node.body)
+            one_round = node.most == 1 or not node.groups
+            return one_round and not can_be_empty(node.body) and _agrees(node.body)
         case Sequence(items) | Either(items):
             return all(map(_agrees, items))
         case Group(_, body):
@@ -56,32 +57,65 @@ def _agrees(node: Node) -> bool:
             return True
 
 
-def _ways(node: Node, length: int) -> float:
-    """Return how many ways through a text of this length there are at the very most."""
+def _ways(node: Node, length: int, after: Ranges | None = None) -> float:
+    """Return how many ways through a text of this length there are at the very most.
+
+    `after` are the units with which whatever comes next has to start, None where that is not known.
+    """
     match node:
         case Sequence(items):
             total = 1.0
-            for item in items:
-                total *= _ways(item, length)
+            for item in reversed(items):
+                total *= _ways(item, length, after)
+                after = _starts(item, after)
             return total
         case Either(options):
-            return sum(_ways(option, length) for option in options)
+            return sum(_ways(option, length, after) for option in options)
         case Group(_, body):
-            return _ways(body, length)
+            return _ways(body, length, after)
         case Look(body, _, _):
             return 1 + _ways(body, length)
-        case Repeat(body, least, most):
-            return _repeated_ways(_ways(body, length), least, most, length)
+        case Repeat(body):
+            return _repeated_ways(node, _ways(body, length), length, after)
         case _:
             return 1
 
 
-def _repeated_ways(body: float, least: int, most: int | None, length: int) -> float:
+def _repeated_ways(node: Repeat, body: float, length: int, after: Ranges | None) -> float:
+    if isinstance(node.body, Chars) and after is not None and _apart(node.body.ranges, after):
+        return 1  # every end but the last is followed by what cannot come next
     if body == 1:
-        return 1 + (length if most is None else min(length, most - least))
-    if most == 1:
+        return 1 + (length if node.most is None else min(length, node.most - node.least))
+    if node.most == 1:
         return 1 + body
     return _NEVER
+
+
+def _starts(node: Node, after: Ranges | None) -> Ranges | None:  # noqa: PLR0911 - one answer a case
+    """Return the units with which a part, or what follows it, has to start; () where nothing may follow."""
+    match node:
+        case Chars(ranges):
+            return ranges
+        case Anchor("$"):
+            return ()
+        case Sequence(items):
+            for item in reversed(items):
+                after = _starts(item, after)
+            return after
+        case Group(_, body):
+            return _starts(body, after)
+        case Repeat(body, least, _):
+            first = _starts(body, None if can_be_empty(body) else after)
+            return first if least or first is None or after is None else first + after
+        case Either(options):
+            firsts = [_starts(option, after) for option in options]
+            return None if None in firsts else tuple(each for first in firsts for each in first or ())
+        case _:
+            return None
+
+
+def _apart(ranges: Ranges, others: Ranges) -> bool:
+    return all(last < low or high < first for first, last in ranges for low, high in others)
 
 
 def _anchored(node: Node) -> bool:
