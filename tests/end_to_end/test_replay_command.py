@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import releasd.cli
 from support.gitrepo import ISOLATED, make_remote, make_work
 from support.histories import line, make_history
 
@@ -21,12 +22,13 @@ name = "demo"
 version = "1.2.3"
 """
 EVIL = "feat: <script>alert(1)</script>\x1b[31m \u202e\"onload=x' &amp; \u200b"
+SOURCES = str(Path(releasd.cli.__file__).parents[2])
 KEYS = {"from_tag", "to_tag", "commits", "predicted", "actual", "agree"}
 
 
 def run(folder: Path, *args: str, status: int = 0, **environ: str) -> str:
     """Run the command in `folder` with an empty home, and return its output."""
-    env = {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": os.environ.get("PYTHONPATH", ""), **ISOLATED}
+    env = {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": SOURCES, **ISOLATED}
     ran = subprocess.run(
         (sys.executable, "-m", "releasd.cli", *args),
         cwd=folder,

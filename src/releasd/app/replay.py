@@ -26,6 +26,8 @@ from releasd.model import Commit, Decision, LastRelease, ProjectConfig
 
 SCHEMA = 1  # of `replay --json`; a key's meaning never changes within a number (DESIGN.md §5.2)
 CONFIG_FILES = (project.FILE, "pyproject.toml", "package.json", *SEMANTIC_RELEASE_FILES)
+# Without these such a file says nothing about releases, and it changes with every second release.
+_MARKS = {"pyproject.toml": b"releasd", "package.json": b'"release"'}
 FROM_HISTORY = "each release's own tag"
 
 
@@ -158,7 +160,7 @@ def _configs(
     """Yield each release's configuration as it stood at its tag; `fallback` where it had none that can be read."""
     read: dict[tuple[tuple[str, bytes], ...], ProjectConfig | None] = {}
     for pair, texts in zip(asked_pairs, git.texts([pair.to.commit for pair in asked_pairs], CONFIG_FILES), strict=True):
-        key = tuple(texts.items())
+        key = tuple((path, content) for path, content in texts.items() if _MARKS.get(path, b"") in content)
         if key not in read:
             try:
                 config = project.load(_decoded(key))
