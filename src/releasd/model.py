@@ -277,6 +277,8 @@ class Plan:
     planned_at: datetime
     verdicts: tuple[Verdict, ...] = ()
     commit_message: str | None = None  # of the release commit, as in ProjectConfig
+    changelog_title: str | None = None  # as in ProjectConfig
+    semantic_changelog: bool = False  # written as semantic-release's plug-in does
     hold: str = ""  # why a person has to approve it first; empty: nobody has to
 
 

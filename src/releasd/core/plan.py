@@ -48,6 +48,8 @@ def plan(facts: Facts, config: ProjectConfig, policy: Policy, planned_at: dt.dat
     `planned_at` is aware UTC; its day dates the notes. Raises `ConfigError` for malformed files, an unusable
     configuration, or a project that nothing says how to build.
     """
+    if (off := off_branch(config, facts.branch)) is not None:
+        raise ConfigError(off, advice="register the release branch, or release by hand from this one")
     decision, hold = _decided(facts, config, policy)
     if decision.version is None or decision.pep440 is None or decision.tag is None:
         return NoRelease(reason=decision.reason, verdicts=decision.verdicts, last=facts.last, hold=hold)
@@ -62,7 +64,7 @@ def plan(facts: Facts, config: ProjectConfig, policy: Policy, planned_at: dt.dat
         pep440=decision.pep440,
         tag=decision.tag,
         reason=decision.reason,
-        notes=_notes(facts, decision, planned_at.astimezone(dt.UTC).date()),
+        notes=_notes(facts, config, decision, planned_at.astimezone(dt.UTC).date()),
         changelog=config.changelog,
         edits=_changes(facts, config, decision).edits,
         builds=_builds(facts, config, policy),
@@ -72,6 +74,8 @@ def plan(facts: Facts, config: ProjectConfig, policy: Policy, planned_at: dt.dat
         planned_at=planned_at,
         verdicts=decision.verdicts,
         commit_message=config.commit_message,
+        changelog_title=config.changelog_title,
+        semantic_changelog=config.analysis == "semantic-release",
         hold=hold,
     )
 
@@ -109,14 +113,31 @@ def to_json(facts: Facts, config: ProjectConfig, decision: Decision, *, date: dt
         "reason": decision.reason,
         "commits": [_commit(verdict) for verdict in decision.verdicts],
         "files": [{"path": edit.path, "old": edit.old, "new": edit.new} for edit in changes.edits],
-        "notes": _notes(facts, decision, date),
-        "warnings": [*config.warnings, *changes.warnings, *_lost_warnings(facts, config)],
+        "notes": _notes(facts, config, decision, date),
+        "warnings": [*config.warnings, *changes.warnings, *_more_warnings(facts, config)],
     }
 
 
-def _lost_warnings(facts: Facts, config: ProjectConfig) -> list[str]:
+def off_branch(config: ProjectConfig, branch: str | None) -> str | None:
+    """Say why a branch that semantic-release's configuration names is not released from, None where it is.
+
+    Maintenance and pre-release branches are known, and not released from yet: a stable version must not come of one.
+    """
+    if not config.branches or branch is None:
+        return None
+    from releasd.core.semrel.branches import expand, kind_of  # noqa: PLC0415 - only for those who ask for it
+
+    for entry in expand(config.branches, (branch,)):
+        kind = kind_of(entry)
+        return None if kind == "release" else f"{branch} is a {kind} branch, which releasd does not release from yet"
+    return f"{branch} is none of the project's release branches"
+
+
+def _more_warnings(facts: Facts, config: ProjectConfig) -> list[str]:
     lost = lost_breaking(facts.commits, config)
-    return [f"{lost_message(lost)}; policy.lost_breaking decides what the daemon does"] if lost else []
+    told = [f"{lost_message(lost)}; policy.lost_breaking decides what the daemon does"] if lost else []
+    off = off_branch(config, facts.branch)
+    return [*told, off] if off else told
 
 
 def _commit(verdict: Verdict) -> dict[str, Any]:
@@ -143,7 +164,13 @@ def _builds(facts: Facts, config: ProjectConfig, policy: Policy) -> tuple[BuildS
     return config.builds or default_builds(facts.files)
 
 
-def _notes(facts: Facts, decision: Decision, date: dt.date) -> str:
+def _notes(facts: Facts, config: ProjectConfig, decision: Decision, date: dt.date) -> str:
+    if config.analysis == "semantic-release" and decision.version and decision.tag:
+        from releasd.core.semrel.notes import NextRelease, render  # noqa: PLC0415 - only for those who ask for it
+
+        to = NextRelease(version=decision.version, tag=decision.tag)
+        url = config.repository_url or facts.web_url or ""
+        return render(facts.commits, options=config.notes, last=facts.last, next=to, repository_url=url, date=date)
     return render_notes(decision, last=facts.last, web_url=facts.web_url, date=date, commits=facts.commits)
 
 

@@ -6,7 +6,7 @@ The commit is a function of the plan alone (its date is the plan's), so a second
 import re
 from collections.abc import Mapping
 
-from releasd.core.changelog import prepend
+from releasd.core.changelog import prepend, put_on_top
 from releasd.core.files import apply_edit
 from releasd.errors import Permanent
 from releasd.model import Evidence, Plan
@@ -60,8 +60,14 @@ def _edited(plan: Plan, found: Mapping[str, bytes]) -> dict[str, bytes]:
     for edit in plan.edits:
         texts[edit.path] = apply_edit(edit, texts[edit.path])
     if plan.changelog:
-        texts[plan.changelog] = prepend(texts.get(plan.changelog), plan.notes)
+        texts[plan.changelog] = _changelog(plan, texts.get(plan.changelog))
     return {path: text.encode() for path, text in texts.items()}
+
+
+def _changelog(plan: Plan, existing: str | None) -> str:
+    if plan.semantic_changelog:
+        return put_on_top(existing, plan.notes, title=plan.changelog_title)
+    return prepend(existing, plan.notes)
 
 
 def _text(path: str, content: bytes) -> str:
