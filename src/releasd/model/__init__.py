@@ -1,0 +1,259 @@
+"""Frozen values, enums and ids that every layer shares. No behaviour beyond what follows from the fields.
+
+Times are aware UTC datetimes named `*_at`; commits are full hexadecimal object names; digests are lower-case
+hexadecimal sha256. Everything here survives a round trip through `msgspec.json`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NewType
+
+from releasd.model.project import (
+    BuildSpec,
+    Gate,
+    HostSpec,
+    NotesOptions,
+    Project,
+    ProjectConfig,
+    ReleaseBranch,
+    ReleaseRule,
+    SemanticReleaseOptions,
+)
+from releasd.model.words import Bump, JobState, StepName, StepState
+
+__all__ = [
+    "Artifact",
+    "BuildSpec",
+    "Bump",
+    "Commit",
+    "Decision",
+    "Event",
+    "Evidence",
+    "Facts",
+    "FileEdit",
+    "Gate",
+    "HostSpec",
+    "Job",
+    "JobId",
+    "JobState",
+    "LastRelease",
+    "NoRelease",
+    "NotesOptions",
+    "Plan",
+    "Project",
+    "ProjectConfig",
+    "PushHint",
+    "ReleaseBranch",
+    "ReleaseRule",
+    "SemanticReleaseOptions",
+    "StepName",
+    "StepRecord",
+    "StepState",
+    "Tag",
+    "Verdict",
+]
+
+JobId = NewType("JobId", int)
+Evidence = Mapping[str, Any]  # what a step saw or did, as JSON values
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """A commit as git tells it. `message` is the whole text, trimmed; `parents` has two or more for a merge."""
+
+    id: str
+    message: str
+    parents: tuple[str, ...] = ()
+    author: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tag:
+    """A tag and the commit that it points at, annotated or not."""
+
+    name: str
+    commit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastRelease:
+    """The release that a plan starts from: the highest release tag reachable from the planned commit."""
+
+    tag: str
+    version: str
+    commit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """Everything that a decision may depend on, read before it is made.
+
+    `commits` are those reachable from `ref` and not from `last`, newest first. `files` holds the text of the
+    version and lock files at `ref`.
+    """
+
+    repository: str
+    ref: str
+    branch: str | None
+    last: LastRelease | None
+    commits: tuple[Commit, ...]
+    files: Mapping[str, str] = field(default_factory=dict)
+    web_url: str | None = None  # https base for links in notes, None where unknown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What one commit asks for, and why, in one sentence."""
+
+    commit: str
+    type: str | None
+    scope: str | None
+    subject: str
+    breaking: bool
+    bump: Bump
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileEdit:
+    """A version file to be changed: `kind` names the editor in core/files.py."""
+
+    path: str
+    kind: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The outcome of version analysis alone, before any file is looked at."""
+
+    bump: Bump
+    version: str | None
+    pep440: str | None
+    tag: str | None
+    reason: str
+    verdicts: tuple[Verdict, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A release, decided. Stored with its job and never recomputed once the job runs."""
+
+    project: str
+    distribution: str
+    commit: str
+    branch: str
+    last: LastRelease | None
+    bump: Bump
+    version: str
+    pep440: str
+    tag: str
+    reason: str
+    notes: str
+    changelog: str
+    edits: tuple[FileEdit, ...]
+    builds: tuple[BuildSpec, ...]
+    gates: tuple[Gate, ...]
+    indexes: tuple[str, ...]
+    webhooks: tuple[str, ...]
+    planned_at: datetime
+    verdicts: tuple[Verdict, ...] = ()
+    commit_message: str | None = None  # of the release commit, as in ProjectConfig
+    changelog_title: str | None = None  # as in ProjectConfig
+    semantic_changelog: bool = False  # written as semantic-release's plug-in does
+    hold: str = ""  # why a person has to approve it first; empty: nobody has to
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoRelease:
+    """Nothing is released, and why, in one sentence for the pusher."""
+
+    reason: str
+    verdicts: tuple[Verdict, ...] = ()
+    last: LastRelease | None = None
+    hold: str = ""  # why a person has to look first; empty: nobody has to
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """A built file, sealed: from the moment it is recorded its bytes are never made again. `size` in bytes."""
+
+    filename: str
+    sha256: str
+    size: int
+    build: str
+    host: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PushHint:
+    """Someone says that a ref moved. A hint only: git is asked before anything is believed.
+
+    `uid` is the sender's user id as the kernel told it, None where there was no sender (watch, reconcile).
+    """
+
+    repository: str
+    ref: str
+    old: str | None
+    new: str
+    source: str  # "hook", "spool", "watch", "reconcile", "operator"
+    uid: int | None = None
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRecord:
+    """A step's line in the journal. `error` is what a person reads; `retryable` follows from the error's class."""
+
+    name: StepName
+    state: StepState
+    attempts: int
+    evidence: Evidence = field(default_factory=dict)
+    error: str | None = None
+    advice: str = ""
+    retryable: bool = False
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A release job: one (project, commit). `token` rises with every claim and fences late writers."""
+
+    id: JobId
+    project: str
+    commit: str
+    branch: str
+    state: JobState
+    reason: str
+    attempt: int
+    token: int
+    created_at: datetime
+    not_before: datetime | None = None
+    owner: str | None = None
+    lease_until: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    bump: Bump | None = None  # asked for by an operator, instead of the analysis
+    source: str = "hook"
+    cancel_requested: bool = False
+    approved: bool = False  # an operator let a held job go on
+    version: str | None = None
+    tag: str | None = None
+    plan: Plan | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One line of the audit log: `hash` covers the canonical JSON of all other fields, `prev` is the line before's."""
+
+    seq: int
+    at: datetime
+    event: str  # noun.verb_past
+    project: str | None
+    job: int | None
+    data: Mapping[str, Any]
+    prev: str
+    hash: str

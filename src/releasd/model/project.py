@@ -1,0 +1,157 @@
+"""What a repository says of itself, and what the operator registered: projects, builds, gates, hosts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from releasd.model.words import Bump
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseRule:
+    """One `releaseRules` entry in semantic-release's sense.
+
+    `match` maps parsed fields (`type`, `scope`, `subject`, …) to a glob, or to None for "absent"; `release` is the
+    bump, `Bump.NONE` for `release: false`.
+    """
+
+    release: Bump
+    match: Mapping[str, str | None] = field(default_factory=dict)
+    breaking: bool = False
+    revert: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildSpec:
+    """One build target, as the repository names it.
+
+    `run` is a POSIX shell script started in the root of the exported sources; it leaves its files in the folder
+    `$RELEASD_OUT`. `artifacts` are globs for the files wanted from there. Times are seconds.
+    """
+
+    name: str
+    run: str
+    labels: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
+    artifacts: tuple[str, ...] = ("*.whl", "*.tar.gz")
+    env: Mapping[str, str] = field(default_factory=dict)
+    timeout: float = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """A check of the project's own (tests, lint) that must pass before anything is built."""
+
+    name: str
+    run: str
+    labels: tuple[str, ...] = ()
+    timeout: float = 1800.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SemanticReleaseOptions:
+    """What semantic-release's commit analyzer is told, as its configuration spells it (JSON values).
+
+    Attributes:
+        preset: "angular" (its default) or "conventionalcommits".
+        release_rules: `releaseRules` in order, each a mapping with `release`; None where there are none.
+        parser_opts: `parserOpts`; expressions are texts.
+        preset_config: `presetConfig`.
+    """
+
+    preset: str = "angular"
+    release_rules: tuple[Mapping[str, Any], ...] | None = None
+    parser_opts: Mapping[str, Any] = field(default_factory=dict)
+    preset_config: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseBranch:
+    """One entry of semantic-release's `branches`, as written; `name` may be a glob.
+
+    Attributes:
+        channel: the distribution channel; None: not given, False: the default channel.
+        range: the maintenance range, such as `1.x`; None: by name.
+        prerelease: True (identifier = branch name), an identifier, or None.
+    """
+
+    name: str
+    channel: str | bool | None = None
+    range: str | None = None
+    prerelease: str | bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotesOptions:
+    """What semantic-release's release-notes-generator is told (JSON values, as written); None: the host decides."""
+
+    preset: str = "angular"
+    preset_config: Mapping[str, Any] = field(default_factory=dict)
+    parser_opts: Mapping[str, Any] = field(default_factory=dict)
+    host: str | None = None
+    commit: str | None = None
+    issue: str | None = None
+    link_compare: bool | None = None
+    link_references: bool | None = None
+    writer_opts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectConfig:
+    """What a repository says about its own releases: *what* to build, never where it may go (DESIGN.md §5.3)."""
+
+    source: str = "defaults"
+    name: str | None = None  # the distribution's name; None: read from pyproject.toml
+    tag_format: str = "v{version}"
+    initial_version: str = "0.1.0"
+    changelog: str = "CHANGELOG.md"
+    release_rules: tuple[ReleaseRule, ...] = ()
+    version_files: tuple[str, ...] = ()  # empty: pyproject.toml and Cargo.toml, where present
+    builds: tuple[BuildSpec, ...] = ()  # empty: the recipe of the build backend
+    gates: tuple[Gate, ...] = ()
+    analysis: str = "conventional-commits"  # or "semantic-release"
+    semantic_release: SemanticReleaseOptions = field(default_factory=SemanticReleaseOptions)
+    branches: tuple[ReleaseBranch, ...] = ()  # empty: semantic-release's defaults
+    major_on_zero: bool = True  # whether a breaking change takes 0.x to 1.0.0; if not, to the next minor
+    notes: NotesOptions = field(default_factory=NotesOptions)
+    repository_url: str | None = None  # for links; None: the remote's
+    changelog_title: str | None = None  # what stays on top of the changelog; None: what is there
+    commit_message: str | None = None  # of the release commit, with {version}, {tag}, {notes}, …; None: the default
+    warnings: tuple[str, ...] = ()  # what was found and cannot be honoured, never silently dropped
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostSpec:
+    """A registered build host, as the operator wrote it. `address` is None for the daemon's own machine."""
+
+    name: str
+    labels: frozenset[str]
+    slots: int = 1
+    address: str | None = None
+    port: int = 22
+    user: str | None = None
+    identity: str | None = None
+    known_hosts: str | None = None
+    path: str | None = None  # PATH for builds; None: the host's own
+    env: Mapping[str, str] = field(default_factory=dict)
+    workdir: str | None = None  # where fresh folders are made; None: ~/.cache/releasd/builds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """A project, as the operator registered it: where it may go, never what it contains. Times are seconds.
+
+    `builds` and `gates`, when given, replace the repository's own; `hosts` limits where they run (empty: anywhere).
+    """
+
+    name: str
+    repository: str  # path or URL
+    branch: str = "main"
+    indexes: tuple[str, ...] = ()
+    webhooks: tuple[str, ...] = ()
+    builds: tuple[BuildSpec, ...] = ()
+    gates: tuple[Gate, ...] = ()
+    hosts: tuple[str, ...] = ()
+    allow_repository_builds: bool = True
+    lost_breaking: str = "hold"  # "hold", "major" or "ignore": a breaking change that the rules would lose
+    verify_timeout: float = 1800.0
