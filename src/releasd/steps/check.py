@@ -87,7 +87,7 @@ def _hosts(ctx: Context, artifact: Artifact) -> tuple[Host, ...]:
     if builder and wanted <= builder.spec.labels | _nature(builder):
         others = (host for host in ctx.hosts.able(wanted) if host is not builder and _is_allowed(ctx, host))
         return (builder, *others)
-    return farm.candidates(ctx, wanted)
+    return farm.candidates(ctx, sorted(wanted))
 
 
 def _is_allowed(ctx: Context, host: Host) -> bool:

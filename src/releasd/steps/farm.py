@@ -21,7 +21,7 @@ def candidates(ctx: Context, labels: Iterable[str]) -> tuple[Host, ...]:
     Raises:
         Permanent: no registered host could ever match; waiting would be for nothing.
     """
-    wanted = tuple(sorted(labels))
+    wanted = tuple(labels)
     allowed = ctx.project.hosts
     hosts = tuple(h for h in ctx.hosts.able(wanted) if not allowed or h.spec.name in allowed)
     if not hosts:
