@@ -110,6 +110,8 @@ class Jobs(Part):
                 _refuse_behind_tag(conn, job, from_step)
             forgotten = _to_forget(job, from_step)
             _forget(conn, job_id, forgotten)
+            if StepName.BUILD in forgotten and not job.irrevocable:
+                _forget_builds(conn, job_id)
             values = dict(_NO_PLAN) if StepName.VERSION in forgotten else {}
             again = {"state": StepState.STARTED, "attempts": 0, "error": None, "advice": "", "retryable": False}
             again |= {"finished_at": None}
@@ -140,6 +142,7 @@ def _clear_plan(conn: Connection, job: Brief) -> None:
     if _tag_state(conn, job.id) is StepState.SUCCEEDED:
         raise IllegalTransition(f"job {job.id} cannot be planned again: its tag is public")
     _forget(conn, job.id, ORDER)
+    _forget_builds(conn, job.id)
     change(conn, job.id, **_NO_PLAN)
 
 
@@ -174,8 +177,9 @@ def _to_forget(job: Brief, from_step: StepName | None) -> tuple[StepName, ...]:
 
 
 def _forget(conn: Connection, job_id: JobId, steps: tuple[StepName, ...]) -> None:
-    """Remove what `steps` recorded; with `build` also the artifacts and builds."""
     conn.execute(delete(step).where(step.c.job_id == job_id, step.c.name.in_(steps)))
-    if StepName.BUILD in steps:
-        conn.execute(delete(artifact).where(artifact.c.job_id == job_id))
-        conn.execute(delete(build).where(build.c.job_id == job_id))
+
+
+def _forget_builds(conn: Connection, job_id: JobId) -> None:
+    conn.execute(delete(artifact).where(artifact.c.job_id == job_id))
+    conn.execute(delete(build).where(build.c.job_id == job_id))
