@@ -3,12 +3,13 @@
 import json
 import os
 import stat
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from releasd.daemon.spool import create_spool, drain
+from releasd.daemon.spool import Spool, create_spool
 from releasd.errors import ConfigError, Permanent, Transient
 from releasd.model import PushHint
 from support.pushes import configure, pair, run_hook
@@ -32,7 +33,7 @@ class Daemon:
     hints: list[PushHint] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
 
-    def handle(self, hint: PushHint) -> str:
+    def handle(self, hint: PushHint, on_record: bool = True) -> str:  # noqa: FBT001, FBT002
         match hint.repository:
             case "/busy":
                 raise Transient("the database is locked")
@@ -45,7 +46,7 @@ class Daemon:
 
     def drain(self, folder: Path) -> list[str]:
         """Drain and return the branches heard so far."""
-        drain(folder, self.handle, self.complaints.append)
+        Spool(folder).drain(self.handle, self.complaints.append)
         return [hint.ref.removeprefix("refs/heads/") for hint in self.hints]
 
 
@@ -83,11 +84,11 @@ def test_a_file_is_deleted_only_after_its_hint_was_handled(folder: Path, daemon:
     path.write_bytes(line("main"))
     seen: list[bool] = []
 
-    def handle(hint: PushHint) -> str:
+    def handle(hint: PushHint, on_record: bool) -> str:  # noqa: FBT001
         seen.append(path.exists())
         return ""
 
-    drain(folder, handle, daemon.complaints.append)
+    Spool(folder).drain(handle, daemon.complaints.append)
     assert seen == [True]
     assert not path.exists()
 
@@ -225,3 +226,61 @@ def test_a_spool_folder_that_is_not_ours_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="file"):
         create_spool(tmp_path / "file/spool", 0o666)
+
+
+def test_a_file_of_many_lines_is_taken_in_turns(folder: Path, daemon: Daemon) -> None:
+    """One turn is short, each goes on where the last one ended, and the file is deleted after the last."""
+    (folder / "1.json").write_bytes(b"".join(line(f"b{number}") for number in range(450)))
+    spool = Spool(folder)
+    assert spool.drain(daemon.handle, daemon.complaints.append) is True
+    assert len(daemon.hints) < 450
+    turns = 1
+    while spool.drain(daemon.handle, daemon.complaints.append):
+        assert left(folder) == {"1.json"}
+        turns += 1
+    assert turns >= 2
+    assert [hint.ref for hint in daemon.hints] == [f"refs/heads/b{number}" for number in range(450)]
+    assert left(folder) == set()
+    assert daemon.complaints == []
+
+
+def test_a_turn_ends_in_time(folder: Path, daemon: Daemon) -> None:
+    """However slow each line is, the daemon gets back to its other work, and to its watchdog."""
+    for number in range(9):
+        (folder / f"{number}.json").write_bytes(line("main") * 9)
+
+    def slow(hint: PushHint, on_record: bool) -> None:  # noqa: FBT001
+        time.sleep(0.5)
+
+    begun = time.monotonic()
+    assert Spool(folder).drain(slow, daemon.complaints.append) is True
+    assert time.monotonic() - begun < 4
+
+
+def test_files_that_stay_do_not_starve_the_others(folder: Path, daemon: Daemon) -> None:
+    """However many files wait for better times, what comes after them is taken too."""
+    for number in range(450):
+        (folder / f"1-{number}.json").write_bytes(line("main", "/busy"))
+    (folder / "2.json").write_bytes(line("other"))
+    spool = Spool(folder)
+    for _ in range(5):
+        spool.drain(daemon.handle, daemon.complaints.append)
+    assert [hint.ref for hint in daemon.hints] == ["refs/heads/other"]
+
+
+def test_one_refusal_of_a_file_is_put_on_record(folder: Path, daemon: Daemon) -> None:
+    """A file with thousands of lines does not fill the audit log: the first refusal tells of it, over all turns."""
+    (folder / "1.json").write_bytes(line("main", "/unknown") * 450)
+    (folder / "2.json").write_bytes(line("main", "/unknown"))
+    asked: list[bool] = []
+
+    def handle(hint: PushHint, on_record: bool) -> str:  # noqa: FBT001
+        asked.append(on_record)
+        return daemon.handle(hint)
+
+    spool = Spool(folder)
+    while spool.drain(handle, daemon.complaints.append):
+        pass
+    assert (len(asked), sum(asked)) == (451, 2)
+    assert len(daemon.complaints) == 2
+    assert left(folder) == set()

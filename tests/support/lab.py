@@ -73,7 +73,7 @@ class Lab:
         return World(
             owner=OWNER, lease=LEASE, store=self.store, clock=self.clock, projects={"demo": self.project},
             clone=lambda _: self.clone, peek=lambda _: GitRepo(self.remote),
-            same=lambda registered, told: registered == told, hosts=self.hosts, indexes={"pypi": self.index},
+            same=lambda told, _, registered: {told} & set(registered), hosts=self.hosts, indexes={"pypi": self.index},
             notifier=self.notifier, artifacts=ArtifactFolder(self.folder / "artifacts"), output=self._output,
             scratch=self._scratch, forget=shutil.rmtree, stopping=lambda: self.is_stopping, fault=self._fault,
         )  # fmt: skip

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from releasd.errors import BuildFailed, Cancelled, HostLost, Permanent
-from releasd.model import BuildSpec, HostSpec
+from releasd.model import BuildSpec, HostSpec, StepName
 from releasd.ports import Task
 from releasd.steps import build, farm
 from support.fakehost import FakeHost, Scripted
@@ -256,3 +256,12 @@ def test_the_hosts_own_environment_is_the_hosts_business(scene: Scene) -> None:
     scene.hosts = FakeHosts([FakeHost(spec, leaves_files)])
     build.apply(scene.context())
     assert "CC" not in scene.hosts.registered[0].tasks[0].env
+
+
+def test_a_build_goes_to_the_hosts_that_preflight_found_able(scene: Scene) -> None:
+    """A host with the labels but without the tools is not given the build, whatever the order of registration."""
+    hosts = [FakeHost(host_spec(name), leaves_files) for name in ("bare", "able")]
+    scene.hosts = FakeHosts(hosts)
+    scene.journal.evidences[StepName.PREFLIGHT] = {"hosts": {"demo": ["able"]}}
+    build.apply(scene.context())
+    assert [host.spec.name for host in hosts if host.tasks] == ["able"]

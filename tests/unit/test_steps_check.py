@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from releasd.errors import CheckFailed, HostLost, Permanent
+from releasd.errors import CheckFailed, HostLost, Permanent, Transient
 from releasd.steps import check
 from support.dist import sdist, wheel, wheel_name
 from support.fakehost import FakeHost, Scripted
@@ -74,9 +74,9 @@ def test_a_wheel_without_modules_only_has_to_install(scene: Scene) -> None:
 
 
 def test_what_does_not_import_fails(scene: Scene) -> None:
-    """An installation or import that fails is told with its file, its host and where to read why."""
+    """An import that fails is told with its file, its host and where to read why."""
     scene.hosts = FakeHosts([FakeHost(host_spec(), lambda _: Scripted(output=b"ImportError", exit_status=1))])
-    with pytest.raises(CheckFailed, match="does not install and import on one") as caught:
+    with pytest.raises(CheckFailed, match="does not import on one") as caught:
         check.apply(scene.context())
     assert caught.value.advice == "releasd log 3 --step check"
     assert scene.output(wheel_name()) == "ImportError"
@@ -122,9 +122,43 @@ def test_all_hosts_lost_is_put_off(native: Scene) -> None:
 def test_a_wheel_for_a_platform_that_nobody_has(native: Scene) -> None:
     """A wheel that no registered host could ever run fails at once, with the labels that are missing."""
     native.hosts = FakeHosts([FakeHost(host_spec("mini", "macos", "arm64"))])
-    with pytest.raises(Permanent, match="no registered host can try") as caught:
+    with pytest.raises(Permanent, match="no registered host has the labels linux, x86_64") as caught:
         check.apply(native.context())
-    assert caught.value.advice == "register a host with the labels linux, x86_64"
+    assert "register one under [hosts.NAME]" in caught.value.advice
+
+
+def test_the_builder_tries_its_own_wheel_whatever_its_labels_say(native: Scene) -> None:
+    """An SSH host has only the labels that its operator wrote; what it is, its probe says."""
+    native.hosts = FakeHosts([FakeHost(host_spec("big", "linux", "docker"))])
+    assert check.apply(native.context())["installed"] == {wheel_name(LINUX): "big"}
+
+
+def test_a_trial_keeps_to_the_hosts_allowed_for_the_project(native: Scene) -> None:
+    """A host that the operator excluded never imports this project's code."""
+    native.project = replace(native.project, hosts=("big",))
+    lost = FakeHost(host_spec("big", "linux", "x86_64"), lambda _: Scripted(error=HostLost("gone")))
+    native.hosts = FakeHosts([lost, FakeHost(host_spec("small", "linux", "x86_64"))])
+    with pytest.raises(HostLost):
+        check.apply(native.context())
+
+
+def test_a_wheel_that_does_not_install_is_put_off(scene: Scene) -> None:
+    """A dependency may not have come: the budget of attempts decides, not the first try."""
+    scene.hosts = FakeHosts([FakeHost(host_spec(), lambda _: Scripted(exit_status=check.NOT_INSTALLED))])
+    with pytest.raises(Transient, match="does not install on one"):
+        check.apply(scene.context())
+
+
+def test_a_wheel_for_one_interpreter_is_tried_with_that_one(scene: Scene) -> None:
+    """A cp312 wheel needs Python 3.12; a host without it says so, and the release goes on."""
+    tag = "cp312-cp312-any"
+    scene.journal.sealed = []
+    scene.seal(wheel_name(tag), wheel(tags=[tag]).getvalue())
+    assert list(check.apply(scene.context())["installed"].values()) == ["one"]
+    assert "--python 3.12" in tasks(scene)[0]
+
+    scene.hosts = FakeHosts([FakeHost(host_spec(), lambda _: Scripted(exit_status=check.NO_INTERPRETER))])
+    assert list(check.apply(scene.context())["installed"].values()) == ["not tried: one has no Python 3.12"]
 
 
 def test_each_wheel_is_tried_by_itself(scene: Scene) -> None:

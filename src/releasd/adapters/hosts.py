@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from releasd.adapters.local import LocalHost
+from releasd.core.platform import natural_labels
 from releasd.model import HostSpec
 from releasd.ports import Host
 
@@ -48,5 +49,4 @@ def with_defaults(spec: HostSpec, path: str) -> HostSpec:
 
 def local_labels() -> frozenset[str]:
     """Return the labels that this machine has by nature: its system and its architecture."""
-    system = {"Darwin": "macos"}.get(platform.system(), platform.system().lower())
-    return frozenset({"local", system, platform.machine()})
+    return natural_labels(platform.system(), platform.machine()) | {"local"}

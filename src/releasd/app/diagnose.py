@@ -12,7 +12,8 @@ from releasd import config
 from releasd.adapters import hookfiles, statelock
 from releasd.adapters.index import HttpIndex
 from releasd.adapters.secrets import SecretStore, Surroundings
-from releasd.app.world import index_of, peek, registered, registered_hosts, secret_sources
+from releasd.app.repositories import peek
+from releasd.app.world import index_of, registered, registered_hosts, secret_sources
 from releasd.config.places import config_path
 from releasd.core.recipes import default_builds
 from releasd.engine.facts import gather

@@ -18,13 +18,14 @@ from releasd.adapters import statelock
 from releasd.adapters.supervisor import SystemdSupervisor, listen_fds
 from releasd.app.audit import AUDIT_FILE
 from releasd.app.housekeeping import ticks
-from releasd.app.world import build_world, clear_scratch, owner_name, peek
+from releasd.app.repositories import peek
+from releasd.app.world import build_world, clear_scratch, owner_name
 from releasd.daemon.api import Api
-from releasd.daemon.inbox import Inbox, Reload, Stop, Wake
+from releasd.daemon.inbox import DrainSpool, Inbox, Reload, Stop, Wake
 from releasd.daemon.intake import Intake
 from releasd.daemon.pushes import handle_push
 from releasd.daemon.service import LONGEST_WAIT, Service
-from releasd.daemon.spool import create_spool, drain
+from releasd.daemon.spool import Spool, create_spool
 from releasd.daemon.ticks import Ticks
 from releasd.daemon.watch import Watch
 from releasd.daemon.workers import Workers
@@ -33,6 +34,7 @@ from releasd.engine.world import World
 from releasd.errors import ReleasdError
 from releasd.log import operational
 from releasd.log.audit import AuditFile
+from releasd.model import PushHint
 from releasd.store import Store, open_store
 
 HOOK_SOCKET = "hook.sock"
@@ -117,8 +119,8 @@ def _serve(
     environ: Mapping[str, str],
 ) -> bool:
     stopping, complain, daemon = Flag(), outlet.complain, settings.daemon
-    spool = daemon.state / SPOOL
-    create_spool(spool, daemon.hook_socket_mode)
+    create_spool(daemon.state / SPOOL, daemon.hook_socket_mode)
+    spool = Spool(daemon.state / SPOOL)
     previews = stack.enter_context(ThreadPoolExecutor(max_workers=4, thread_name_prefix="preview"))
 
     world_of = partial(build_world, store=outlet.store, owner=owner_name(), stopping=stopping.is_set, environ=environ)
@@ -143,9 +145,7 @@ def _serve(
         supervisor=supervisor,
         outlet=outlet,
         stopping=stopping,
-        drain_spool=lambda world: drain(
-            spool, lambda hint: handle_push(world, inbox, previews, hint), lambda why: complain("spool", why)
-        ),
+        drain_spool=lambda world: _drain(spool, world, inbox, complain),
         reload=reload,
         sources=sources,
         longest_wait=min(LONGEST_WAIT, supervisor.watchdog_interval() or LONGEST_WAIT),
@@ -165,6 +165,14 @@ def _serve(
     )
     stack.callback(api.close)
     return service.run()
+
+
+def _drain(spool: Spool, world: World, inbox: Inbox, complain: Callable[[str, object], None]) -> None:
+    def handle(hint: PushHint, on_record: bool) -> str:  # noqa: FBT001 - the spool's signature
+        return handle_push(world, inbox, None, hint, on_record=on_record)
+
+    if spool.drain(handle, lambda why: complain("spool", why)):
+        inbox.put(DrainSpool())  # the rest has its turn after all else that waits
 
 
 def _watched(world: World, complain: Callable[[str, object], None]) -> dict[str, tuple[Path, str]]:

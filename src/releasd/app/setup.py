@@ -34,7 +34,7 @@ secret = "pypi-token"
 [secrets]
 pypi-token = "env:PYPI_TOKEN"
 
-# This machine builds. More hosts, over SSH: address = "build@bigblack", labels = ["linux", "docker"]
+# This machine builds. More hosts, over SSH: address = "build@bigblack", labels = ["linux", "x86_64", "docker"]
 [hosts.local]
 slots = 2
 """

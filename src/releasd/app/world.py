@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from releasd import config
 from releasd.adapters.artifacts import ArtifactFolder
@@ -19,6 +18,7 @@ from releasd.adapters.joblog import JobLog
 from releasd.adapters.secrets import SecretSource, SecretStore, Surroundings
 from releasd.adapters.webhook import Webhooks
 from releasd.app.fault import armed
+from releasd.app.repositories import peek, same_repositories
 from releasd.engine.world import World
 from releasd.errors import SecretError
 from releasd.model import Project
@@ -46,7 +46,7 @@ def build_world(
         projects=projects,
         clone=_opened_once(settings),
         peek=peek,
-        same=same_repository,
+        same=same_repositories,
         hosts=registered_hosts(settings, environ),
         indexes={name: index_of(name, index, secrets) for name, index in settings.indexes.items()},
         notifier=Webhooks({name: _webhook(hook, secrets) for name, hook in settings.webhooks.items()}),
@@ -93,40 +93,6 @@ def secret_sources(settings: config.Settings) -> dict[str, SecretSource]:
         name: SecretSource(ref=reference.cmd or reference.ref or "", token=reference.token, env=reference.env)
         for name, reference in settings.secrets.items()
     }
-
-
-def peek(project: Project) -> GitRepo | None:
-    """Return the project's repository itself, for reading, where it is on this machine."""
-    path = _local_path(project.repository)
-    return GitRepo(path) if path and path.is_dir() else None
-
-
-def same_repository(registered: str, told: str) -> bool:
-    """Return whether a hook's repository is the registered one, or a clone that pushes to it."""
-    if _same_place(registered, told):
-        return True
-    path = _local_path(told)
-    urls = GitRepo(path).remote_urls() if path is not None and path.is_dir() else ()
-    return any(_same_place(registered, url) for url in urls)
-
-
-def _same_place(one: str, other: str) -> bool:
-    """Return whether two spellings name one repository, as a path and its file:// address do."""
-    if one == other:
-        return True
-    path, path2 = _local_path(one), _local_path(other)
-    return bool(path and path2 and path.exists() and path2.exists() and _git_folder(path) == _git_folder(path2))
-
-
-def _local_path(repository: str) -> Path | None:
-    if repository.startswith("file://"):
-        return Path(urlsplit(repository).path)
-    return Path(repository) if repository.startswith("/") else None
-
-
-def _git_folder(path: Path) -> Path:
-    inner = path / ".git"
-    return (inner if inner.exists() else path).resolve()
 
 
 def clone(settings: config.Settings, project: Project, *, timeout: float = 60.0) -> GitRepo:

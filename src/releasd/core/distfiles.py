@@ -8,6 +8,7 @@ import base64
 import csv
 import hashlib
 import io
+import re
 import tarfile
 import zipfile
 from collections.abc import Iterator
@@ -61,6 +62,15 @@ def importable(file: BinaryIO) -> tuple[str, ...]:
 def platforms(filename: str) -> frozenset[str]:
     """Return a wheel's platform tags, such as `any` or `manylinux_2_17_x86_64`."""
     return frozenset(tag.platform for tag in _tags(filename))
+
+
+def interpreter_for(filename: str) -> str | None:
+    """Return the one Python, such as `3.12`, that a wheel is for; None when any new enough one does."""
+    tags = _tags(filename)
+    if any(tag.abi in {"none", "abi3"} for tag in tags):
+        return None
+    found = (re.fullmatch(r"cp(\d)(\d+)", tag.interpreter) for tag in sorted(tags, key=str))
+    return next((f"{match[1]}.{match[2]}" for match in found if match), None)
 
 
 def labels_for(filename: str) -> frozenset[str]:

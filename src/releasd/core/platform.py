@@ -102,3 +102,8 @@ def _is_set(environ: Mapping[str, str], name: str) -> bool:
 
 def _folder(environ: Mapping[str, str], name: str, default: Path) -> Path:
     return Path(environ[name]) if _is_set(environ, name) else default
+
+
+def natural_labels(system: str, machine: str) -> frozenset[str]:
+    """Return the labels that a host has by nature, from what `uname` says of it: its system and its architecture."""
+    return frozenset({"macos" if system == "Darwin" else system.lower(), machine})

@@ -120,10 +120,10 @@ def _semantic_release(files: Mapping[str, str], name: str | None) -> ProjectConf
 
 
 def distribution_name(document: Mapping[str, Any]) -> str | None:
-    """Return the name that a pyproject.toml gives the distribution, as written, or None."""
+    """Return the name that a pyproject.toml gives the distribution, as written; None where it gives no valid one."""
     for keys in (("project",), ("tool", "poetry")):
         name = toml.table(document, *keys).get("name")
-        if isinstance(name, str):
+        if isinstance(name, str) and _NAME.fullmatch(name):  # it becomes an argument of an installer
             return name
     return None
 

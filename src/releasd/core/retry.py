@@ -13,12 +13,12 @@ FIRST = 2.0  # seconds
 LONGEST = 900.0  # seconds
 BUDGET = 5
 BUDGET_AFTER_TAG = 40  # over six hours of an index being down
-_AFTER_TAG = frozenset({StepName.PUBLISH, StepName.VERIFY, StepName.ANNOUNCE})
+_FROM_TAG_ON = frozenset({StepName.TAG, StepName.PUBLISH, StepName.VERIFY, StepName.ANNOUNCE})
 
 
 def exhausted(step: StepName, attempts: int) -> bool:
     """Return whether `attempts` used the step's budget up."""
-    return attempts >= (BUDGET_AFTER_TAG if step in _AFTER_TAG else BUDGET)
+    return attempts >= (BUDGET_AFTER_TAG if step in _FROM_TAG_ON else BUDGET)
 
 
 def delay(attempts: int) -> float:

@@ -13,17 +13,27 @@ PREVIEW_WITHIN = 0.4  # seconds; the hook waits 0.7 in all
 RECENT = 5  # jobs, among which is that of the push that is told of
 
 
-def handle_push(world: World, inbox: Inbox, previews: Executor, hint: PushHint) -> str:
+def handle_push(
+    world: World, inbox: Inbox, previews: Executor | None, hint: PushHint, *, on_record: bool = True
+) -> str:
     """Queue what a hook tells of, durably, and return the line for the pusher; empty when nobody is concerned.
+
+    Args:
+        world: the present one.
+        inbox: woken when something was queued.
+        previews: plans the release for the pusher to read; None where no pusher waits.
+        hint: what the hook told.
+        on_record: whether a refusal becomes an event.
 
     Raises:
         UsageError: no configured project has this repository.
     """
-    known = [project for project in world.projects.values() if world.same(project.repository, hint.repository)]
+    meant = world.same(hint.repository, hint.uid, {project.repository for project in world.projects.values()})
+    known = [project for project in world.projects.values() if project.repository in meant]
     if not known:
-        world.store.append_event(
-            "hook.refused", data={"repository": hint.repository, "uid": hint.uid}, now=world.clock.now()
-        )
+        if on_record:
+            refused = {"repository": hint.repository, "uid": hint.uid}
+            world.store.append_event("hook.refused", data=refused, now=world.clock.now())
         raise UsageError(
             f"no project is configured for the repository {hint.repository}",
             advice="add it under [projects.NAME] and send the daemon SIGHUP, or: releasd hook remove",
@@ -32,10 +42,10 @@ def handle_push(world: World, inbox: Inbox, previews: Executor, hint: PushHint) 
     return "; ".join(answer for answer in answers if answer)
 
 
-def _queue(world: World, inbox: Inbox, previews: Executor, project: Project, hint: PushHint) -> str:
+def _queue(world: World, inbox: Inbox, previews: Executor | None, project: Project, hint: PushHint) -> str:
     here = world.peek(project)
     # Decided while the hint is written down: the pusher waits for the slower of the two, not for both.
-    said = previews.submit(preview, world, project, here, hint.new) if here else None
+    said = previews.submit(preview, world, project, here, hint.new) if here and previews else None
     tip = (here.resolve(hint.ref) if here else None) or hint.new
     job = take_push(world, project, hint, tip) or _taken(world, project, tip)
     if job is None:

@@ -23,9 +23,9 @@ def run_steps(world: World, ctx: Context) -> JobState:
     """Run what is due until the job ends or has to wait; return the state that it was left in."""
     job, store = ctx.job, world.store
     while True:
-        if ctx.should_stop():
-            raise Stopping("asked to stop between two steps")
         action = next_action(store.records(job.id), world.clock.now())
+        if not isinstance(action, Finish) and ctx.should_stop():
+            raise Stopping("asked to stop between two steps")
         match action:
             case Run(step):
                 _run(world, ctx, step)

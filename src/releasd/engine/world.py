@@ -1,6 +1,6 @@
 """What the engine works with, joined once by app.py."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,7 +19,8 @@ class World:
         owner: this process's name in leases.
         clone: gives the daemon's own clone of a project, made when it is missing.
         peek: gives a project's repository itself, for reading, where it is on this machine; else None.
-        same: whether two spellings (path or URL) name one repository.
+        same: `same(told, sender, registered)` gives those of the registered repositories that a hook told of; `sender`
+            is its user id, if known.
         output: `with output(job, step) as sink:` gives `sink(part)`, where that part's output goes, live.
         forget: `forget(folder)` removes a scratch folder.
         stopping: whether the daemon was told to stop.
@@ -33,7 +34,7 @@ class World:
     projects: Mapping[str, Project]
     clone: Callable[[Project], Git]
     peek: Callable[[Project], Git | None]
-    same: Callable[[str, str], bool]
+    same: Callable[[str, int | None, Iterable[str]], Collection[str]]
     hosts: Hosts
     indexes: Mapping[str, Index]
     notifier: Notifier

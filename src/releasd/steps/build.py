@@ -4,12 +4,12 @@ A build's files are sealed in one transaction with its success: from then on the
 attempt, which is what makes an upload idempotent (DESIGN.md §2, "Sealing").
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from releasd.errors import BuildFailed, Cancelled, Permanent
-from releasd.model import Artifact, BuildSpec, Evidence
+from releasd.model import Artifact, BuildSpec, Evidence, StepName
 from releasd.ports import Host, Output, Task, TaskResult
 from releasd.steps import farm
 from releasd.steps.context import Context
@@ -77,7 +77,7 @@ def _build(ctx: Context, build: BuildSpec, source: Path, epoch: int) -> None:
             timeout=build.timeout,
         )
 
-    host, result = farm.run_build(ctx, build.name, farm.candidates(ctx, build.labels), task)
+    host, result = farm.run_build(ctx, build.name, _hosts(ctx, build), task)
     problem = _problem(build, result)
     if problem:
         ctx.journal.build_failed(build.name, host.spec.name, problem)
@@ -88,6 +88,13 @@ def _build(ctx: Context, build: BuildSpec, source: Path, epoch: int) -> None:
     ctx.fault("build.adopted")
     ctx.journal.build_sealed(build.name, host.spec.name, sealed)
     ctx.fault("build.sealed")
+
+
+def _hosts(ctx: Context, build: BuildSpec) -> Sequence[Host]:
+    """Return the hosts that `preflight` found able; the tools of the others are missing, or their disk is full."""
+    hosts = farm.candidates(ctx, build.labels)
+    able = ctx.journal.evidence(StepName.PREFLIGHT).get("hosts", {}).get(build.name, ())
+    return [host for host in hosts if host.spec.name in able] or hosts
 
 
 def _problem(build: BuildSpec, result: TaskResult) -> str | None:

@@ -6,10 +6,12 @@ answer of a lost host is never mistaken for this one's.
 
 from collections.abc import Callable, Iterable, Sequence
 
-from releasd.errors import Cancelled, HostLost, Permanent
+from releasd.errors import Cancelled, DiskFull, HostLost, Permanent, ReleasdError, Transient
 from releasd.ports import Host, Task, TaskResult
 from releasd.steps.context import Context
 
+# What a host raises instead of an exit status: gone, full, or refusing us. Another one may do the work.
+PASSED_OVER = (HostLost, DiskFull, Permanent)
 SLOT_PAUSE = 0.2  # seconds between looks for a free slot
 
 
@@ -32,40 +34,43 @@ def candidates(ctx: Context, labels: Iterable[str]) -> tuple[Host, ...]:
 
 
 def run_build(ctx: Context, build: str, hosts: Sequence[Host], task: Callable[[Host], Task]) -> tuple[Host, TaskResult]:
-    """Run a build on the first of `hosts` that has a free slot and stays reachable to the end."""
-    lost: list[str] = []
+    """Run a build on the first of `hosts` that has a free slot and sees it through to an exit status."""
+    passed: list[tuple[Host, ReleasdError]] = []
     remaining = list(hosts)
     while remaining:
         host = _take_slot(ctx, build, remaining)
         try:
             return host, host.run(task(host), ctx.sink(build), ctx.should_stop)
-        except HostLost as error:
+        except PASSED_OVER as error:
             ctx.journal.build_failed(build, host.spec.name, error.message)
             ctx.say(build, f"{host.spec.name} is passed over: {error.message}")
-            lost.append(f"{host.spec.name} ({error.message})")
+            passed.append((host, error))
             remaining.remove(host)
         except Exception as error:
             ctx.journal.build_failed(build, host.spec.name, str(error))
             raise
-    raise all_lost(build, lost)
+    raise all_passed(build, passed)
 
 
 def run_anywhere(ctx: Context, part: str, hosts: Sequence[Host], task: Task) -> tuple[Host, TaskResult]:
-    """Run a short task (a gate, a trial installation) on the first of `hosts` that can be reached; takes no slot."""
-    lost: list[str] = []
+    """Run a short task (a gate, a trial installation) on the first of `hosts` that can; takes no slot."""
+    passed: list[tuple[Host, ReleasdError]] = []
     for host in hosts:
         try:
             return host, host.run(task, ctx.sink(part), ctx.should_stop)
-        except HostLost as error:
-            lost.append(f"{host.spec.name} ({error.message})")
-    raise all_lost(part, lost)
+        except PASSED_OVER as error:
+            passed.append((host, error))
+    raise all_passed(part, passed)
 
 
-def all_lost(part: str, lost: Iterable[str]) -> HostLost:
-    """Say that every able host is out of reach."""
-    return HostLost(
-        f"{part}: no able host can be reached: {'; '.join(lost)}", advice="releasd hosts probe shows what each one says"
-    )
+def all_passed(part: str, passed: Sequence[tuple[Host, ReleasdError]]) -> ReleasdError:
+    """Say why no host could; it may pass as long as one of the causes may."""
+    if len(passed) == 1 and not isinstance(passed[0][1], HostLost):
+        return passed[0][1]
+    told = "; ".join(f"{host.spec.name} ({error.message})" for host, error in passed)
+    if any(isinstance(error, Transient) for _, error in passed):
+        return HostLost(f"{part}: no able host can be reached: {told}", advice="releasd hosts probe")
+    return Permanent(f"{part}: no host can do it: {told}", advice=passed[0][1].advice)
 
 
 def _take_slot(ctx: Context, build: str, hosts: Sequence[Host]) -> Host:

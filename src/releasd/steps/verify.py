@@ -5,12 +5,13 @@ environment installs that version from it.
 """
 
 import shlex
+import sys
 from collections.abc import Iterable
 
 from packaging.tags import sys_tags
 from packaging.utils import parse_wheel_filename
 
-from releasd.errors import CheckFailed, Conflict, Transient
+from releasd.errors import Conflict, Transient
 from releasd.model import Artifact, Evidence
 from releasd.ports import Index, Task
 from releasd.steps.context import Context
@@ -19,7 +20,7 @@ PAUSE = 1.0  # seconds between looks while the index catches up
 INSTALL_LIMIT = 600.0  # seconds
 
 INSTALL = """
-uv venv --quiet --no-config "$TMPDIR/fresh"
+uv venv --quiet --no-config --python {python} "$TMPDIR/fresh"
 uv pip install --quiet --no-config --no-cache --no-deps --only-binary :all: --python "$TMPDIR/fresh" {arguments}
 """
 
@@ -69,14 +70,18 @@ def _install(ctx: Context, index: Index) -> str:
     requirement = f"{ctx.plan.distribution}=={ctx.plan.pep440}"
     task = Task(
         id=f"{ctx.plan.project}-{ctx.job.id}-{ctx.job.token}-verify-{index.name}",
-        script=INSTALL.format(arguments=shlex.join((*index.install_options(), requirement))),
+        script=INSTALL.format(
+            python=shlex.quote(sys.executable), arguments=shlex.join((*index.install_options(), requirement))
+        ),
         dest=ctx.scratch,
         timeout=INSTALL_LIMIT,
     )
     result = ctx.hosts.here.run(task, ctx.sink(index.name), ctx.should_stop)
     if result.exit_status != 0:
-        raise CheckFailed(
-            f"{requirement} is served by {index.name} but does not install in a fresh environment",
+        # It installed before it was uploaded (`check`): an index that lags behind its own listing is likelier than a
+        # bad file, and a release must not end half done for one bad moment.
+        raise Transient(
+            f"{requirement} is served by {index.name} but does not install in a fresh environment yet",
             advice=f"releasd log {ctx.job.id} --step verify",
         )
     return requirement

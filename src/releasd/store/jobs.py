@@ -19,6 +19,7 @@ _END_EVENTS = {
     JobState.CANCELLED: "job.cancelled",
 }
 _ASKED = select(job_table.c.cancel_requested).where(job_table.c.id == bindparam("id"))
+_LOOKS = frozenset({StepName.PREFLIGHT, StepName.SYNC})  # they change nothing, so they are never skipped
 _NO_PLAN = {"plan": None, "version": None, "tag": None, "irrevocable": False}
 
 
@@ -107,13 +108,21 @@ class Jobs(Part):
         """Queue a failed or cancelled job again, with a new budget for the steps that did not succeed.
 
         The steps from `from_step` on are done again: what they recorded is forgotten (from `version` or before also
-        the plan, from `build` or before also the artifacts). Raises `UsageError` where that cannot be.
+        the plan, from `build` or before also the artifacts). Until `tag` was started circumstances are always looked
+        at anew (`_LOOKS`); once it was, the plan and the sealed files stay, for they may be public. Raises
+        `UsageError` where that cannot be.
         """
         with self._db.write() as conn:
             job = get_brief(conn, job_id)
             if JobState.QUEUED not in JOB_TRANSITIONS[job.state] or job.state is JobState.RUNNING:
                 raise UsageError(f"job {job_id} is {job.state}; only a failed or cancelled job can be retried")
-            values = _forget_from(conn, job_id, from_step) if from_step else {}
+            if from_step and job.irrevocable:
+                _refuse_behind_tag(conn, job, from_step)
+            forgotten = _to_forget(job, from_step)
+            _forget(conn, job_id, forgotten)
+            if StepName.BUILD in forgotten and not job.irrevocable:
+                _forget_builds(conn, job_id)
+            values = dict(_NO_PLAN) if StepName.VERSION in forgotten else {}
             again = {"state": StepState.STARTED, "attempts": 0, "error": None, "advice": "", "retryable": False}
             again |= {"finished_at": None}
             undone = (step.c.job_id == job_id, step.c.state != StepState.SUCCEEDED)
@@ -143,6 +152,7 @@ def _clear_plan(conn: Connection, job: Brief) -> None:
     if _tag_state(conn, job.id) is StepState.SUCCEEDED:
         raise IllegalTransition(f"job {job.id} cannot be planned again: its tag is public")
     _forget(conn, job.id, ORDER)
+    _forget_builds(conn, job.id)
     change(conn, job.id, **_NO_PLAN)
 
 
@@ -152,22 +162,34 @@ def _tag_state(conn: Connection, job_id: JobId) -> StepState | None:
     return found
 
 
-def _forget_from(conn: Connection, job_id: JobId, from_step: StepName) -> dict[str, object]:
-    first = ORDER.index(from_step)
-    if first <= ORDER.index(POINT_OF_NO_RETURN) and _tag_state(conn, job_id) is StepState.SUCCEEDED:
+def _refuse_behind_tag(conn: Connection, job: Brief, from_step: StepName) -> None:
+    """Raise `UsageError` where going back would lose sight of a version that is, or may be, public."""
+    back = ORDER.index(from_step)
+    if back <= ORDER.index(POINT_OF_NO_RETURN) and _tag_state(conn, job.id) is StepState.SUCCEEDED:
         raise UsageError(
-            f"job {job_id} cannot go back to {from_step}: its tag is public",
-            advice=f"Complete it: releasd retry {job_id} --from publish",
+            f"job {job.id} cannot go back to {from_step}: its tag is public",
+            advice=f"Complete it: releasd retry {job.id} --from publish",
         )
-    _forget(conn, job_id, ORDER[first:])
-    if first <= ORDER.index(StepName.VERSION):
-        return dict(_NO_PLAN)
-    return {"irrevocable": False} if first <= ORDER.index(POINT_OF_NO_RETURN) else {}
+    if back <= ORDER.index(StepName.VERSION):
+        raise UsageError(
+            f"job {job.id} cannot go back to {from_step}: its tag may be public, though pushing it failed",
+            advice=f"Let it look at the remote and go on: releasd retry {job.id}; "
+            f"or plan anew from there: releasd release {job.project}",
+        )
+
+
+def _to_forget(job: Brief, from_step: StepName | None) -> tuple[StepName, ...]:
+    """Return the steps that are done as if never before. The record of a started `tag` stays: it is what says so."""
+    again = ORDER[ORDER.index(from_step) :] if from_step else ()
+    if job.irrevocable:
+        return tuple(step for step in again if step is not POINT_OF_NO_RETURN)
+    return tuple(step for step in ORDER if step in again or step in _LOOKS)
 
 
 def _forget(conn: Connection, job_id: JobId, steps: tuple[StepName, ...]) -> None:
-    """Remove what `steps` recorded; with `build` also the artifacts and builds."""
     conn.execute(delete(step).where(step.c.job_id == job_id, step.c.name.in_(steps)))
-    if StepName.BUILD in steps:
-        conn.execute(delete(artifact).where(artifact.c.job_id == job_id))
-        conn.execute(delete(build).where(build.c.job_id == job_id))
+
+
+def _forget_builds(conn: Connection, job_id: JobId) -> None:
+    conn.execute(delete(artifact).where(artifact.c.job_id == job_id))
+    conn.execute(delete(build).where(build.c.job_id == job_id))

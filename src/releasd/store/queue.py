@@ -157,14 +157,19 @@ class Queue(Part):
 
 
 def put_back(conn: Connection, job: Brief, *, now: datetime, reason: str, not_before: datetime | None) -> None:
-    """Return a running job to the queue, or at once to where it goes from there: cancelled, or superseded."""
+    """Return a running job to the queue, or at once to where it goes from there: cancelled, or superseded.
+
+    An operator's bump passes on to the job that supersedes, as in `enqueue`.
+    """
     if job.cancel_requested:
         move(conn, job, JobState.CANCELLED, now=now, reason="cancelled", event="job.cancelled")
         return
     for other in () if job.irrevocable else _waiting(conn, job.project):
         if other.id > job.id:
+            _pass_bump(conn, job, other, now)
             _skip_queue(conn, job, now, f"job {other.id} is newer")
             return
+        _pass_bump(conn, other, job, now)
         _supersede(conn, other, now, f"job {job.id} is newer")
     move(conn, job, JobState.QUEUED, now=now, reason=reason, event="job.requeued", not_before=not_before)
 
@@ -186,6 +191,14 @@ def _skip_queue(conn: Connection, job: Brief, now: datetime, reason: str) -> Non
     """Go from running over queued to superseded in one write: the schema refuses the state between."""
     require_job(job.state, JobState.QUEUED)
     _supersede(conn, replace(job, state=JobState.QUEUED), now, reason)
+
+
+def _pass_bump(conn: Connection, old: Brief, new: Brief, now: datetime) -> None:
+    """Let the bump of a superseded job count for `new`, unless that one has its own or is planned."""
+    if old.bump is None or new.bump is not None or new.version is not None:
+        return
+    change(conn, new.id, bump=old.bump)
+    record(conn, "job.changed", new, now=now, bump=old.bump)
 
 
 def _ask_bump(conn: Connection, job: Job, bump: Bump | None, now: datetime) -> None:

@@ -66,6 +66,20 @@ def test_an_unknown_repository_is_refused_and_on_record(lab: Lab, inbox: Inbox, 
     assert inbox.empty()
 
 
+def test_a_refusal_need_not_be_on_record(lab: Lab, inbox: Inbox) -> None:
+    """A spooled file's second refusal tells nobody anything new."""
+    with pytest.raises(UsageError, match="no project is configured"):
+        handle_push(lab.world, inbox, None, hint(lab, repository="/srv/other.git"), on_record=False)
+    assert lab.events("hook.refused") == []
+
+
+def test_where_no_pusher_waits_no_plan_is_made(lab: Lab, inbox: Inbox) -> None:
+    """A spooled push is queued at once."""
+    tip = lab.push()
+    assert handle_push(lab.world, inbox, None, hint(lab, source="spool")) == "demo: queued as job 1"
+    assert queued(lab) == [tip]
+
+
 @pytest.mark.parametrize("ref", ["refs/heads/feature", "refs/heads/main2", "refs/tags/main", "refs/heads/x/main"])
 def test_other_refs_concern_nobody(lab: Lab, inbox: Inbox, pool: Executor, ref: str) -> None:
     """A push to a branch that is not released is no news, and the pusher hears nothing."""

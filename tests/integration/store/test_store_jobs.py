@@ -147,7 +147,8 @@ def test_retrying_from_a_step_forgets_what_follows_from_it(
     """From `version` or before it is planned again, from `build` or before it is built again."""
     failed = fail_at(store, StepName.CHECK)
     job = store.retry(failed.id, NOW, from_step=step, by="me")
-    assert next_action(store.records(job.id), NOW) == Run(step)
+    left = set(StepName) - set(store.records(job.id)) - {StepName.PREFLIGHT, StepName.SYNC}
+    assert left == set(list(StepName)[list(StepName).index(step) :]) - {StepName.PREFLIGHT, StepName.SYNC}
     assert len(store.artifacts(job.id)) == kept
     assert len(store.builds(job.id)) == kept
     assert (job.plan is not None, job.version is not None) == (planned, planned)
@@ -164,12 +165,48 @@ def test_a_public_tag_is_not_gone_back_behind(store: Store) -> None:
     assert next_action(store.records(job.id), NOW) == Run(StepName.PUBLISH)
 
 
-def test_a_tag_that_failed_may_be_gone_back_behind(store: Store) -> None:
-    """Where the tag never succeeded, planning again is the way out, and the job is an ordinary one again."""
-    failed = fail_at(store, StepName.TAG)
-    assert store.unfinished_releases("p") == (failed,)
-    job = store.retry(failed.id, NOW, from_step=StepName.VERSION, by="me")
-    assert store.enqueue("p", commit_of(2), "main", source="hook", now=NOW).superseded == (job.id,)
+@pytest.mark.parametrize("step", [None, StepName.CHECK, StepName.BUILD])
+def test_a_retried_job_looks_at_its_circumstances_anew(store: Store, step: StepName | None) -> None:
+    """Before its tag, hosts, remote and index are checked in each run, and what was planned and made stays."""
+    failed = fail_at(store, StepName.CHECK)
+    job = store.retry(failed.id, NOW, from_step=step, by="me")
+    records = store.records(job.id)
+    assert StepName.PREFLIGHT not in records
+    assert StepName.SYNC not in records
+    assert records[StepName.VERSION].state is StepState.SUCCEEDED
+    assert job.plan == plan()
+
+
+def tag_unanswered(store: Store) -> Job:
+    """Return a failed job whose push of the tag was not answered: it may have landed."""
+    return fail_at(store, StepName.TAG, retryable=True)
+
+
+@pytest.mark.parametrize("step", [StepName.PREFLIGHT, StepName.SYNC, StepName.VERSION])
+def test_a_tag_that_may_be_public_is_not_planned_away(store: Store, step: StepName) -> None:
+    """Its plan is the only memory of it: refused with the way on, and nothing is forgotten."""
+    failed = tag_unanswered(store)
+    records = store.records(failed.id)
+    with pytest.raises(UsageError, match="its tag may be public") as caught:
+        store.retry(failed.id, NOW, from_step=step, by="me")
+    assert f"releasd retry {failed.id}" in caught.value.advice
+    assert (store.job(failed.id), store.records(failed.id)) == (failed, records)
+
+
+@pytest.mark.parametrize("step", [StepName.BUILD, StepName.CHECK, StepName.TAG, StepName.PUBLISH])
+def test_a_job_whose_tag_may_be_public_is_completed_and_never_superseded(store: Store, step: StepName) -> None:
+    """Going back keeps the sealed bytes, the tag's record and the claim of the version; a push does not replace it."""
+    failed = tag_unanswered(store)
+    job = store.retry(failed.id, NOW, from_step=step, by="me")
+    assert store.artifacts(job.id) == (wheel(),)
+    assert [made.state for made in store.builds(job.id)] == [StepState.SUCCEEDED]
+    assert next_action(store.records(job.id), NOW) == Run(min(step, StepName.TAG, key=list(StepName).index))
+    assert store.records(job.id)[StepName.TAG].state is StepState.STARTED
+    assert store.enqueue("p", commit_of(2), "main", source="hook", now=NOW).superseded == ()
+    again = claim(store)
+    assert again.id == job.id
+    store.finish(again.id, again.token, JobState.FAILED, "no", NOW)
+    assert [left.id for left in store.unfinished_releases("p")] == [job.id]
 
 
 def test_a_job_is_not_retried_beside_a_newer_queued_one(store: Store) -> None:

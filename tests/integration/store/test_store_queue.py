@@ -94,6 +94,27 @@ def test_an_operators_bump_survives_being_superseded(store: Store) -> None:
     assert store.job(enqueue(store, 2)).bump is Bump.MAJOR
 
 
+@pytest.mark.parametrize("asked", [None, Bump.PATCH])
+def test_an_operators_bump_survives_coming_back_to_a_newer_job(store: Store, asked: Bump | None) -> None:
+    """`release --bump major`, a push, then a passing failure: the push's job has that bump, unless it has its own."""
+    enqueue(store, 1, source="operator", bump=Bump.MAJOR)
+    job = claim(store)
+    second = enqueue(store, 2, bump=asked)
+    store.requeue(job.id, job.token, not_before=LATER, reason="remote away", now=NOW)
+    assert store.job(job.id).state is JobState.SUPERSEDED
+    assert store.job(second).bump is (asked or Bump.MAJOR)
+
+
+def test_a_bump_of_an_older_queued_job_survives_a_newer_one_coming_back(store: Store) -> None:
+    """The newest commit wins, and takes the operator's wish along."""
+    enqueue(store, 1, source="operator", bump=Bump.MAJOR)
+    old = claim(store)
+    store.finish(old.id, old.token, JobState.FAILED, "no", NOW)
+    new = running(store, 2)
+    store.retry(old.id, NOW, by="me")
+    assert store.requeue(new.id, new.token, not_before=None, reason="", now=NOW).bump is Bump.MAJOR
+
+
 def test_a_bump_counts_for_the_job_that_waits_already(store: Store) -> None:
     """An operator's bump is never dropped: it is taken, or refused when it comes too late."""
     job_id = enqueue(store)
