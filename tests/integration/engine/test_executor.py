@@ -5,7 +5,7 @@ import pytest
 from releasd.core.retry import BUDGET, BUDGET_AFTER_TAG
 from releasd.engine.executor import execute
 from releasd.errors import Conflict, Denied, Fenced, GitError, HostLost, Permanent, ReleasdError, Replan, Transient
-from releasd.model import Job, JobState, StepName, StepState
+from releasd.model import BuildSpec, Job, JobState, StepName, StepState
 from releasd.ports import Task
 from releasd.steps import STEPS
 from support.fakehost import Scripted
@@ -397,3 +397,14 @@ def test_a_retried_release_builds_only_what_is_missing(lab: Lab) -> None:
     lab.assert_released(lab.run(), "1.1.0")
     assert sum("RELEASD_VERSION" in task.env for task in lab.host.tasks) == 1
     assert lab.steps(job)[StepName.BUILD] is StepState.SUCCEEDED
+
+
+def test_builds_that_leave_the_same_files_are_not_built_again(lab: Lab) -> None:
+    """A crash once both have ended well: the next attempt adopts what is sealed, under whichever build's name."""
+    lab.configure(builds=(BuildSpec(name="linux", run="build"), BuildSpec(name="macos", run="build")))
+    at(lab, "build.applied", Transient("disk"))
+    job = lab.release()
+    lab.wait(job)
+    lab.assert_released(lab.run(), "1.1.0")
+    assert sum("RELEASD_VERSION" in task.env for task in lab.host.tasks) == 2
+    assert [event["step"] for event in lab.events("step.adopted")] == ["build"]
