@@ -293,6 +293,7 @@ class Scene:
         """Have the release commit, as the `version` step leaves it."""
         files = {"pyproject.toml": PYPROJECT.replace(b"1.0.0", b"1.1.0")}
         commit = self.git.write_commit(parents=(self.tip,), files=files, message="chore(release): 1.1.0", at=NOW)
+        self.git.set_ref("refs/releasd/jobs/3", commit)
         self.journal.evidences[StepName.VERSION] = {"commit": commit}
         return commit
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from releasd.errors import BuildFailed, Cancelled, Conflict, Permanent
 from releasd.model import Artifact, BuildSpec, Evidence, StepName
 from releasd.ports import Host, Output, Task, TaskResult
-from releasd.steps import farm
+from releasd.steps import farm, version
 from releasd.steps.context import Context
 
 
@@ -23,6 +23,7 @@ def observe(ctx: Context) -> Evidence | None:
 
 def apply(ctx: Context) -> Evidence:
     """Run the builds that have no sealed files yet; raise the first failure once all have ended."""
+    version.ensure(ctx)
     source = ctx.scratch / "source.tar"
     ctx.git.archive(ctx.release_commit, source)
     epoch = ctx.git.commit_time(ctx.release_commit)

@@ -1,5 +1,7 @@
 """One claimed job, to the end of its attempt, however that comes about."""
 
+import shutil
+
 import pytest
 
 from releasd.core.retry import BUDGET, BUDGET_AFTER_TAG
@@ -9,6 +11,7 @@ from releasd.model import BuildSpec, Job, JobState, StepName, StepState
 from releasd.ports import Task
 from releasd.steps import STEPS
 from support.fakehost import Scripted
+from support.gitrepo import git
 from support.lab import Lab
 
 FAILS = Scripted(output=b"error: no\n", exit_status=1)
@@ -408,3 +411,21 @@ def test_builds_that_leave_the_same_files_are_not_built_again(lab: Lab) -> None:
     lab.assert_released(lab.run(), "1.1.0")
     assert sum("RELEASD_VERSION" in task.env for task in lab.host.tasks) == 2
     assert [event["step"] for event in lab.events("step.adopted")] == ["build"]
+
+
+@pytest.mark.parametrize("waits_in", ["build", "check"])
+@pytest.mark.parametrize("lost", ["ref", "clone"])
+def test_a_release_commit_that_was_lost_is_made_again(lab: Lab, *, waits_in: str, lost: str) -> None:
+    """The journal says `version` succeeded: build and tag still get the very commit when ref or clone is gone."""
+    part = {"build": "dist", "check": "-trial-"}[waits_in]
+    lab.plays = lambda task: Scripted(error=HostLost("gone")) if part in task.id else None
+    job = lab.release()
+    lab.plays = lambda _: None
+    clone = lab.folder / "clone.git"
+    if lost == "clone":
+        shutil.rmtree(clone)
+    else:
+        git(clone, "update-ref", "-d", f"refs/releasd/jobs/{job.id}")
+        git(clone, "prune", "--expire=now")
+    lab.wait(job)
+    lab.assert_released(lab.run(), "1.1.0")
