@@ -429,3 +429,20 @@ def test_a_release_commit_that_was_lost_is_made_again(lab: Lab, *, waits_in: str
         git(clone, "prune", "--expire=now")
     lab.wait(job)
     lab.assert_released(lab.run(), "1.1.0")
+
+
+@pytest.mark.parametrize("step", [None, StepName.BUILD, StepName.CHECK, StepName.TAG])
+def test_a_tag_whose_push_was_not_answered_is_completed_before_a_newer_push(lab: Lab, step: StepName | None) -> None:
+    """The tag landed and its job failed: wherever an operator resumes it, it publishes the very files that it made."""
+    at(lab, "tag.pushed", GitError("the connection was cut"))
+    job = lab.release()
+    assert job.reason.startswith("v1.1.0 may be tagged but not complete")
+    assert "v1.1.0" in lab.tags()
+    lab.store.retry(job.id, lab.clock.now(), from_step=step, by="test")
+    lab.push("fix: after it")
+    newer = lab.enqueue()
+    first = lab.run()
+    assert first.id == job.id
+    lab.assert_released(first, "1.1.0")
+    assert lab.store.job(newer).state is JobState.QUEUED
+    assert sum("RELEASD_VERSION" in task.env for task in lab.host.tasks) == 1
