@@ -1,18 +1,15 @@
 """One claimed job, to the end of its attempt, however that comes about."""
 
-import shutil
-
 import pytest
 
 from releasd.core.retry import BUDGET, BUDGET_AFTER_TAG
 from releasd.engine.executor import execute
 from releasd.errors import Conflict, Denied, Fenced, GitError, HostLost, Permanent, ReleasdError, Replan, Transient
-from releasd.model import BuildSpec, Job, JobState, StepName, StepState
+from releasd.model import Job, JobState, StepName
 from releasd.ports import Task
 from releasd.steps import STEPS
 from support.fakehost import Scripted
-from support.gitrepo import git
-from support.lab import Lab
+from support.lab import Lab, at
 
 FAILS = Scripted(output=b"error: no\n", exit_status=1)
 
@@ -20,17 +17,6 @@ FAILS = Scripted(output=b"error: no\n", exit_status=1)
 def builds_fail(task: Task) -> Scripted | None:
     """Fail every build; trials go well."""
     return FAILS if "RELEASD_VERSION" in task.env else None
-
-
-def at(lab: Lab, point: str, error: BaseException | type[BaseException]) -> None:
-    """Have the named fault point raise, once."""
-
-    def raises(reached: str) -> None:
-        if reached == point:
-            lab.at_fault = lambda _: None
-            raise error
-
-    lab.at_fault = raises
 
 
 def breaks(monkeypatch: pytest.MonkeyPatch, step: StepName, error: Exception) -> None:
@@ -377,72 +363,3 @@ def test_whatever_happens_the_scratch_folder_goes(lab: Lab, error: ReleasdError)
     at(lab, "build.observed", error)
     lab.release()
     assert lab.scratch_folders() == []
-
-
-def test_a_second_attempt_adopts_what_the_first_did(lab: Lab) -> None:
-    """A job retried from `version` after its failure finds its commit again rather than making another."""
-    at(lab, "version.applied", Transient("disk"))
-    job = lab.release()
-    assert job.state is JobState.QUEUED
-    lab.wait(job)
-    lab.assert_released(lab.run(), "1.1.0")
-    assert [event["step"] for event in lab.events("step.adopted")] == ["version"]
-
-
-def test_a_retried_release_builds_only_what_is_missing(lab: Lab) -> None:
-    """After `releasd retry` the sealed files are used, though the private ref was deleted with the failure."""
-    trials = Scripted(exit_status=1)
-    lab.plays = lambda task: trials if "-trial-" in task.id else None
-    job = lab.release()
-    assert job.state is JobState.FAILED
-    lab.plays = lambda _: None
-    lab.store.retry(job.id, lab.clock.now(), by="test")
-    lab.assert_released(lab.run(), "1.1.0")
-    assert sum("RELEASD_VERSION" in task.env for task in lab.host.tasks) == 1
-    assert lab.steps(job)[StepName.BUILD] is StepState.SUCCEEDED
-
-
-def test_builds_that_leave_the_same_files_are_not_built_again(lab: Lab) -> None:
-    """A crash once both have ended well: the next attempt adopts what is sealed, under whichever build's name."""
-    lab.configure(builds=(BuildSpec(name="linux", run="build"), BuildSpec(name="macos", run="build")))
-    at(lab, "build.applied", Transient("disk"))
-    job = lab.release()
-    lab.wait(job)
-    lab.assert_released(lab.run(), "1.1.0")
-    assert sum("RELEASD_VERSION" in task.env for task in lab.host.tasks) == 2
-    assert [event["step"] for event in lab.events("step.adopted")] == ["build"]
-
-
-@pytest.mark.parametrize("waits_in", ["build", "check"])
-@pytest.mark.parametrize("lost", ["ref", "clone"])
-def test_a_release_commit_that_was_lost_is_made_again(lab: Lab, *, waits_in: str, lost: str) -> None:
-    """The journal says `version` succeeded: build and tag still get the very commit when ref or clone is gone."""
-    part = {"build": "dist", "check": "-trial-"}[waits_in]
-    lab.plays = lambda task: Scripted(error=HostLost("gone")) if part in task.id else None
-    job = lab.release()
-    lab.plays = lambda _: None
-    clone = lab.folder / "clone.git"
-    if lost == "clone":
-        shutil.rmtree(clone)
-    else:
-        git(clone, "update-ref", "-d", f"refs/releasd/jobs/{job.id}")
-        git(clone, "prune", "--expire=now")
-    lab.wait(job)
-    lab.assert_released(lab.run(), "1.1.0")
-
-
-@pytest.mark.parametrize("step", [None, StepName.BUILD, StepName.CHECK, StepName.TAG])
-def test_a_tag_whose_push_was_not_answered_is_completed_before_a_newer_push(lab: Lab, step: StepName | None) -> None:
-    """The tag landed and its job failed: wherever an operator resumes it, it publishes the very files that it made."""
-    at(lab, "tag.pushed", GitError("the connection was cut"))
-    job = lab.release()
-    assert job.reason.startswith("v1.1.0 may be tagged but not complete")
-    assert "v1.1.0" in lab.tags()
-    lab.store.retry(job.id, lab.clock.now(), from_step=step, by="test")
-    lab.push("fix: after it")
-    newer = lab.enqueue()
-    first = lab.run()
-    assert first.id == job.id
-    lab.assert_released(first, "1.1.0")
-    assert lab.store.job(newer).state is JobState.QUEUED
-    assert sum("RELEASD_VERSION" in task.env for task in lab.host.tasks) == 1
