@@ -224,12 +224,19 @@ class Journal(Protocol):
         """Return the sealed artifacts."""
         ...
 
+    def built(self) -> frozenset[str]:
+        """Return the names of the builds of this job that ended well. What they left may be sealed under another's."""
+        ...
+
     def build_begun(self, build: str, host: str, *, slots: int) -> bool:
         """Take one of the host's slots for this build; False when all are taken."""
         ...
 
     def build_sealed(self, build: str, host: str, artifacts: Sequence[Artifact]) -> None:
-        """Record, in one transaction, that the build ended well and that these are its files for ever."""
+        """Record, in one transaction, that the build ended well and that these are its files for ever.
+
+        Raises `Conflict` when another build left one of these names with other bytes; the same bytes are fine.
+        """
         ...
 
     def build_failed(self, build: str, host: str, why: str) -> None:

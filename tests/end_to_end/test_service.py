@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+import socket
 from pathlib import Path
 
 from support.gitrepo import git, make_work
@@ -29,6 +30,36 @@ def test_sigterm_during_a_build(stage: Stage, tmp_path: Path) -> None:
     stage.daemon.start()
     assert_released(stage, stage.wait_over(), "1.1.0")
     assert len(stage.jobs()) == 1
+
+
+def test_sigterm_while_a_remote_does_not_answer(stage: Stage) -> None:
+    """A look at a server that accepts and says nothing is not waited for; the end is a clean one all the same."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(20)
+        address = f"git://127.0.0.1:{silent.getsockname()[1]}/far.git"
+        stage.config["projects"]["far"] = {"repository": address}
+        stage.start(hook=False)
+        asking, _ = silent.accept()
+        with asking:
+            assert stage.daemon.stop() < 10
+        assert stage.events()[-1]["event"] == "daemon.stopped"
+        assert stage.events()[-1]["data"] == {"clean": True}
+
+
+def test_reload_does_not_move_a_daemon_that_runs(stage: Stage, tmp_path: Path) -> None:
+    """What was opened at the start stays: the reload is refused whole, and names what a restart would take."""
+    stage.start(hook=False)
+    was = dict(stage.config["daemon"])
+    stage.config["daemon"].update(state=str(tmp_path / "elsewhere"), hook_socket_mode="600", reconcile_every=7)
+    stage.write_config()
+    stage.daemon.signal(signal.SIGHUP)
+    refused = eventually(lambda: [e for e in stage.events() if e["event"] == "config.refused"], "config.refused")[0]
+    assert refused["data"]["why"] == "daemon.state, daemon.hook_socket_mode: a change needs a restart"
+    assert not (tmp_path / "elsewhere").exists()
+    stage.config["daemon"] = was
+    stage.write_config()
+    stage.push("feat: more")
+    assert_released(stage, stage.wait_over(), "1.1.0")
 
 
 def test_second_daemon_is_refused(stage: Stage) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pwd
 import signal
 import socket
 import subprocess
@@ -11,10 +12,12 @@ from pathlib import Path
 
 from support.gitrepo import git
 from support.parts import eventually
-from support.sshd import free_port, wait_for_port
+from support.sshd import Sshd, free_port, sshd, wait_for_port
 from support.stage import Stage
 from support.tools import require_tool
 from support.truth import assert_released
+
+__all__ = ["sshd"]
 
 WAIT = "touch {0}/started; while [ ! -e {0}/go ]; do sleep 0.05; done; python3 make.py"
 
@@ -41,6 +44,23 @@ def test_tick_alone_finds_a_push(stage: Stage) -> None:
     job = stage.job(1)
     assert job["source"] == "reconcile"
     assert_released(stage, job, "1.0.1")
+
+
+def test_push_to_a_server_while_the_daemon_is_down(stage: Stage, sshd: Sshd) -> None:
+    """A repository that only ssh reaches is looked at right after the start, not after the poll's first interval."""
+    stage.config["daemon"].update(reconcile_every=3600, poll_remote_every=3600)
+    user = pwd.getpwuid(os.getuid()).pw_name
+    stage.config["projects"]["demo"]["repository"] = f"ssh://{user}@127.0.0.1:{sshd.port}{stage.remote}"
+    known = f"-o UserKnownHostsFile={sshd.folder}/known_hosts -o IdentitiesOnly=yes -o BatchMode=yes"
+    stage.daemon.environ["GIT_SSH_COMMAND"] = f"ssh -F none -i {sshd.folder}/client_key {known}"
+    stage.start(hook=False)
+    eventually(lambda: stage.status()["projects"], "the first look", timeout=10)
+    stage.daemon.stop()
+    stage.push("fix: less")
+    stage.daemon.start()
+    eventually(stage.jobs, "the job of the push", timeout=10)
+    assert stage.job(1)["source"] == "reconcile"
+    assert_released(stage, stage.wait_over(job=1), "1.0.1")
 
 
 @contextmanager

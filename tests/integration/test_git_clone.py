@@ -1,5 +1,6 @@
 """What the daemon does in its own clone: making it again after a crash, writing objects, archives."""
 
+import json
 import os
 import re
 import shutil
@@ -182,3 +183,20 @@ def test_tidying_keeps_what_was_just_written(pushed: Work) -> None:
     repo.tidy()
     repo.push(updates, expect={MAIN: tip})
     assert git(pushed.remote, "rev-parse", "main") == updates[MAIN]
+
+
+def test_what_is_written_survives_a_power_cut(pushed: Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Git waits for the disk with every object and ref, ours and those fetched, as its own trace tells."""
+    trace = tmp_path / "trace"
+    (tmp_path / "gitconfig").write_text(f"[trace2]\n\teventTarget = {trace}\n")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
+    repo = clone_of(pushed)
+    tip = repo.fetch("main")
+    commit = repo.write_commit(parents=(tip,), files={"a": b"2"}, message="chore(release): 1.0.0", at=AT)
+    repo.write_tag(name="v1.0.0", commit=commit, message="v1.0.0", at=AT)
+    repo.set_ref("refs/releasd/jobs/1", commit)
+    told = [json.loads(line) for line in trace.read_text().splitlines()]
+    flushed = {data["sid"] for data in told if data.get("category") == "fsync"}
+    started = [data for data in told if data["event"] == "start" and data["sid"] in flushed]
+    durable = {part for data in started for part in data["argv"]}
+    assert {"unpack-objects", "hash-object", "write-tree", "commit-tree", "mktag", "update-ref"} <= durable

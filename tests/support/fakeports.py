@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from releasd.errors import Fenced, Permanent, ReleasdError
+from releasd.errors import Conflict, Fenced, Permanent, ReleasdError
 from releasd.model import (
     Artifact,
     BuildSpec,
@@ -66,6 +66,7 @@ class FakeJournal:
 
     evidences: dict[StepName, Evidence] = field(default_factory=dict)
     sealed: list[Artifact] = field(default_factory=list)
+    done: set[str] = field(default_factory=set)  # builds that ended well
     begun: list[tuple[str, str]] = field(default_factory=list)
     failed: list[tuple[str, str, str]] = field(default_factory=list)
     own: list[str] = field(default_factory=list)
@@ -84,6 +85,9 @@ class FakeJournal:
     def artifacts(self) -> tuple[Artifact, ...]:
         return tuple(sorted(self.sealed, key=lambda artifact: artifact.filename))
 
+    def built(self) -> frozenset[str]:
+        return frozenset(self.done)
+
     def build_begun(self, build: str, host: str, *, slots: int) -> bool:
         if self.taken.get(host, 0) >= slots:
             return False
@@ -91,8 +95,12 @@ class FakeJournal:
         return True
 
     def build_sealed(self, build: str, host: str, artifacts: Sequence[Artifact]) -> None:
+        before = {artifact.filename: artifact.sha256 for artifact in self.sealed}
+        if any(before.get(artifact.filename, artifact.sha256) != artifact.sha256 for artifact in artifacts):
+            raise Conflict(f"{build} left other bytes than are sealed")
         self.calls.append(f"sealed {build}")
-        self.sealed.extend(artifacts)
+        self.sealed.extend(artifact for artifact in artifacts if artifact.filename not in before)
+        self.done.add(build)
 
     def build_failed(self, build: str, host: str, why: str) -> None:
         self.failed.append((build, host, why))
@@ -278,12 +286,14 @@ class Scene:
         """Have a built file, sealed."""
         made = self.artifacts.put(filename, data, **rest)
         self.journal.sealed.append(made)
+        self.journal.done.add(made.build)
         return made
 
     def release_commit(self) -> str:
         """Have the release commit, as the `version` step leaves it."""
         files = {"pyproject.toml": PYPROJECT.replace(b"1.0.0", b"1.1.0")}
         commit = self.git.write_commit(parents=(self.tip,), files=files, message="chore(release): 1.1.0", at=NOW)
+        self.git.set_ref("refs/releasd/jobs/3", commit)
         self.journal.evidences[StepName.VERSION] = {"commit": commit}
         return commit
 

@@ -206,6 +206,17 @@ class Lab:
         assert self.scratch_folders() == []
 
 
+def at(lab: Lab, point: str, error: BaseException | type[BaseException]) -> None:
+    """Have the named fault point raise, once."""
+
+    def raises(reached: str) -> None:
+        if reached == point:
+            lab.at_fault = lambda _: None
+            raise error
+
+    lab.at_fault = raises
+
+
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
     """Return a lab with one package, released as 1.0.0."""

@@ -250,6 +250,30 @@ def test_a_build_may_leave_several_files(scene: Scene) -> None:
     assert scene.journal.calls.count("sealed demo") == 1
 
 
+def test_what_two_builds_leave_alike_is_sealed_once(scene: Scene) -> None:
+    """Both have ended well: neither is built again by a later attempt, whose bytes might be others."""
+    sdist = Scripted(files={"demo-1.1.0.tar.gz": b"same"})
+    scene.hosts = FakeHosts([FakeHost(host_spec(), lambda _: sdist)])
+    scene.plan = replace(scene.plan, builds=builds_of("linux", "macos"))
+    evidence = build.apply(scene.context())
+    assert evidence == {"files": {"demo-1.1.0.tar.gz": digest(b"same")}}
+    assert build.observe(scene.context()) == evidence
+
+
+def test_builds_that_leave_other_bytes_under_one_name_are_told(scene: Scene) -> None:
+    """The first attempt names both builds, the file and the edit; what was sealed first stays, once."""
+    scene.hosts = FakeHosts([FakeHost(host_spec(), lambda t: Scripted(files={"demo-1.1.0.tar.gz": t.script.encode()}))])
+    scene.plan = replace(scene.plan, builds=builds_of("linux", "macos"))
+    with pytest.raises(
+        BuildFailed, match=r"the builds (linux and macos|macos and linux) both leave demo-1\.1\.0\.tar\.gz"
+    ) as caught:
+        build.apply(scene.context())
+    assert 'artifacts = ["*.whl"]' in caught.value.advice
+    (first,) = scene.journal.sealed
+    assert [name for name, *_ in scene.journal.failed] == [{"linux": "macos", "macos": "linux"}[first.build]]
+    assert scene.journal.built() == {first.build}
+
+
 def test_the_hosts_own_environment_is_the_hosts_business(scene: Scene) -> None:
     """What the operator registered for a host is not mixed into the task: the host adds it itself."""
     spec = HostSpec(name="one", labels=frozenset(), env={"CC": "clang"})

@@ -73,8 +73,67 @@ def test_version_leaves_the_remote_alone(scene: Scene) -> None:
 
 def test_version_adopts_the_commit_that_an_earlier_attempt_made(scene: Scene) -> None:
     """After a crash behind the effect, the next attempt finds the commit and makes no other."""
+    evidence = version.apply(scene.context())
+    assert version.observe(scene.context()) == evidence
+
+
+def test_version_does_not_adopt_another_commit(scene: Scene) -> None:
+    """What an older plan, or a person, left under the private ref is replaced by what this plan gives."""
+    scene.git.set_ref(PRIVATE, scene.tip)
+    assert version.observe(scene.context()) is None
     commit = version.apply(scene.context())["commit"]
-    assert version.observe(scene.context()) == {"commit": commit}
+    assert scene.git.refs[PRIVATE] == commit != scene.tip
+
+
+@pytest.fixture
+def made(scene: Scene) -> str:
+    """Return the release commit, made and in the journal."""
+    evidence = version.apply(scene.context())
+    scene.journal.evidences[StepName.VERSION] = evidence
+    commit: str = evidence["commit"]
+    return commit
+
+
+@pytest.mark.parametrize("lost", ["nothing", "ref", "commit", "replaced"])
+def test_the_release_commit_is_there_whenever_it_is_needed(scene: Scene, made: str, lost: str) -> None:
+    """A ref that went with a failure, or a commit that went with the clone, is made again just as it was."""
+    if lost in {"ref", "commit"}:
+        scene.git.set_ref(PRIVATE, None)
+    if lost == "commit":
+        del scene.remote.objects[made]
+    if lost == "replaced":
+        scene.git.set_ref(PRIVATE, scene.tip)
+    version.ensure(scene.context())
+    assert scene.git.resolve(PRIVATE) == made
+
+
+def test_a_release_commit_that_would_be_another_is_not_used(scene: Scene, made: str) -> None:
+    """What was built is of the old commit: another one is never tagged in its place, and the way on is named."""
+    scene.git.set_ref(PRIVATE, None)
+    scene.plan = replace(scene.plan, notes="other notes")
+    with pytest.raises(Permanent, match=f"{made[:12]} is lost") as caught:
+        version.ensure(scene.context())
+    assert caught.value.advice == "plan it again: releasd retry 3 --from version"
+    assert PRIVATE not in scene.git.refs
+
+
+def test_a_release_commit_on_a_rewritten_branch_is_planned_again(scene: Scene, made: str) -> None:
+    """A clone that was made again does not have the planned commit, and the remote has it no more."""
+    scene.git.set_ref(PRIVATE, None)
+    scene.remote.refs.pop("refs/heads/main")
+    scene.remote.commit("feat: another history")
+    del scene.remote.objects[scene.tip]
+    with pytest.raises(Replan, match=f"main was rewritten: {scene.tip[:12]}"):
+        version.ensure(scene.context())
+
+
+def test_a_lost_claim_sets_no_ref(scene: Scene, made: str) -> None:
+    """An attempt that was taken over leaves the clone to the one that took it."""
+    scene.git.set_ref(PRIVATE, None)
+    scene.journal.lost = True
+    with pytest.raises(Fenced):
+        version.ensure(scene.context())
+    assert PRIVATE not in scene.git.refs
 
 
 def test_version_made_twice_is_the_same_commit(scene: Scene) -> None:

@@ -38,7 +38,7 @@ def ticks(
 
     return (
         Tick(name="reconcile", every=daemon.reconcile_every, do=lambda: inbox.put(DrainSpool())),
-        Tick(name="poll", every=daemon.poll_remote_every, do=lambda: poll(world, inbox, complain)),
+        Tick(name="poll", every=daemon.poll_remote_every, do=lambda: poll(world, inbox, complain), at_once=True),
         Tick(name="lease", every=daemon.lease / 3, do=lambda: inbox.put(RenewLeases())),
         Tick(name="probe", every=PROBE_EVERY, do=lambda: (operator.probe(), None)[1]),
         Tick(name="prune", every=DAILY, do=prune),

@@ -18,6 +18,7 @@ from releasd.adapters import statelock
 from releasd.adapters.supervisor import SystemdSupervisor, listen_fds
 from releasd.app.audit import AUDIT_FILE
 from releasd.app.housekeeping import ticks
+from releasd.app.reload import require_same_places
 from releasd.app.repositories import peek
 from releasd.app.world import build_world, clear_scratch, owner_name
 from releasd.daemon.api import Api
@@ -73,7 +74,7 @@ def _free(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def run(path: Path | None, environ: MutableMapping[str, str]) -> None:
-    """Serve until SIGTERM or SIGINT.
+    """Serve until SIGTERM or SIGINT; then end this process, for Python would wait for every thread.
 
     Raises:
         ConfigError: there is no configuration, or it has mistakes.
@@ -92,19 +93,17 @@ def run(path: Path | None, environ: MutableMapping[str, str]) -> None:
         redact=lambda data: data,
         environ=environ,
     )
-    clean = True
     with ExitStack() as stack:
         stack.enter_context(statelock.hold(settings.daemon.state))
         clear_scratch(settings.daemon.state)
         store = stack.enter_context(open_store(settings.daemon.database_url))
         outlet = Outlet(store, AuditFile(settings.daemon.state / AUDIT_FILE), log)
-        clean = _serve(
-            stack, settings, outlet, inbox=inbox, supervisor=supervisor, sockets=sockets, path=path, environ=environ
-        )
-    if not clean:
-        # A thread is still in an upload or a fetch. Python would wait for it; its job is back in the queue by the
-        # next start, like after a SIGKILL.
-        os._exit(0)
+        _serve(stack, settings, outlet, inbox=inbox, supervisor=supervisor, sockets=sockets, path=path, environ=environ)
+    # A thread may still be in an upload, a fetch or a probe. A job of it is back in the queue by the next start, like
+    # after a SIGKILL; a look is simply repeated.
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(0)
 
 
 def _serve(
@@ -117,17 +116,19 @@ def _serve(
     sockets: Mapping[str, Any],
     path: Path | None,
     environ: Mapping[str, str],
-) -> bool:
+) -> None:
     stopping, complain, daemon = Flag(), outlet.complain, settings.daemon
     create_spool(daemon.state / SPOOL, daemon.hook_socket_mode)
     spool = Spool(daemon.state / SPOOL)
-    previews = stack.enter_context(ThreadPoolExecutor(max_workers=4, thread_name_prefix="preview"))
+    previews = ThreadPoolExecutor(max_workers=4, thread_name_prefix="preview")
+    stack.callback(previews.shutdown, wait=False, cancel_futures=True)
 
     world_of = partial(build_world, store=outlet.store, owner=owner_name(), stopping=stopping.is_set, environ=environ)
 
     def reload(_: World) -> World:
         nonlocal settings
         new = config.load(path, environ)
+        require_same_places(settings.daemon, new.daemon)
         world = world_of(new)
         settings = new  # what the clockwork below goes by from now on
         return world
@@ -164,7 +165,7 @@ def _serve(
         operator=lambda: Operator(service.world, lambda: inbox.put(Wake())),
     )
     stack.callback(api.close)
-    return service.run()
+    service.run()
 
 
 def _drain(spool: Spool, world: World, inbox: Inbox, complain: Callable[[str, object], None]) -> None:

@@ -9,6 +9,7 @@ It implements this set of rules:
 * Stopping takes no new job, ends what runs on hosts, puts those jobs back, and takes at most `STOP_WITHIN` seconds.
 """
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from datetime import timedelta
 from threading import Event as Flag
 from typing import Protocol
 
+from releasd.core.retry import BUDGET_AFTER_TAG, delay
 from releasd.daemon.inbox import (
     DrainSpool,
     Inbox,
@@ -30,6 +32,7 @@ from releasd.daemon.inbox import (
 )
 from releasd.daemon.pushes import look
 from releasd.daemon.workers import Workers
+from releasd.engine.ending import end_job
 from releasd.engine.executor import execute
 from releasd.engine.reconcile import reconcile
 from releasd.engine.world import World
@@ -37,8 +40,8 @@ from releasd.errors import Fenced, ReleasdError
 from releasd.model import JobState
 from releasd.ports import Supervisor
 
-STOP_WITHIN = 8.0  # seconds, of the 10 that are promised
-BREATHER = timedelta(seconds=10)  # before an attempt that could not write its end is repeated
+STOP_WITHIN = 6.5  # seconds, of the 10 that are promised; closing the sockets may take the rest
+BREATHER = timedelta(seconds=10)  # at least, before an attempt that could not write its end is repeated
 LONGEST_WAIT = 5.0  # seconds between looks with nothing due; less where the supervisor's watchdog asks for it
 
 
@@ -119,16 +122,24 @@ class Service:
         return min(look.sleep, self.longest_wait)
 
     def _put_back(self) -> None:
-        """Return to the queue what an attempt left running in the store, because the store could not be written to."""
-        now = self.world.clock.now()
+        """See to the jobs whose attempt could not write its end."""
         while self._abandoned:
             left = self._abandoned[0]
             with suppress(Fenced):
-                self.world.store.requeue(
-                    left.job, left.token, not_before=now + BREATHER, reason=left.defect or "", now=now
-                )
+                self._give_back(left)
             self.outlet.warn("job.abandoned", job=left.job, why=left.defect)
             self._abandoned.pop(0)
+
+    def _give_back(self, left: JobEnded) -> None:
+        """Return a job to the queue; end it when that was done as often as any step is tried. Raises `Fenced`."""
+        world, now = self.world, self.world.clock.now()
+        world.store.fence(left.job, left.token)
+        job = world.store.job(left.job)
+        if job.attempt >= BUDGET_AFTER_TAG:
+            end_job(world, job, JobState.FAILED, f"attempt {job.attempt} ended without a word, too: {left.defect}")
+            return
+        wait = max(BREATHER, timedelta(seconds=delay(job.attempt)))
+        world.store.requeue(job.id, job.token, not_before=now + wait, reason=left.defect or "", now=now)
 
     def _take(self, message: Message) -> None:
         match message:
@@ -185,8 +196,9 @@ class Service:
     def _stop(self, end_sources: Callable[[], None]) -> bool:
         self.supervisor.stopping()
         self.stopping.set()
+        deadline = time.monotonic() + STOP_WITHIN
         end_sources()
-        ended = self.workers.close(STOP_WITHIN)
+        ended = self.workers.close(max(0.0, deadline - time.monotonic()))
         self._event("daemon.stopped", clean=ended)
         self.outlet.flush()
         return ended

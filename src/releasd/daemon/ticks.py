@@ -6,6 +6,7 @@ APScheduler's store is in memory and holds nothing of value: release jobs are ne
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -13,11 +14,12 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tick:
-    """Something to do every `every` seconds, the first time after as long."""
+    """Something to do every `every` seconds, the first time after as long, or `at_once`."""
 
     name: str
     every: float
     do: Callable[[], None]
+    at_once: bool = False
 
 
 class Ticks:
@@ -30,8 +32,9 @@ class Ticks:
             timezone="UTC",
         )
         for tick in ticks:
+            first = {"next_run_time": datetime.now(UTC)} if tick.at_once else {}  # None would mean never
             self._scheduler.add_job(
-                _reporting(tick, on_error), "interval", seconds=tick.every, id=tick.name, name=tick.name
+                _reporting(tick, on_error), "interval", seconds=tick.every, id=tick.name, name=tick.name, **first
             )
         self._scheduler.start()
 

@@ -2,6 +2,7 @@
 
 from releasd.core.lifecycle import is_past_return
 from releasd.engine.world import World
+from releasd.errors import ReleasdError
 from releasd.model import Job, JobState, StepName, StepState
 from releasd.steps.context import private_ref
 
@@ -24,7 +25,16 @@ def end_job(world: World, job: Job, state: JobState, reason: str) -> None:
 
 
 def drop_private_ref(world: World, job: Job) -> None:
-    """Let go of a job's release commit; a project that is configured no more has no clone to do it in."""
+    """Let go of a job's release commit; a project that is configured no more has no clone to do it in.
+
+    A ref that cannot be dropped is on record and keeps nothing from ending: the daily tidying drops it.
+    """
     project = world.projects.get(job.project)
-    if project is not None:
+    if project is None:
+        return
+    try:
         world.clone(project).set_ref(private_ref(job.id), None)
+    except (ReleasdError, OSError) as error:
+        world.store.append_event(
+            "job.untidied", project=job.project, job=job.id, data={"why": str(error)}, now=world.clock.now()
+        )

@@ -14,14 +14,14 @@ from pathlib import Path
 
 from releasd.core.retry import BUDGET_AFTER_TAG, delay
 from releasd.engine.attempt import run_steps
-from releasd.engine.ending import end_job
+from releasd.engine.ending import drop_private_ref, end_job
 from releasd.engine.facts import decide
 from releasd.engine.journal import JobJournal
 from releasd.engine.world import World
 from releasd.errors import Cancelled, Fenced, Permanent, ReleasdError, Replan, Stopping, Transient
 from releasd.model import Job, JobState, NoRelease, Plan, Project
 from releasd.ports import Git, Sink
-from releasd.steps.context import Context, private_ref
+from releasd.steps.context import Context
 
 UNTIL_APPROVED = datetime(9999, 1, 1, tzinfo=UTC)  # nothing but an approval makes the job due
 
@@ -42,13 +42,11 @@ def execute(world: World, job: Job) -> None:
 
 def _guarded(world: World, job: Job, scratch: Path) -> None:
     try:
-        _attempt(world, job, scratch)
+        _attempt_or_replan(world, job, scratch)
     except Fenced:
         raise
     except (Cancelled, Stopping):
         _interrupted(world, job)
-    except Replan as moved:
-        _replan(world, job, moved)
     except Transient as error:
         _later(world, job, error)
     except ReleasdError as error:
@@ -59,6 +57,13 @@ def _guarded(world: World, job: Job, scratch: Path) -> None:
         _failed(
             world, job, f"a defect in releasd: {type(error).__name__}: {error}", "please report the job.crashed event"
         )
+
+
+def _attempt_or_replan(world: World, job: Job, scratch: Path) -> None:
+    try:
+        _attempt(world, job, scratch)
+    except Replan as moved:
+        _replan(world, job, moved)
 
 
 def _attempt(world: World, job: Job, scratch: Path) -> None:
@@ -118,9 +123,8 @@ def _plan(world: World, job: Job, project: Project, git: Git) -> Plan | NoReleas
 def _replan(world: World, job: Job, moved: Replan) -> None:
     """Give this job up for one at the newest commit. Without a trace: nothing was public yet."""
     project = world.projects[job.project]
-    git = world.clone(project)
-    git.set_ref(private_ref(job.id), None)
-    tip = git.fetch(project.branch)
+    tip = world.clone(project).fetch(project.branch)
+    drop_private_ref(world, job)
     now = world.clock.now()
     world.store.requeue(job.id, job.token, not_before=None, reason=moved.message, now=now, clear_plan=True)
     world.store.enqueue(job.project, tip, project.branch, source="replan", bump=job.bump, now=now)

@@ -29,12 +29,17 @@ class JobJournal:
         """Return the sealed artifacts."""
         return self.store.artifacts(self.job.id)
 
+    def built(self) -> frozenset[str]:
+        """Return the names of the builds that ended well."""
+        builds = self.store.builds(self.job.id)
+        return frozenset(build.name for build in builds if build.state is StepState.SUCCEEDED)
+
     def build_begun(self, build: str, host: str, *, slots: int) -> bool:
         """Take a slot of the host; False when all are taken."""
         return self.store.build_started(self.job.id, self.job.token, build, host, slots=slots, now=self.clock.now())
 
     def build_sealed(self, build: str, host: str, artifacts: Sequence[Artifact]) -> None:
-        """Record success and files in one transaction."""
+        """Record success and files in one transaction. Raises `Conflict`."""
         self.store.build_sealed(self.job.id, self.job.token, build, host, tuple(artifacts), now=self.clock.now())
 
     def build_failed(self, build: str, host: str, why: str) -> None:

@@ -5,6 +5,7 @@ It implements this set of rules:
 * A running job whose lease ended goes back to the queue.
 * A due job is claimed while a worker is free; the store sees to one running job per project.
 * What is waited for has a time, so that the loop knows when to look again.
+* A queued job whose project is not configured any more says so, once, for nothing here will ever claim it.
 """
 
 from dataclasses import dataclass
@@ -38,7 +39,18 @@ def reconcile(world: World, *, free: int) -> Look:
         if job is None:
             break
         claimed.append(job)
+    _explain(world, now)
     return Look(tuple(claimed), _sleep(world, now))
+
+
+def _explain(world: World, now: datetime) -> None:
+    for number, project, reason in world.store.why_queued():
+        advice = f"add [projects.{project}] and reload, or: releasd cancel {number}"
+        gone = f"project {project} is not configured any more — {advice}"
+        if project not in world.projects and reason != gone:
+            world.store.explain(number, gone, now)
+        elif project in world.projects and reason == gone:
+            world.store.explain(number, "waiting for a worker", now)
 
 
 def _sleep(world: World, now: datetime) -> float:

@@ -4,14 +4,14 @@ A build's files are sealed in one transaction with its success: from then on the
 attempt, which is what makes an upload idempotent (DESIGN.md §2, "Sealing").
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from releasd.errors import BuildFailed, Cancelled, Permanent
+from releasd.errors import BuildFailed, Cancelled, Conflict, Permanent
 from releasd.model import Artifact, BuildSpec, Evidence, StepName
 from releasd.ports import Host, Output, Task, TaskResult
-from releasd.steps import farm
+from releasd.steps import farm, version
 from releasd.steps.context import Context
 
 
@@ -23,6 +23,7 @@ def observe(ctx: Context) -> Evidence | None:
 
 def apply(ctx: Context) -> Evidence:
     """Run the builds that have no sealed files yet; raise the first failure once all have ended."""
+    version.ensure(ctx)
     source = ctx.scratch / "source.tar"
     ctx.git.archive(ctx.release_commit, source)
     epoch = ctx.git.commit_time(ctx.release_commit)
@@ -36,14 +37,13 @@ def apply(ctx: Context) -> Evidence:
 
 
 def _missing(ctx: Context) -> tuple[BuildSpec, ...]:
-    sealed = ctx.journal.artifacts()
-    for artifact in sealed:
+    for artifact in ctx.journal.artifacts():
         if not ctx.artifacts.has(artifact):
             raise Permanent(
                 f"the sealed file {artifact.filename} is gone from the artifact store or has other bytes",
                 advice="restore it from a backup; it must not be built again, for it may be public already",
             )
-    built = {artifact.build for artifact in sealed}
+    built = ctx.journal.built()  # not by the files' builds: what two leave alike is sealed under the first's name
     return tuple(build for build in ctx.plan.builds if build.name not in built)
 
 
@@ -86,7 +86,7 @@ def _build(ctx: Context, build: BuildSpec, source: Path, epoch: int) -> None:
         )
     sealed = [_adopted(ctx, build, host, output) for output in result.outputs]
     ctx.fault("build.adopted")
-    ctx.journal.build_sealed(build.name, host.spec.name, sealed)
+    _seal(ctx, build, host, sealed)
     ctx.fault("build.sealed")
 
 
@@ -95,6 +95,25 @@ def _hosts(ctx: Context, build: BuildSpec) -> Sequence[Host]:
     hosts = farm.candidates(ctx, build.labels)
     able = ctx.journal.evidence(StepName.PREFLIGHT).get("hosts", {}).get(build.name, ())
     return [host for host in hosts if host.spec.name in able] or hosts
+
+
+def _seal(ctx: Context, build: BuildSpec, host: Host, files: Sequence[Artifact]) -> None:
+    try:
+        ctx.journal.build_sealed(build.name, host.spec.name, files)
+    except Conflict:
+        problem = "; ".join(_collisions(ctx, files))
+        ctx.journal.build_failed(build.name, host.spec.name, problem)
+        raise BuildFailed(
+            problem, advice='let one of them make it: give the other artifacts = ["*.whl"], or what else it is for'
+        ) from None
+
+
+def _collisions(ctx: Context, files: Sequence[Artifact]) -> Iterator[str]:
+    sealed = {artifact.filename: artifact for artifact in ctx.journal.artifacts()}
+    for mine in files:
+        other = sealed.get(mine.filename, mine)
+        if other.sha256 != mine.sha256:
+            yield f"the builds {other.build} and {mine.build} both leave {mine.filename}, with different bytes"
 
 
 def _problem(build: BuildSpec, result: TaskResult) -> str | None:

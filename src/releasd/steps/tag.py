@@ -11,6 +11,7 @@ Where the branch stands:
 
 from releasd.errors import Conflict, Replan, Transient
 from releasd.model import Evidence
+from releasd.steps import version
 from releasd.steps.context import Context
 
 TRIES = 5  # pushes by others that may come in between, before the attempt is put off
@@ -33,6 +34,7 @@ def observe(ctx: Context) -> Evidence | None:
 
 def apply(ctx: Context) -> Evidence:
     """Push branch and tag together; look again and try again when somebody pushed in between."""
+    version.ensure(ctx)
     for _ in range(TRIES):
         tip = ctx.git.fetch(ctx.plan.branch)
         target = _target(ctx, tip)

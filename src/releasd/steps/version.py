@@ -1,6 +1,7 @@
 """`version`: the release commit, written without a work tree and kept under a private ref until `tag`.
 
-The commit is a function of the plan alone (its date is the plan's), so a second attempt makes the same object.
+The commit is a function of the plan alone (its date is the plan's), so a second attempt makes the same object. Hence
+what the private ref or the clone lost is written again, and what the ref holds is only adopted when it is that object.
 """
 
 import re
@@ -8,7 +9,7 @@ from collections.abc import Mapping
 
 from releasd.core.changelog import prepend, put_on_top
 from releasd.core.files import apply_edit
-from releasd.errors import Permanent
+from releasd.errors import Permanent, Replan
 from releasd.model import Evidence, Plan
 from releasd.steps.context import Context
 
@@ -17,19 +18,55 @@ _PLACE = re.compile(r"\{([a-z_]+)\}")
 
 
 def observe(ctx: Context) -> Evidence | None:
-    """Return the release commit when the private ref holds one."""
-    commit = ctx.git.resolve(ctx.private_ref)
-    return {"commit": commit} if commit else None
+    """Return the release commit when the private ref holds just the one that the plan gives."""
+    held = ctx.git.resolve(ctx.private_ref)
+    if held is None:
+        return None
+    made = _write(ctx)
+    return made if made["commit"] == held else None
 
 
 def apply(ctx: Context) -> Evidence:
     """Edit version files, lock files and the changelog; commit them on top of the planned commit."""
+    made = _write(ctx)
+    ctx.journal.fence()
+    ctx.git.set_ref(ctx.private_ref, made["commit"])
+    ctx.fault("version.ref_set")
+    return made
+
+
+def ensure(ctx: Context) -> None:
+    """Have the journal's release commit in the clone, kept by the private ref, whatever became of either.
+
+    To be called by a step before it uses the commit: the ref goes with a job's failure and the job may be retried,
+    and a broken clone is made again empty.
+
+    Raises:
+        Replan: the planned commit is nowhere any more: the branch was rewritten.
+        Permanent: the plan no longer gives that commit, for releasd or its name in the configuration changed since.
+    """
+    wanted = ctx.release_commit
+    if ctx.git.resolve(ctx.private_ref) == wanted:
+        return
+    if ctx.git.resolve(ctx.plan.commit) is None:
+        ctx.git.fetch(ctx.plan.branch)
+        if ctx.git.resolve(ctx.plan.commit) is None:
+            raise Replan(f"{ctx.plan.branch} was rewritten: {ctx.plan.commit[:12]} is no longer on it")
+    made = _write(ctx)["commit"]
+    if made != wanted:
+        raise Permanent(
+            f"the release commit {wanted[:12]} is lost, and the plan now gives {made[:12]}",
+            advice=f"plan it again: releasd retry {ctx.job.id} --from version",
+        )
+    ctx.journal.fence()
+    ctx.git.set_ref(ctx.private_ref, wanted)
+
+
+def _write(ctx: Context) -> Evidence:
+    """Write the commit that the plan gives; nothing refers to it yet."""
     plan = ctx.plan
     files = _edited(plan, ctx.git.read(plan.commit, _paths(plan)))
     commit = ctx.git.write_commit(parents=(plan.commit,), files=files, message=message(plan), at=plan.planned_at)
-    ctx.journal.fence()
-    ctx.git.set_ref(ctx.private_ref, commit)
-    ctx.fault("version.ref_set")
     return {"commit": commit, "files": sorted(files)}
 
 

@@ -112,6 +112,5 @@ def _seal(conn: Connection, job: Brief, artifact: Artifact, now: datetime) -> No
         record(conn, "artifact.sealed", job, now=now, **values)
     elif sealed.sha256 != artifact.sha256:
         raise Conflict(
-            f"{artifact.filename} is sealed with sha256 {sealed.sha256}, not {artifact.sha256}",
-            advice=f"Build everything again, before the tag: releasd retry {job.id} --from build",
+            f"{artifact.filename} is sealed for {sealed.build} with sha256 {sealed.sha256}, not {artifact.sha256}"
         )

@@ -8,6 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from releasd.core.lifecycle import JOB_TRANSITIONS, ORDER, POINT_OF_NO_RETURN, IllegalTransition
 from releasd.errors import Transient, UsageError
 from releasd.model import Job, JobId, JobState, Plan, StepName, StepState
+from releasd.store.codec import clean
 from releasd.store.queue import put_back
 from releasd.store.rows import Brief, Part, briefs, change, get_brief, get_job, guarded, move, record
 from releasd.store.tables import artifact, build, step
@@ -75,6 +76,14 @@ class Jobs(Part):
                 job = guarded(conn, job_id, token)
             put_back(conn, job, now=now, reason=reason, not_before=not_before)
             return get_job(conn, job_id)
+
+    def explain(self, job_id: JobId, reason: str, now: datetime) -> None:
+        """Say anew why a job waits; one that is queued no more is left alone."""
+        with self._db.write() as conn:
+            job = get_brief(conn, job_id)
+            if job.state is JobState.QUEUED:
+                change(conn, job_id, reason=clean(reason))
+                record(conn, "job.changed", job, now=now, reason=clean(reason))
 
     def cancel(self, job_id: JobId, now: datetime, by: str) -> Job:
         """End a queued job, or ask the worker of a running one to stop. Raises `UsageError` when it is over."""

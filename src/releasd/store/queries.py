@@ -39,6 +39,13 @@ class Queries(Part):
             query = select(func.count()).select_from(job_table).where(job_table.c.state == JobState.QUEUED)
             return int(conn.execute(query).scalar_one())
 
+    def why_queued(self) -> tuple[tuple[JobId, str, str], ...]:
+        """Return of each queued job its number, its project, and the reason why it waits."""
+        columns = (job_table.c.id, job_table.c.project, job_table.c.reason)
+        with self._db.read() as conn:
+            found = conn.execute(select(*columns).where(job_table.c.state == JobState.QUEUED).order_by(job_table.c.id))
+            return tuple((row.id, row.project, row.reason) for row in found)
+
     def next_due(self, after: datetime) -> datetime | None:
         """Return the first time after `after` at which a queued job may be claimed; None when none waits for one."""
         waits = (job_table.c.state == JobState.QUEUED, job_table.c.not_before > after)

@@ -8,6 +8,7 @@ from threading import Event as Flag
 
 import pytest
 
+from releasd.core.retry import BUDGET_AFTER_TAG, LONGEST
 from releasd.daemon import service as module
 from releasd.daemon.inbox import DrainSpool, Inbox, JobEnded, LookAt, Reload, RenewLeases, Stop, Wake, take_all
 from releasd.daemon.service import BREATHER, Service
@@ -267,6 +268,35 @@ def test_an_attempt_that_died_goes_back_to_the_queue(stand: Stand, lab: Lab) -> 
     assert back.state is JobState.QUEUED
     assert back.not_before == lab.clock.now() + BREATHER
     assert back.reason.startswith("Killed")
+
+
+def test_attempts_that_die_are_bounded(stand: Stand, lab: Lab) -> None:
+    """A job whose every attempt dies without a word waits longer each time, and fails in the end, with the reason."""
+    lab.push()
+    job = lab.enqueue()
+    waits: list[float] = []
+
+    def die(point: str) -> None:
+        if point == "job.claimed":
+            raise Killed("out of memory")
+
+    def script() -> None:
+        now = lab.store.job(job)
+        if now.state is JobState.FAILED:
+            stand.inbox.put(Stop())
+        elif now.not_before and now.not_before > lab.clock.now():
+            waits.append((now.not_before - lab.clock.now()).total_seconds())
+            lab.clock.at = now.not_before
+            stand.inbox.put(Wake())
+
+    lab.at_fault = die
+    stand.script = script
+    stand.run()
+    ended = lab.store.job(job)
+    assert ended.attempt == BUDGET_AFTER_TAG
+    assert ended.reason.endswith("Killed: out of memory")
+    assert waits == sorted(waits)
+    assert (waits[0], waits[-1]) == (BREATHER.total_seconds(), LONGEST)
 
 
 def test_a_full_disk_hinders_a_turn_and_not_the_daemon(stand: Stand, lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,6 +48,16 @@ def test_a_tick_comes_again_and_again() -> None:
     assert log.errors == []
 
 
+def test_a_tick_may_come_at_once_too() -> None:
+    """What was missed while the daemon was down does not wait for a whole interval; the intervals follow."""
+    log = Log()
+    with ticking(log, Tick(name="tick", every=3600.0, do=log.run, at_once=True)):
+        eventually(lambda: log.runs, "the first tick", timeout=5)
+    again = Log()
+    with ticking(again, Tick(name="tick", every=SOON, do=again.run, at_once=True)):
+        eventually(lambda: len(again.runs) >= 3, "three ticks")
+
+
 def test_a_failing_tick_is_reported_and_comes_again() -> None:
     """What went wrong is told by the tick's name; one failure does not end the clockwork."""
     log = Log()

@@ -5,11 +5,11 @@ import pytest
 from releasd.core.retry import BUDGET, BUDGET_AFTER_TAG
 from releasd.engine.executor import execute
 from releasd.errors import Conflict, Denied, Fenced, GitError, HostLost, Permanent, ReleasdError, Replan, Transient
-from releasd.model import Job, JobState, StepName, StepState
+from releasd.model import Job, JobState, StepName
 from releasd.ports import Task
 from releasd.steps import STEPS
 from support.fakehost import Scripted
-from support.lab import Lab
+from support.lab import Lab, at
 
 FAILS = Scripted(output=b"error: no\n", exit_status=1)
 
@@ -17,17 +17,6 @@ FAILS = Scripted(output=b"error: no\n", exit_status=1)
 def builds_fail(task: Task) -> Scripted | None:
     """Fail every build; trials go well."""
     return FAILS if "RELEASD_VERSION" in task.env else None
-
-
-def at(lab: Lab, point: str, error: BaseException | type[BaseException]) -> None:
-    """Have the named fault point raise, once."""
-
-    def raises(reached: str) -> None:
-        if reached == point:
-            lab.at_fault = lambda _: None
-            raise error
-
-    lab.at_fault = raises
 
 
 def breaks(monkeypatch: pytest.MonkeyPatch, step: StepName, error: Exception) -> None:
@@ -374,26 +363,3 @@ def test_whatever_happens_the_scratch_folder_goes(lab: Lab, error: ReleasdError)
     at(lab, "build.observed", error)
     lab.release()
     assert lab.scratch_folders() == []
-
-
-def test_a_second_attempt_adopts_what_the_first_did(lab: Lab) -> None:
-    """A job retried from `version` after its failure finds its commit again rather than making another."""
-    at(lab, "version.applied", Transient("disk"))
-    job = lab.release()
-    assert job.state is JobState.QUEUED
-    lab.wait(job)
-    lab.assert_released(lab.run(), "1.1.0")
-    assert [event["step"] for event in lab.events("step.adopted")] == ["version"]
-
-
-def test_a_retried_release_builds_only_what_is_missing(lab: Lab) -> None:
-    """After `releasd retry` the sealed files are used, though the private ref was deleted with the failure."""
-    trials = Scripted(exit_status=1)
-    lab.plays = lambda task: trials if "-trial-" in task.id else None
-    job = lab.release()
-    assert job.state is JobState.FAILED
-    lab.plays = lambda _: None
-    lab.store.retry(job.id, lab.clock.now(), by="test")
-    lab.assert_released(lab.run(), "1.1.0")
-    assert sum("RELEASD_VERSION" in task.env for task in lab.host.tasks) == 1
-    assert lab.steps(job)[StepName.BUILD] is StepState.SUCCEEDED

@@ -1,10 +1,12 @@
 """One look at everything: leases, claims, and for how long nothing is due."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from releasd.adapters.git import GitRepo
+from releasd.engine import view
 from releasd.engine.facts import decide
 from releasd.engine.reconcile import EMPTY, LONGEST_SLEEP, look_at, preview, reconcile, take_push
 from releasd.errors import GitError
@@ -56,6 +58,22 @@ def test_jobs_of_projects_that_are_not_configured_wait(lab: Lab) -> None:
     """A project that the operator took out is not released; its jobs stay where they are."""
     lab.store.enqueue("other", "a" * 40, "main", source="hook", now=lab.clock.now())
     assert reconcile(lab.world, free=4).claimed == ()
+
+
+def test_a_job_of_a_project_that_is_not_configured_any_more_says_so(lab: Lab) -> None:
+    """The reason is true, names the ways out, is written once, and goes when the project is back."""
+    lab.push()
+    job = lab.enqueue()
+    world = replace(lab.world, projects={})
+    for _ in range(3):
+        assert reconcile(world, free=4).claimed == ()
+    reason = "project demo is not configured any more — add [projects.demo] and reload, or: releasd cancel 1"
+    assert lab.store.job(job).reason == reason
+    assert [event["reason"] for event in lab.events("job.changed")] == [reason]
+    assert view.status(lab.store, lab.clock.now())["jobs"][0]["reason"] == reason
+    reconcile(lab.world, free=0)
+    assert lab.store.job(job).reason == "waiting for a worker"
+    assert [each.id for each in reconcile(lab.world, free=1).claimed] == [job]
 
 
 def test_a_job_is_looked_at_when_its_time_comes(lab: Lab) -> None:

@@ -60,6 +60,7 @@ _FIXED = {
 _OPTIONS = tuple(
     part
     for setting in (
+        "core.fsync=committed,loose-object",  # git leaves single objects to the kernel: a power cut would lose them
         "core.hooksPath=/dev/null",
         "core.fsmonitor=false",
         "core.autocrlf=false",
