@@ -155,3 +155,13 @@ def test_planning_is_a_function(messages: list[str]) -> None:
     found = facts(*messages, files=FILES)
     first = plan(found, CONFIG, POLICY, NOW)
     assert plan(found, CONFIG, POLICY, NOW) == first
+
+
+def test_a_first_release_never_takes_a_declared_version_back() -> None:
+    """Tags that do not fit the tag format look like no tags at all: 1.2.3 in the files must not become 0.1.0."""
+    found = facts("fix: a", last=None, files=FILES)
+    backwards = r"pyproject\.toml says 1\.2\.3, but no release tag of the form v\{version\} was found"
+
+    with pytest.raises(ConfigError, match=backwards):
+        plan(found, CONFIG, POLICY, NOW)
+    assert "1.2.3" in to_json(found, CONFIG, decide(found, CONFIG, None), date=NOW.date())["warnings"][-1]

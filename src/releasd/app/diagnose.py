@@ -127,7 +127,10 @@ def _project(project: Project, able: Callable[[tuple[str, ...]], tuple[object, .
     git = peek(project)
     if git is None:
         if project.repository.startswith("/"):
-            raise GitError(f"there is no repository at {project.repository}", advice="correct its path")
+            raise GitError(
+                f"{project.repository} is not there, or may not be read by this user",
+                advice="correct its path, or run releasd as the user who owns the repository",
+            )
         return f"{project.repository} is looked at by the daemon only"
     commit = git.resolve(f"refs/heads/{project.branch}")
     if commit is None:

@@ -11,9 +11,12 @@ from releasd.model import Project
 
 
 def peek(project: Project) -> GitRepo | None:
-    """Return the project's repository itself, for reading, where it is on this machine."""
+    """Return the project's repository itself, for reading, where it is on this machine and may be read.
+
+    One that may not is left to git, as those behind a network are: its refusal is about this project alone.
+    """
     path = _local_path(project.repository)
-    return GitRepo(path) if path and path.is_dir() else None
+    return GitRepo(path) if path and os.access(path, os.R_OK | os.X_OK) else None
 
 
 def same_repositories(told: str, sender: int | None, registered: Iterable[str]) -> frozenset[str]:

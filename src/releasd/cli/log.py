@@ -33,7 +33,7 @@ def command(job: str, step: str | None, follow: bool, as_json: bool, config_file
     from releasd.config.places import places
 
     folder = places(config_file, options.environ()).state / "logs"
-    reader = _Reader(JobLog(folder, lambda data: data), config_file, _number(config_file, job), step)
+    reader = _Reader(JobLog(folder, lambda data: data), config_file, _number(config_file, job, follow=follow), step)
     if as_json:
         output.print_json(reader.document())
     elif follow:
@@ -42,16 +42,23 @@ def command(job: str, step: str | None, follow: bool, as_json: bool, config_file
         reader.show_new()
 
 
-def _number(config_file: Path | None, job: str) -> int:
+def _number(config_file: Path | None, job: str, *, follow: bool) -> int:
+    """Return the job meant. Following a project whose newest job is over says so: a new push may not be a job yet."""
     from releasd.app import remote
-    from releasd.errors import UsageError
+    from releasd.errors import DaemonNotRunning, UsageError
 
     if job.isdigit():
         return int(job)
     found = remote.status(config_file, options.environ(), job)
     for candidate in (*reversed(found["jobs"]), *found["recent"]):
-        if candidate["project"] == job:
-            return int(candidate["id"])
+        if candidate["project"] != job:
+            continue
+        if follow and candidate["state"] not in LIVE:
+            ended = f"job {candidate['id']} of {job} ended before ({candidate['state']})"
+            if not found["daemon"]["running"]:
+                raise DaemonNotRunning(f"{ended}, and the daemon is not running", advice="start it: releasd run")
+            output.console(stderr=True).print(f"{ended}; a push that is no job yet shows in: releasd status {job}")
+        return int(candidate["id"])
     raise UsageError(f"{job} has no jobs", advice="releasd status lists projects and jobs")
 
 

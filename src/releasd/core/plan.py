@@ -53,6 +53,8 @@ def plan(facts: Facts, config: ProjectConfig, policy: Policy, planned_at: dt.dat
     decision, hold = _decided(facts, config, policy)
     if decision.version is None or decision.pep440 is None or decision.tag is None:
         return NoRelease(reason=decision.reason, verdicts=decision.verdicts, last=facts.last, hold=hold)
+    if (backwards := _backwards(facts, config, decision)) is not None:
+        raise ConfigError(backwards, advice="set tag_format to your tags' form, or initial_version, or tag what is out")
     return Plan(
         project=policy.project,
         distribution=_required(config.name, "the distribution has no name", "add name to [project] in pyproject.toml"),
@@ -114,7 +116,7 @@ def to_json(facts: Facts, config: ProjectConfig, decision: Decision, *, date: dt
         "commits": [_commit(verdict) for verdict in decision.verdicts],
         "files": [{"path": edit.path, "old": edit.old, "new": edit.new} for edit in changes.edits],
         "notes": _notes(facts, config, decision, date),
-        "warnings": [*config.warnings, *changes.warnings, *_more_warnings(facts, config)],
+        "warnings": [*config.warnings, *changes.warnings, *_more_warnings(facts, config, decision)],
     }
 
 
@@ -133,11 +135,37 @@ def off_branch(config: ProjectConfig, branch: str | None) -> str | None:
     return f"{branch} is none of the project's release branches"
 
 
-def _more_warnings(facts: Facts, config: ProjectConfig) -> list[str]:
+def _backwards(facts: Facts, config: ProjectConfig, decision: Decision) -> str | None:
+    """Say that a first release would take back a version that the files declare already, None where it does not.
+
+    It is what a tag format that does not fit the repository's tags looks like.
+    """
+    if facts.last is not None or decision.pep440 is None:
+        return None
+    declared = [edit for edit in _changes(facts, config, decision).edits if _is_above(edit.old, decision.pep440)]
+    if not declared:
+        return None
+    edit = declared[0]
+    return (
+        f"{edit.path} says {edit.old}, but no release tag of the form {config.tag_format} was found, "
+        f"and the first version would be {decision.version}"
+    )
+
+
+def _is_above(declared: str, version: str) -> bool:
+    from packaging.version import InvalidVersion, Version  # noqa: PLC0415 - only for a first release
+
+    try:
+        return Version(declared) > Version(version)
+    except InvalidVersion:
+        return False
+
+
+def _more_warnings(facts: Facts, config: ProjectConfig, decision: Decision) -> list[str]:
     lost = lost_breaking(facts.commits, config)
     told = [f"{lost_message(lost)}; policy.lost_breaking decides what the daemon does"] if lost else []
-    off = off_branch(config, facts.branch)
-    return [*told, off] if off else told
+    further = (off_branch(config, facts.branch), _backwards(facts, config, decision))
+    return [*told, *(text for text in further if text)]
 
 
 def _commit(verdict: Verdict) -> dict[str, Any]:

@@ -117,7 +117,7 @@ class Repository:
         self.is_local = is_local
         # A bare folder is named outright: git would look for one in the parents where it is broken, refuse it under
         # safe.bareRepository=explicit, and ask who owns it. A work tree keeps git's own safety check on its owner.
-        is_bare = (self.path / "HEAD").is_file() and (self.path / "objects").is_dir()
+        is_bare = os.path.isfile(self.path / "HEAD") and os.path.isdir(self.path / "objects")  # noqa: PTH112, PTH113 - false where it may not be read
         place = (f"--git-dir={self.path}",) if is_bare else ("-C", str(self.path))
         self._prefix = ("git", "--no-pager", *place, *_OPTIONS)
 
