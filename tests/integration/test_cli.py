@@ -10,7 +10,7 @@ import pytest
 
 from releasd import cli
 from releasd.cli import COMMANDS
-from support.cli import Terminal
+from support.cli import Terminal, on_a_terminal
 
 SUBCOMMANDS = ("hook install", "hook remove", "hook status", "hosts probe", "audit verify")
 ESCAPE = "\x1b["
@@ -160,24 +160,6 @@ def test_piped_output_is_plain(configured: Terminal, environ: dict[str, str]) ->
     said = configured.run("release", "demo", environ=environ)
     assert ESCAPE not in said.out + said.err
     assert len(said.err.splitlines()) == 2
-
-
-def on_a_terminal(terminal: Terminal, *arguments: str, **environ: str) -> str:
-    """Run a command on a pseudo-terminal; return what it showed."""
-    program = (
-        "import os, pty, sys\n"
-        "out = []\n"
-        "def read(fd):\n"
-        "    data = os.read(fd, 1024)\n"
-        "    out.append(data)\n"
-        "    return b''\n"
-        "pty.spawn(sys.argv[1:], read, lambda fd: b'')\n"
-        "sys.stdout.buffer.write(b''.join(out))\n"
-    )
-    command = (sys.executable, "-c", program, sys.executable, "-m", "releasd.cli", *arguments)
-    env = {"PATH": "/usr/bin:/bin", "HOME": str(terminal.home), "TERM": "xterm-256color", **terminal.environ, **environ}
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, env=env, timeout=60, check=True)
-    return done.stdout.decode()
 
 
 def test_a_terminal_gets_colours_unless_it_asks_for_none(configured: Terminal) -> None:

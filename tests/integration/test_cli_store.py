@@ -1,7 +1,10 @@
 """What the command line says from the store, while no daemon runs; doctor, audit and hook on real files."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +14,7 @@ from releasd.adapters.joblog import JobLog
 from releasd.log.audit import AuditFile
 from releasd.model import JobState, StepName
 from releasd.store import Store, open_store
-from support.cli import Terminal
+from support.cli import Terminal, on_a_terminal
 from support.gitrepo import git, make_remote, make_work
 from support.store import NOW, claim, enqueue, plan, run_steps, url_of
 
@@ -107,6 +110,27 @@ def test_following_the_log_of_a_job_that_is_over_ends(terminal: Terminal, state:
     path.write_bytes(b"building\n")
     said = terminal.run("log", "1", "--follow")
     assert (said.code, said.out) == (0, "── build · wheel\nbuilding\n")
+
+
+STEERING = b"caf\xc3\xa9\tok\r\n10%\r\x1b]0;owned\x07\x1b[2J\xc2\x9b2J\xe2\x80\xaeend\n"
+
+
+def test_what_a_build_wrote_does_not_steer_the_terminal(terminal: Terminal, state: Path) -> None:
+    """No escape sequence of a build reaches a screen, by whatever byte it begins; words and lines stay."""
+    path = next(path for path in (state / "logs").rglob("*") if path.is_file())
+    path.write_bytes(STEERING)
+    shown = on_a_terminal(terminal, "log", "1", NO_COLOR="1", LC_ALL="C.UTF-8").partition("\x1b[0m\r\n")[2]
+    assert shown == "caf\u00e9\tok\r\n10%\r\n?]0;owned??[2J?2J?end\r\n".replace("?", "\N{REPLACEMENT CHARACTER}")
+
+
+def test_what_a_build_wrote_is_piped_byte_for_byte(terminal: Terminal, state: Path) -> None:
+    """A file or another program gets what there is."""
+    path = next(path for path in (state / "logs").rglob("*") if path.is_file())
+    path.write_bytes(b"one\x1b[2J\xff\n")
+    kept = {"PATH": os.environ["PATH"], "HOME": str(terminal.home), **terminal.environ}
+    command = (sys.executable, "-m", "releasd.cli", "log", "1")
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, env=kept, timeout=60, check=True)
+    assert done.stdout.endswith(b"one\x1b[2J\xff\n")
 
 
 def test_audit_verify_of_a_whole_log(terminal: Terminal) -> None:

@@ -53,3 +53,12 @@ class Terminal:
     def _nothing_set_up(self) -> dict[str, str]:
         """Return what keeps this machine's own releasd, if it has one, out of the test."""
         return {"HOME": str(self.home), "RELEASD_CONFIG": str(self.home / "releasd.toml")}
+
+
+def on_a_terminal(terminal: Terminal, *arguments: str, **environ: str) -> str:
+    """Run a command on a pseudo-terminal; return what it showed."""
+    program = "import pty, sys; pty.spawn(sys.argv[1:])"
+    command = (sys.executable, "-c", program, sys.executable, "-m", "releasd.cli", *arguments)
+    env = {"PATH": "/usr/bin:/bin", "HOME": str(terminal.home), "TERM": "xterm-256color", **terminal.environ, **environ}
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, env=env, timeout=60, check=True)
+    return done.stdout.decode()

@@ -10,6 +10,11 @@ _STEERING = (*range(9), *range(11, 32), *range(127, 160), *range(0x202A, 0x202F)
 _SHOWN = dict.fromkeys(_STEERING, "\N{REPLACEMENT CHARACTER}")
 
 
+def harmless(text: str) -> str:
+    """Return the text with each steering character replaced by U+FFFD; a carriage return ends a line, as ever."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").translate(_SHOWN)
+
+
 class Harmless(RenderHook):
     """Replaces each steering character by U+FFFD; colours and cursor moves of our own stay."""
 

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from codecs import IncrementalDecoder, getincrementaldecoder
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,7 @@ class _Reader:
         self._job = JobId(job)
         self._step = step
         self._offsets: dict[tuple[StepName, str | None], int] = {}
+        self._decoders: dict[tuple[StepName, str | None], IncrementalDecoder] = {}
         self._last: tuple[StepName, str | None] | None = None
         self._state()  # an unknown job is an error, not silence
 
@@ -111,8 +113,15 @@ class _Reader:
             self._last = key
             output.console().print(f"── {key[0]}{f' · {key[1]}' if key[1] else ''}", style="bold cyan")
         sys.stdout.flush()
-        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.write(self._shown(key, data) if sys.stdout.isatty() else data)
         sys.stdout.buffer.flush()
+
+    def _shown(self, key: tuple[StepName, str | None], data: bytes) -> bytes:
+        """Return what a terminal is given: nothing that would steer it. A character may come in two pieces."""
+        from releasd.cli.harmless import harmless
+
+        decoder = self._decoders.setdefault(key, getincrementaldecoder("utf-8")("replace"))
+        return harmless(decoder.decode(data)).encode(sys.stdout.encoding, "replace")
 
     def follow(self) -> bool:
         """Print until the job ends; return whether it succeeded."""
