@@ -21,7 +21,7 @@ BAD_BUILDS = {
     "hangs": ("echo waiting; sleep 600 & sleep 600", {"timeout": 1}, "longer than its limit"),
     "writes no files": ("echo done", {}, "left no file"),
     "writes another version": (f"sed -i 's/1.1.0/9.9.9/' pyproject.toml; {MAKE}", {}, "not what was planned"),
-    "does not import": (f"echo 'raise SystemExit(5)' >> src/demo/__init__.py; {MAKE}", {}, "does not install"),
+    "does not import": (f"echo 'raise SystemExit(5)' >> src/demo/__init__.py; {MAKE}", {}, "does not import"),
 }
 
 

@@ -58,7 +58,7 @@ def test_daemon_is_full(stage: Stage, tmp_path: Path) -> None:
     # Asked through the daemon: SQLite does not open a database in another namespace.
     job = eventually(lambda: asked(stage, "not_before"), "the job waits", pause=0.2)
     assert "build is tried again" in job["reason"]
-    assert "disk of host releasd itself is full" in job["reason"]
+    assert "the daemon's own disk is full" in job["reason"]
     assert (stage.main(), stage.index.stats()) == (main, {})
     (tmp_path / "go").touch()
     job = eventually(lambda: asked(stage, "finished_at"), "the job is over", pause=0.2)

@@ -227,6 +227,7 @@ def test_plan_says_why_nothing_is_released(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
 @pytest.mark.parametrize("tagged", [1, 10])
 def test_a_large_history_is_judged_in_bounded_memory(tmp_path: Path, tagged: int) -> None:
     """20,000 commits with up to 20,000 tags: every pair is judged, in well under the memory of the whole history."""
@@ -237,13 +238,13 @@ def test_a_large_history_is_judged_in_bounded_memory(tmp_path: Path, tagged: int
     )
     folder = make_history(tmp_path / "large.git", line(messages))
     code = (
-        "import resource, sys; from releasd.app.replay import Asked, replay; from pathlib import Path;"
+        "import re, sys; from releasd.app.replay import Asked, replay; from pathlib import Path;"
         "found = replay(Asked(repo=Path(sys.argv[1])));"
-        "print(len(found['releases']), found['disagreed'], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        # not ru_maxrss, which begins with the size of the process that forked
+        "peak = re.search(r'VmHWM:\\s+(\\d+)', Path('/proc/self/status').read_text())[1];"
+        "print(len(found['releases']), found['disagreed'], peak)"
     )
     ran = subprocess.run((sys.executable, "-c", code, str(folder)), capture_output=True, timeout=170, check=True)
     count, disagreed, kilobytes = map(int, ran.stdout.split())
     assert (count, disagreed) == (20_000 // tagged, 0)
-    assert (
-        kilobytes * (1 if sys.platform != "darwin" else 1 / 1024) < 130_000
-    )  # the messages alone are 60 MB, decoded twice that
+    assert kilobytes < 130_000  # the messages alone are 60 MB, decoded twice that

@@ -42,7 +42,7 @@ def test_plan_says_what_and_why(terminal: Terminal, work: Work) -> None:
     assert said.code == 0
     assert "minor feat(ui): more (" in said.out
     assert "1.2.0 → 1.3.0" in said.out
-    assert "pyproject.toml: 1.2.0 → 1.3.0" in said.out
+    assert '+version = "1.3.0"' in said.out
     assert untouched(work) == before
     assert list(terminal.home.iterdir()) == []
 

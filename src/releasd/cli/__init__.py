@@ -21,7 +21,7 @@ COMMANDS = {
     "log": "Show what a job's builds and steps wrote.",
     "plan": "Show what would be released, and why, commit by commit.",
     "notes": "Show the release notes alone.",
-    "replay": "Show what would have been decided for every past release.",
+    "replay": "Show what releasd would have decided for every past release.",
     "release": "Ask for a release now.",
     "retry": "Resume a failed or cancelled job where it stopped.",
     "cancel": "Cancel a job.",

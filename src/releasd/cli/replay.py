@@ -42,7 +42,7 @@ Needs no daemon and no configuration; fetches and changes nothing. Differences a
 @click.option("--date", type=click.DateTime(["%Y-%m-%d"]), help="The day in the notes; default: each tag's day, UTC.")
 @options.as_json
 def command(as_json: bool, html: Path | None, date: dt.datetime | None, **asked: Any) -> None:
-    """Show what releasd would have decided for every past release, for trust before adopting."""
+    """Show what releasd would have decided for every past release."""
     from releasd.app.replay import Asked, replay
 
     found = replay(Asked(**asked, date=date.date() if date else None))

@@ -91,10 +91,14 @@ def _build(ctx: Context, build: BuildSpec, source: Path, epoch: int) -> None:
 
 
 def _hosts(ctx: Context, build: BuildSpec) -> Sequence[Host]:
-    """Return the hosts that `preflight` found able; the tools of the others are missing, or their disk is full."""
+    """Return the hosts that `preflight` found able; the others are away, lack a tool, or their disk is full."""
     hosts = farm.candidates(ctx, build.labels)
     able = ctx.journal.evidence(StepName.PREFLIGHT).get("hosts", {}).get(build.name, ())
-    return [host for host in hosts if host.spec.name in able] or hosts
+    chosen = [host for host in hosts if host.spec.name in able] or hosts
+    for host in hosts:
+        if host not in chosen:
+            ctx.say(build.name, f"{host.spec.name} is passed over: preflight could not use it")
+    return chosen
 
 
 def _seal(ctx: Context, build: BuildSpec, host: Host, files: Sequence[Artifact]) -> None:

@@ -59,6 +59,7 @@ def _job() -> None:
         sa.Column("source", sa.String(), nullable=False),
         sa.Column("cancel_requested", sa.Boolean(), nullable=False),
         sa.Column("irrevocable", sa.Boolean(), nullable=False),
+        sa.Column("approved", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("version", sa.String(), nullable=True),
         sa.Column("tag", sa.String(), nullable=True),
         sa.Column("plan", sa.Text(), nullable=True),
