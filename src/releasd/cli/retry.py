@@ -9,7 +9,7 @@ from releasd.model import StepName
 
 EPILOG = """\b
 Examples:
-  releasd retry 7                  go on where job 7 stopped; what is done is not done again
+  releasd retry 7                  go on where job 7 stopped: the same version, the same files
   releasd retry 7 --from build     build everything again (only while nothing is tagged)
 """
 
