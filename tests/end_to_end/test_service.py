@@ -149,7 +149,7 @@ def test_repository_gone(stage: Stage, tmp_path: Path) -> None:
 
 
 def test_repository_without_commits_or_tags(stage: Stage) -> None:
-    """A repository is registered while it is empty; its first feat: is its first release, at the initial version."""
+    """A repository is registered while it is empty; its first release takes back no version that its files declare."""
     for ref in stage.git("for-each-ref", "--format=%(refname)").split():
         stage.git("update-ref", "-d", ref)
     stage.work.path.rename(stage.folder / "before")
@@ -158,8 +158,17 @@ def test_repository_without_commits_or_tags(stage: Stage) -> None:
     stage.work = make_work(stage.folder / "fresh", stage.remote)
     stage.push("feat: begin", QUICK)
     job = stage.wait_over()
+    assert job["state"] == "failed"
+    assert "pyproject.toml says 1.0.0" in job["reason"]
+    assert "initial_version" in job["reason"]
+    assert stage.tags() == {}
+
+    stage.push(
+        "fix: say where versions begin", {".releasd.toml": f'initial_version = "1.0.0"\n{QUICK[".releasd.toml"]}'}
+    )
+    job = stage.wait_over()
     assert job["state"] == "succeeded", job["reason"]
-    assert list(stage.tags()) == [job["tag"]]
+    assert list(stage.tags()) == ["v1.0.0"]
     assert_audited(stage)
 
 
