@@ -10,6 +10,7 @@ import pytest
 from releasd.errors import DiskFull
 from support.hosts import Place, eventually, make_local, make_place, make_ssh, make_tar, member, place
 from support.sshd import sshd
+from support.tools import lacking
 
 __all__ = ["place", "sshd"]
 
@@ -24,7 +25,7 @@ def mount_tiny(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
         path.mkdir()
         command = ("mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", path)
         if os.getuid() != 0 or subprocess.run(command, check=False, timeout=30).returncode != 0:
-            pytest.skip("a full disk needs root and the right to mount a tmpfs")
+            lacking("a full disk needs root and the right to mount a tmpfs")
         mounted.append(path)
         return path
 

@@ -12,6 +12,7 @@ import pytest
 from releasd.adapters.git import clone_or_open
 from releasd.errors import DiskFull, GitError, Transient
 from support.gitrepo import AT, ISOLATED, MAIN, Work, clone_of, git, make_remote, make_work, release_from
+from support.tools import lacking
 
 
 @pytest.fixture(autouse=True)
@@ -160,7 +161,7 @@ def test_an_archive_is_exactly_what_is_tracked(pushed: Work, tmp_path: Path) -> 
 def test_a_full_disk_is_said_to_be_full(pushed: Work) -> None:
     """Without room git fails like anything else; the cause is told apart, for it is tried again."""
     if not Path("/dev/full").exists():
-        pytest.skip("this system has no /dev/full")
+        lacking("this system has no /dev/full")
     repo = clone_of(pushed)
     tip = repo.fetch("main")
     with pytest.raises(DiskFull):

@@ -14,6 +14,7 @@ from releasd.adapters.git import GitRepo, clone_or_open
 from releasd.errors import GitError, Replan, Transient
 from releasd.model import Tag
 from support.gitrepo import ISOLATED, MAIN, Work, clone_of, git, make_remote, make_work, release_from
+from support.tools import lacking
 
 
 @pytest.fixture(autouse=True)
@@ -188,7 +189,7 @@ def test_a_password_is_in_no_error_and_no_argument(
 def test_a_repository_of_another_user_can_be_a_remote(pushed: Work) -> None:
     """The operator named it, so git's doubt about its owner is answered; a work tree keeps git's own check."""
     if os.geteuid() != 0:
-        pytest.skip("only root can give a folder to another user")
+        lacking("only root can give a folder to another user")
     for folder in (pushed.remote, pushed.path):
         subprocess.run(("chown", "-R", "12345", str(folder)), check=True, timeout=10)
     repo = clone_of(pushed)

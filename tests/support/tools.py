@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from typing import NoReturn
 
 import pytest
 
@@ -11,7 +12,11 @@ def require_tool(name: str) -> str:
     path = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin:/usr/local/sbin")
     if path:
         return path
-    message = f"{name} is not installed: see .ci/run for the packages that the tests need"
+    lacking(f"{name} is not installed: see .ci/run for the packages that the tests need")
+
+
+def lacking(message: str) -> NoReturn:
+    """Skip loudly, or fail under CI, for the reason given."""
     if os.environ.get("CI"):
         pytest.fail(message)
     pytest.skip(message)
