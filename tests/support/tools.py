@@ -10,9 +10,9 @@ import pytest
 def require_tool(name: str) -> str:
     """Return the path of `name`; skip loudly, or fail under CI, where it is missing."""
     path = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin:/usr/local/sbin")
-    if path:
-        return path
-    lacking(f"{name} is not installed: see .ci/run for the packages that the tests need")
+    if path is None:
+        lacking(f"{name} is not installed: see .ci/run for the packages that the tests need")
+    return path
 
 
 def lacking(message: str) -> NoReturn:
