@@ -7,13 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median, quantiles
 
-import pytest
-
 from releasd.core.lifecycle import ORDER
 from releasd.model import StepName
 from releasd.steps import STEPS
 from releasd.steps.faultpoints import AROUND_A_STEP, INSIDE, POINTS
-from support.tools import require_tool
+from support.tools import lacking, require_tool
 
 ROOT = Path(__file__).parents[1]
 SOURCES = tuple(sorted((ROOT / "src").rglob("*.py")))
@@ -167,7 +165,7 @@ def test_no_file_names_a_package_registry() -> None:
         (git, "-C", ROOT, "ls-files", "-z"), capture_output=True, text=True, timeout=30, check=False
     )
     if listed.returncode:
-        pytest.skip("this is no git checkout: only tracked files are looked at")
+        lacking("this is no git checkout: only tracked files are looked at")
     tracked = [ROOT / path for path in listed.stdout.split("\0") if path]
     naming = {
         name(path): host
