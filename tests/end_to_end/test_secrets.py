@@ -13,7 +13,10 @@ import pytest
 
 from support.gitrepo import git
 from support.pypirules import PypiRules
-from support.stage import Stage
+from support.sshd import Sshd, sshd
+from support.stage import Stage, over_ssh
+
+__all__ = ["sshd"]
 
 CANARY = f"pypi-CANARY-{os.getpid()}-3f1c9a7e5d"  # another in each test process: they look at each other's too
 SHAPES = (CANARY.encode(), base64.b64encode(f"__token__:{CANARY}".encode()))
@@ -36,6 +39,12 @@ def keep_as_credential(stage: Stage) -> dict[str, str]:
     (folder / "canary").write_text(CANARY)
     stage.config["secrets"]["token"] = "cred:canary"
     return {"CREDENTIALS_DIRECTORY": str(folder)}
+
+
+def keep_behind_a_command(stage: Stage) -> dict[str, str]:
+    (stage.folder / "token").write_text(CANARY)
+    stage.config["secrets"]["token"] = {"cmd": ["cat", str(stage.folder / "token")]}
+    return {}
 
 
 @contextmanager
@@ -97,7 +106,7 @@ def released_by_canary(stage: Stage, index: PypiRules, environ: dict[str, str]) 
     return str(job["state"]), found
 
 
-@pytest.mark.parametrize("keep", [keep_in_env, keep_in_file, keep_as_credential])
+@pytest.mark.parametrize("keep", [keep_in_env, keep_in_file, keep_as_credential, keep_behind_a_command])
 def test_token_is_nowhere(stage: Stage, tmp_path: Path, keep: Callable[[Stage], dict[str, str]]) -> None:
     """After a release the token is in no log, event, database, argument, build environment, folder or git object."""
     with PypiRules(tmp_path / "canary-index", token=CANARY) as index:
@@ -107,6 +116,17 @@ def test_token_is_nowhere(stage: Stage, tmp_path: Path, keep: Callable[[Stage], 
     assert found == []
     assert places_with_canary(stage) == []
     stage.daemon.stop()
+    assert places_with_canary(stage) == []
+
+
+def test_token_is_nowhere_on_a_host_over_ssh(stage: Stage, sshd: Sshd, tmp_path: Path) -> None:
+    """A build host reached over SSH sees nothing of the token: neither its builds nor the folders they run in."""
+    stage.config["hosts"] = {"far": over_ssh(sshd, stage)}
+    with PypiRules(tmp_path / "canary-index", token=CANARY) as index:
+        state, found = released_by_canary(stage, index, keep_in_env(stage))
+        assert state == "succeeded"
+    assert stage.job(1)["builds"][0]["host"] == "far"
+    assert found == []
     assert places_with_canary(stage) == []
 
 
