@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from releasd.core.analysis import judge
-from releasd.core.rules import SHORT
+from releasd.core.rules import SHORT, release_as
 from releasd.errors import ConfigError
 from releasd.model import Bump, Decision, Facts, LastRelease, ProjectConfig, Tag, Verdict
 
@@ -161,6 +161,8 @@ def decision_of(facts: Facts, config: ProjectConfig, forced: Bump | None, verdic
     highest = max(verdicts, key=lambda verdict: verdict.bump.rank, default=None)
     bump = forced if forced is not None else highest.bump if highest else Bump.NONE
     since = facts.last.tag if facts.last else None
+    if forced is None and (asked := release_as(verdicts)) is not None:
+        return _as_asked(asked, facts, config, verdicts)
     if bump is Bump.NONE:
         reason = _why_none(verdicts, since, forced)
         return Decision(bump=bump, version=None, pep440=None, tag=None, reason=reason, verdicts=verdicts)
@@ -173,6 +175,26 @@ def decision_of(facts: Facts, config: ProjectConfig, forced: Bump | None, verdic
         pep440=to_pep440(version),
         tag=tag_name(config.tag_format, version),
         reason=_why(bump, highest, verdicts, since) if highest and not forced else f"{bump}, asked for by the operator",
+        verdicts=verdicts,
+    )
+
+
+def _as_asked(asked: Verdict, facts: Facts, config: ProjectConfig, verdicts: tuple[Verdict, ...]) -> Decision:
+    """Decide for the version that a commit's footer `Release-As` asks for. Raises `ConfigError` where it is too low."""
+    version = asked.release_as or ""
+    wanted, last = parse_semver(version), parse_semver(facts.last.version) if facts.last else None
+    if wanted is None or (last is not None and wanted.precedence <= last.precedence):
+        raise ConfigError(
+            f"{asked.commit[:SHORT]} asks for version {version} (Release-As), which is not above {last}",
+            advice=f"push a commit with a footer Release-As: VERSION above {last}, or revert {asked.commit[:SHORT]}",
+        )
+    moved = next((at for at in range(3) if last is None or wanted[at] != last[at]), 2)
+    return Decision(
+        bump=(Bump.MAJOR, Bump.MINOR, Bump.PATCH)[moved],
+        version=version,
+        pep440=to_pep440(version),
+        tag=tag_name(config.tag_format, version),
+        reason=f"{version}: {one_line(asked.subject, 100)} ({asked.commit[:SHORT]}) asks for it (Release-As)",
         verdicts=verdicts,
     )
 
