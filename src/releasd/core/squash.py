@@ -75,14 +75,14 @@ def _items(
             nested, current = mark == _NESTED, own
             if nested:
                 items.append(current := [])
-        elif not nested and at not in quoted and (text := _starts(line, types, loose=title, alone=blank or dense)):
+        elif not nested and at not in quoted and (text := _starts(line, types, loose=title, alone=blank or title)):
             items.append(current := [text])
         elif _DIVIDER.fullmatch(line) and not nested:
             own.append(line)
             current = own
         else:
             current.append(line.removeprefix("  ") if current is not own else line)
-        blank = not mark
+        blank = dense or not mark
         title = title and blank
     return own, [item for item in items if any(line.strip() for line in item)]
 
