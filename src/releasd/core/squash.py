@@ -7,7 +7,7 @@ that start with `>` or blanks, `<details>`, and the lists of changes that GitHub
 """
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 _ITEM = re.compile(
@@ -22,6 +22,7 @@ _MERGE = re.compile(
 _AZURE = re.compile(r"Merged PR \d+: +(?P<title>\S.*)")
 _SQUASHED = "Squashed commit of the following:"
 _SQUASHED_ONE = re.compile(r"commit [0-9a-f]{40}(?:[0-9a-f]{24})?")
+_SQUASHED_HEAD = re.compile(r"(?:Author|Merge|Date): ")
 _NESTED, _NESTED_END = "BEGIN_NESTED_COMMIT", "END_NESTED_COMMIT"
 _OVERRIDE, _OVERRIDE_END = "BEGIN_COMMIT_OVERRIDE", "END_COMMIT_OVERRIDE"
 
@@ -55,8 +56,8 @@ def split(header: str, body: str, types: Collection[str], *, dense: bool = False
     inner: list[str] = []
     if _SQUASHED in lines:
         at = lines.index(_SQUASHED)
-        inner = list(_squashed(lines[at + 1 :]))[::-1]  # git lists them newest first
-        lines = lines[:at]
+        listed, further = _squashed(lines[at + 1 :])
+        inner, lines = listed[::-1], [*lines[:at], "", *further]  # git lists them newest first
     own, items = _items(lines, types, title=is_merge(header), dense=dense)
     azure = _AZURE.fullmatch(header)
     titles = (azure["title"],) if azure and _starts(azure["title"], types) else ()
@@ -116,13 +117,15 @@ def _quoted(lines: Sequence[str]) -> Collection[int]:
     return found
 
 
-def _squashed(lines: Sequence[str]) -> Iterator[str]:
-    """Yield the messages that `git merge --squash` lists as `git log` shows them, each line by four blanks."""
-    current: list[str] | None = None
-    for line in (*lines, f"commit {'0' * 40}"):
+def _squashed(lines: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the messages that `git merge --squash` lists as `git log` does, and the lines that are no part of it."""
+    messages: list[list[str]] = []
+    further: list[str] = []
+    for line in lines:
         if _SQUASHED_ONE.fullmatch(line):
-            if current and (text := "\n".join(current).strip()):
-                yield text
-            current = []
-        elif current is not None and (line.startswith("    ") or not line.strip()):
-            current.append(line[4:])
+            messages.append([])
+        elif messages and (line.startswith("    ") or not line.strip()):
+            messages[-1].append(line[4:])
+        elif not _SQUASHED_HEAD.match(line):
+            further += ["", line] if not further else [line]
+    return [text for each in messages if (text := "\n".join(each).strip())], further
