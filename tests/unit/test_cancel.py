@@ -110,6 +110,13 @@ def test_a_revert_within_a_squash_commit_takes_back_what_is_above_it() -> None:
     assert bumps(f"feat: a\n\n{revert}") == ["none"]
 
 
+def test_a_breaking_change_that_a_revert_speaks_of_is_not_lost() -> None:
+    """The commit is taken back, and the revert counts for what it breaks."""
+    revert = 'Revert "feat: a"\n\nThis reverts commit 0000001.\n\nBREAKING CHANGE: gone'
+    assert bumps("feat: a", revert) == ["none", "major"]
+    assert bumps('Work (#1)\n\n* feat: a\n\n* Revert "feat: a"\n\nBREAKING CHANGE: gone') == ["major"]
+
+
 def test_a_part_of_a_squash_commit_can_be_taken_back_later() -> None:
     """By its subject; the rest of the squash commit stays."""
     work, undone = judged("Work (#1)\n\n* feat: a\n* fix: b", 'Revert "feat: a"')

@@ -54,6 +54,11 @@ BREAKING_BODIES = [
     ("Signed-off-by: A\nBREAKING CHANGE: gone", ("gone",)),
     ("BREAKING CHANGE:\ngone on the next line", ("gone on the next line",)),
     ("BREAKING CHANGE:", ("x",)),
+    ("BREAKING CHANGE: gone\n\nSee merge request group/proj!12", ("gone",)),
+    ("BREAKING CHANGE: gone\n\n(cherry picked from commit 0123456789)", ("gone",)),
+    ("Co-authored-by: A <a@b.c>\nSigned-off-by: B <b@c.d>\n\n\nBREAKING-CHANGE: gone\n\n\n", ("gone",)),
+    ("text\r\n\r\nBREAKING CHANGE: gone\r\nSigned-off-by: B <b@c.d>", ("gone",)),
+    ("```\ncode\n\nBREAKING CHANGE: gone", ("gone",)),
 ]
 
 

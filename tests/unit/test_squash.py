@@ -63,6 +63,7 @@ NO_FORMS = [
     "docs: x\n\nFix: #12",  # a footer
     "build(deps): bump x\n\n<details>\n<summary>Changes</summary>\n\n* feat: theirs\n</details>",
     "build(deps): bump x\n\n* feat: theirs by @somebody in https://github.com/o/r/pull/3",
+    "docs: x\n\nBEGIN_NESTED_COMMIT\nanything",  # it never ends
     "docs: explain\n\nBEGIN_COMMIT_OVERRIDE in a sentence: feat: a",
 ]
 

@@ -22,6 +22,8 @@ SHORT = 7  # characters of a commit's name, as git and semantic-release show it
 _ALIKE = 100  # names with the same first characters that are compared: more are an attack
 _PICKED = re.compile(r"^\(cherry picked from commit ([0-9a-f]{7,64})\)", re.MULTILINE)
 
+_NOTHING = ParsedCommit(header="", type=None, scope=None, subject="")
+
 Pair = tuple[Commit, ParsedCommit | None]
 
 
@@ -63,6 +65,9 @@ class _Work:
 
     def name(self, place: int) -> str:
         return self.pairs[place][0].id[:SHORT]
+
+    def parsed(self, unit: Unit) -> ParsedCommit:
+        return self.parts(unit.place)[unit.part - 1] if unit.part else self.pairs[unit.place][1] or _NOTHING
 
     def parts(self, place: int) -> tuple[ParsedCommit, ...]:
         parsed = self.pairs[place][1]
@@ -141,7 +146,7 @@ def _take_back(work: _Work, unit: Unit, revert: Revert) -> None:
         if target.part == 0 and _undoes_merge(commit, revert):
             for place in work.members(target.place):
                 _drop(work, Unit(place, 0), f"reverted with its merge {work.name(target.place)}")
-    if found and not missing:
+    if found and not missing and not work.parsed(unit).breaking:  # nobody may miss what it breaks
         names = ", ".join(dict.fromkeys(work.name(target.place) for target in found))
         why = f"takes back {names} of the same release"
         if unit.part or work.parts(unit.place):

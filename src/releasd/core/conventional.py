@@ -31,7 +31,8 @@ _HEADER = re.compile(
 )
 _BREAKING = re.compile(r"(?P<token>BREAKING[ -]CHANGE):(?:[ \t]+(?P<value>.*))?")
 _FOOTER = re.compile(r"(?P<token>[A-Za-z][A-Za-z0-9-]*+)(?:: | (?=#))(?P<value>.*)")
-_DIVIDER = re.compile(r"-{3,}[ \t]*+")
+# What ends a footer though it is none itself: a rule, and the lines that GitLab and `git cherry-pick -x` add.
+_DIVIDER = re.compile(r"(?:-{3,}|See merge request \S++|\(cherry picked from commit [0-9a-f]++\))[ \t]*+")
 _ISSUE = r"(?:[\w.-]{1,100}/[\w.-]{1,100})?#\d{1,20}"
 _CLOSES = re.compile(
     r"\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?):?[ \t]{1,4}"
@@ -128,7 +129,7 @@ def _still_there(own: ParsedCommit, parts: Sequence[ParsedCommit], body: str) ->
     known = {own.header, bare(own.header), *(part.header for part in parts)}
     named = {line.removeprefix("* ").strip() for line in body.split("\n")}
     for part in parts:
-        if part.revert is None or part.revert.target in known or part.revert.target not in named:
+        if part.revert is None or part.breaking or part.revert.target in known or part.revert.target not in named:
             yield part
 
 

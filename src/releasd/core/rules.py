@@ -12,7 +12,7 @@ breaking changes. Reverts are understood in every form (core/cancel.py), squash 
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -188,12 +188,29 @@ def _verdict_of_many(
         breaking=any(each[0].breaking for each in units),
         bump=bump,
         why=f"{where}{why}{said}",
-        parts=tuple(dict.fromkeys(as_part(each, asks) for each, asks, _ in units)),
+        parts=_once(_part(each, asks) for each, asks, _ in units),
         release_as=asked,
     )
 
 
-def as_part(unit: ParsedCommit, bump: Bump) -> Part:
+def _once(parts: Iterable[Part]) -> tuple[Part, ...]:
+    """Return the parts, those that say the same as one, with all that they close and break."""
+    found: dict[tuple[str | None, str | None, str, bool], list[Part]] = {}
+    for part in parts:
+        found.setdefault((part.type, part.scope, part.subject, part.revert), []).append(part)
+    return tuple(same[0] if len(same) == 1 else _joined(same) for same in found.values())
+
+
+def _joined(same: Sequence[Part]) -> Part:
+    return replace(
+        same[0],
+        bump=max((part.bump for part in same), key=lambda bump: bump.rank),
+        breaking_notes=tuple(dict.fromkeys(note for part in same for note in part.breaking_notes)),
+        references=tuple(dict.fromkeys(issue for part in same for issue in part.references)),
+    )
+
+
+def _part(unit: ParsedCommit, bump: Bump) -> Part:
     """Return what the notes need of a commit, or of one within another's message."""
     return Part(
         type=unit.type,

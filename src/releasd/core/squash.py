@@ -70,9 +70,10 @@ def _items(
     own: list[str] = []
     items: list[list[str]] = []
     current, nested, blank, quoted = own, False, dense, _quoted(lines)
+    ended = max((at for at, line in enumerate(lines) if line.strip() == _NESTED_END), default=-1)
     for at, line in enumerate(lines):
         mark = line.strip()
-        if mark in (_NESTED, _NESTED_END):
+        if mark == _NESTED_END or (mark == _NESTED and at < ended):
             nested, current = mark == _NESTED, own
             if nested:
                 items.append(current := [])
