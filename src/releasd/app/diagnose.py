@@ -16,7 +16,7 @@ from releasd.app.repositories import peek
 from releasd.app.world import index_of, registered, registered_hosts, secret_sources
 from releasd.config.places import config_path
 from releasd.core.recipes import default_builds
-from releasd.engine.facts import gather
+from releasd.engine.facts import gather, plugins_policy
 from releasd.engine.probing import probe_hosts
 from releasd.errors import CheckFailed, GitError, Permanent, ReleasdError
 from releasd.model import BuildSpec, Project
@@ -148,5 +148,6 @@ def _project(project: Project, able: Callable[[tuple[str, ...]], tuple[object, .
 
 
 def _builds(git: Git, commit: str, project: Project) -> tuple[BuildSpec, ...]:
-    facts, own = gather(git, commit, repository=project.repository, branch=project.branch)
+    policy = plugins_policy(project)
+    facts, own = gather(git, commit, repository=project.repository, branch=project.branch, unknown_plugins=policy)
     return own.builds or default_builds(facts.files)

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from releasd.adapters import sshalias
 from releasd.adapters.git import GitRepo
 from releasd.app.whereabouts import Where, builds
 from releasd.core.files import GIVEN
-from releasd.core.notes import web_url_of
 from releasd.core.plan import to_json
 from releasd.core.preview import Change, changes
 from releasd.core.version import decide
@@ -74,8 +74,8 @@ def _decided(asked: Asked) -> tuple[Facts, ProjectConfig, Decision]:
     own = own_config(asked.config) if asked.config else {}
     facts, config = gather(git, commit, repository=str(asked.repo.absolute()), branch=branch, instead=own)
     config = replace(config, analysis=asked.analysis) if asked.analysis else config
-    url = asked.repository_url or next(iter(git.remote_urls()), "")
-    facts = replace(facts, web_url=web_url_of(url))
+    config = replace(config, repository_url=asked.repository_url or config.repository_url)
+    facts = replace(facts, remote_url=sshalias.resolve(next(iter(git.remote_urls()), "")))
     return facts, config, decide(facts, config, None)
 
 

@@ -75,7 +75,7 @@ class Changes:
 def wanted_paths(all_paths: Sequence[str], config: ProjectConfig) -> tuple[str, ...]:
     """Return those of a commit's paths whose text the core needs to plan a release."""
     entries = [_split(entry)[0] for entry in config.version_files]
-    named = {config.changelog, *entries} | _ROOT_FILES
+    named = {config.changelog, config.notes_style.template, *entries} | _ROOT_FILES
     if any(basename(path) == jsonfiles.PACKAGE for path in entries) or _ROOT_MANIFESTS.isdisjoint(all_paths):
         named |= {path for path in all_paths if basename(path) in jsonfiles.LOCKS}
     return tuple(path for path in all_paths if path in named or basename(path) in _ANYWHERE)

@@ -8,7 +8,7 @@ operator's configuration, which uses `read_builds` and `read_gates` from here.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from releasd.core import toml
 from releasd.core.files import GIVEN, SEMANTIC_RELEASE_FILES
@@ -19,6 +19,8 @@ from releasd.model import (
     BuildSpec,
     Bump,
     Gate,
+    NotesOptions,
+    NotesStyle,
     ProjectConfig,
     ReleaseBranch,
     ReleaseRule,
@@ -42,6 +44,8 @@ _PLACES = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
 _NAMED = re.compile(r"\{([a-z_]+)\}")
 
 T = TypeVar("T")
+# Refused; refused only if they have a part in deciding the version; or never refused.
+UnknownPlugins = Literal["refuse", "refuse-deciding", "ignore"]
 
 
 @dataclass(slots=True)
@@ -89,9 +93,10 @@ class Reader:
             self.problems.append(f"{self.where}{key}: is not known; {', '.join(sorted(self.known))} are")
 
 
-def load(files: Mapping[str, str]) -> ProjectConfig:
+def load(files: Mapping[str, str], *, unknown_plugins: UnknownPlugins = "refuse-deciding") -> ProjectConfig:
     """Return the configuration in `files`, the texts of a commit's files by path, and of one given by hand (`GIVEN`).
 
+    `unknown_plugins` is what becomes of plug-ins of semantic-release's that releasd does not know.
     Raises `ConfigError` whose `problems` lists every mistake as `file: key: what is allowed`, and for a configuration
     of semantic-release that cannot be read without running it.
     """
@@ -101,7 +106,7 @@ def load(files: Mapping[str, str]) -> ProjectConfig:
         given = GIVEN[".toml"]
         return read_project(toml.read(given, files[given]), f"{given}: ", source=given, name=name)
     if any(path in files for path in GIVEN.values()):
-        return _semantic_release(files, name)
+        return _semantic_release(files, name, unknown_plugins)
     in_pyproject = toml.table(document, "tool").get("releasd")
     if FILE in files:
         ignored = (f"{IN_PYPROJECT} is not read, because there is a {FILE}",) if in_pyproject is not None else ()
@@ -109,14 +114,14 @@ def load(files: Mapping[str, str]) -> ProjectConfig:
     if in_pyproject is not None:
         return read_project(in_pyproject, "pyproject.toml: tool.releasd.", source=IN_PYPROJECT, name=name)
     if "package.json" in files or any(path in files for path in SEMANTIC_RELEASE_FILES):
-        return _semantic_release(files, name)
+        return _semantic_release(files, name, unknown_plugins)
     return ProjectConfig(name=name)
 
 
-def _semantic_release(files: Mapping[str, str], name: str | None) -> ProjectConfig:
+def _semantic_release(files: Mapping[str, str], name: str | None, unknown_plugins: UnknownPlugins) -> ProjectConfig:
     from releasd.core import semrelproject  # noqa: PLC0415 - only for those who have one, for the speed of `plan`
 
-    return semrelproject.load(files, name)
+    return semrelproject.load(files, name, unknown_plugins)
 
 
 def distribution_name(document: Mapping[str, Any]) -> str | None:
@@ -139,6 +144,8 @@ def read_project(
     wrong = check_tag_format(tag_format)
     reader.problems += [f"{where}tag_format: {wrong}"] if wrong else []
     rules = tuple(_rule(each) for each in reader.tables("release_rules"))
+    analysis = reader.take("analysis", one_of(ANALYSES), defaults.analysis, " or ".join(ANALYSES))
+    preset = reader.take("preset", one_of(PRESETS), PRESETS[0], " or ".join(PRESETS))
     config = ProjectConfig(
         source=source,
         name=reader.take("name", _matching(_NAME), name, "the distribution's name, in letters, digits, . _ -"),
@@ -158,13 +165,15 @@ def read_project(
         ),
         builds=read_builds(reader),
         gates=read_gates(reader),
-        analysis=reader.take("analysis", _one_of(ANALYSES), defaults.analysis, " or ".join(ANALYSES)),
+        analysis=analysis,
+        notes=NotesOptions(preset=preset),
+        notes_style=_notes_style(reader, analysis),
         semantic_release=SemanticReleaseOptions(
-            preset=reader.take("preset", _one_of(PRESETS), PRESETS[0], " or ".join(PRESETS)),
+            preset=preset,
             release_rules=tuple(_as_written(rule) for rule in rules) or None,
         ),
         branches=_branches(reader),
-        major_on_zero=reader.take("major_on_zero", _flag, default=True, allowed="true or false"),
+        major_on_zero=reader.take("major_on_zero", flag, default=True, allowed="true or false"),
         repository_url=reader.take("repository_url", text, None, "a URL"),
         warnings=warnings,
     )
@@ -174,6 +183,15 @@ def read_project(
     if reader.problems:
         raise ConfigError(f"{source} has mistakes", problems=tuple(reader.problems), advice=f"edit {source}")
     return config
+
+
+def _notes_style(reader: Reader, analysis: str) -> NotesStyle:
+    reader.known.add("notes")
+    if "notes" not in reader.values:
+        return NotesStyle()
+    from releasd.core import notesconfig  # noqa: PLC0415 - only for those who have one, for the speed of `plan`
+
+    return notesconfig.read_notes(reader, analysis)
 
 
 def read_builds(reader: Reader) -> tuple[BuildSpec, ...]:
@@ -227,8 +245,8 @@ def _rule(reader: Reader) -> ReleaseRule:
     rule = ReleaseRule(
         release=reader.need("release", _bump, Bump.NONE, '"major", "minor", "patch", "none" or false'),
         match=match,
-        breaking=reader.take("breaking", _flag, default=False, allowed="true or false"),
-        revert=reader.take("revert", _flag, default=False, allowed="true or false"),
+        breaking=reader.take("breaking", flag, default=False, allowed="true or false"),
+        revert=reader.take("revert", flag, default=False, allowed="true or false"),
     )
     reader.finish()
     return rule
@@ -331,7 +349,8 @@ def _bump(value: Any) -> Bump | None:
     return Bump(value) if isinstance(value, str) and value in tuple(Bump) else None
 
 
-def _one_of(words: Sequence[str]) -> Callable[[Any], str | None]:
+def one_of(words: Sequence[str]) -> Callable[[Any], str | None]:
+    """Return what reads one of `words`."""
     return lambda value: value if isinstance(value, str) and value in words else None
 
 
@@ -345,7 +364,8 @@ def _text_or_flag(value: Any) -> str | bool | None:
     return value if isinstance(value, bool) else text(value)
 
 
-def _flag(value: Any) -> bool | None:
+def flag(value: Any) -> bool | None:
+    """Return a truth value, or None."""
     return value if isinstance(value, bool) else None
 
 

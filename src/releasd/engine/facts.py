@@ -5,18 +5,25 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 from releasd.core import files as version_files
-from releasd.core import notes, project, version
+from releasd.core import project, version
 from releasd.core.plan import Policy, plan
 from releasd.model import Bump, Facts, NoRelease, Plan, Project, ProjectConfig
 from releasd.ports import Git
 
 
 def gather(
-    git: Git, commit: str, *, repository: str, branch: str | None, instead: Mapping[str, str] | None = None
+    git: Git,
+    commit: str,
+    *,
+    repository: str,
+    branch: str | None,
+    instead: Mapping[str, str] | None = None,
+    unknown_plugins: project.UnknownPlugins = "refuse-deciding",
 ) -> tuple[Facts, ProjectConfig]:
     """Return the facts about `commit`, and what the repository says about its own releases.
 
-    `instead` are texts that stand for those of the same path at the commit.
+    `instead` are texts that stand for those of the same path at the commit; `unknown_plugins` is as for
+    `core.project.load`.
 
     Raises:
         GitError: history is cut off, so that no range can be trusted.
@@ -24,8 +31,8 @@ def gather(
     """
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="facts") as pool:  # git waits on the disk twice at once
         tags = pool.submit(git.tags_merged, commit)
-        texts = _texts(git, commit, instead or {})
-        config = project.load(texts)
+        texts = _texts(git, commit, instead or {}, unknown_plugins)
+        config = project.load(texts, unknown_plugins=unknown_plugins)
         last = version.last_release(tags.result(), config.tag_format)
     facts = Facts(
         repository=repository,
@@ -34,17 +41,20 @@ def gather(
         last=last,
         commits=git.log(commit, since=last.commit if last else None),
         files=texts,
-        web_url=notes.web_url_of(repository),
+        remote_url=repository,
     )
     return facts, config
 
 
-def _texts(git: Git, commit: str, instead: Mapping[str, str]) -> dict[str, str]:
+def _texts(
+    git: Git, commit: str, instead: Mapping[str, str], unknown_plugins: project.UnknownPlugins
+) -> dict[str, str]:
     """Read what the configuration names; the configuration itself is read first, for it may name more."""
     paths = git.files(commit)
     first = git.read(commit, version_files.wanted_paths(paths, ProjectConfig()))
     texts = {path: content.decode(errors="replace") for path, content in first.items()} | dict(instead)
-    more = [path for path in version_files.wanted_paths(paths, project.load(texts)) if path not in texts]
+    config = project.load(texts, unknown_plugins=unknown_plugins)
+    more = [path for path in version_files.wanted_paths(paths, config) if path not in texts]
     return texts | {path: content.decode(errors="replace") for path, content in git.read(commit, more).items()}
 
 
@@ -62,7 +72,18 @@ def policy_of(registered: Project, bump: Bump | None) -> Policy:
     )
 
 
+def plugins_policy(registered: Project) -> project.UnknownPlugins:
+    """Return what becomes of semantic-release's plug-ins that releasd does not know."""
+    return "ignore" if registered.unknown_plugins == "ignore" else "refuse"
+
+
 def decide(git: Git, commit: str, registered: Project, *, bump: Bump | None, now: datetime) -> Plan | NoRelease:
     """Plan the release of `commit` for a registered project."""
-    facts, config = gather(git, commit, repository=registered.repository, branch=registered.branch)
+    facts, config = gather(
+        git,
+        commit,
+        repository=registered.remote_url or registered.repository,
+        branch=registered.branch,
+        unknown_plugins=plugins_policy(registered),
+    )
     return plan(facts, config, policy_of(registered, bump), now)

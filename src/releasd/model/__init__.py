@@ -14,6 +14,8 @@ from releasd.model.project import (
     Gate,
     HostSpec,
     NotesOptions,
+    NotesStyle,
+    NotesType,
     Project,
     ProjectConfig,
     ReleaseBranch,
@@ -26,6 +28,7 @@ __all__ = [
     "Artifact",
     "BuildSpec",
     "Bump",
+    "ChangelogForm",
     "Commit",
     "Decision",
     "Event",
@@ -40,6 +43,8 @@ __all__ = [
     "LastRelease",
     "NoRelease",
     "NotesOptions",
+    "NotesStyle",
+    "NotesType",
     "Plan",
     "Project",
     "ProjectConfig",
@@ -99,7 +104,7 @@ class Facts:
     last: LastRelease | None
     commits: tuple[Commit, ...]
     files: Mapping[str, str] = field(default_factory=dict)
-    web_url: str | None = None  # https base for links in notes, None where unknown
+    remote_url: str | None = None  # the repository's address, its ssh alias resolved; links in notes follow from it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +143,21 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChangelogForm:
+    """How notes go into the changelog.
+
+    Attributes:
+        kind: "default", "semantic-release" (as its plug-in does) or "keep-a-changelog".
+        title: as in ProjectConfig.
+        unreleased_url: what the link list of Keep a Changelog says for `[Unreleased]`; None where there is no page.
+    """
+
+    kind: str = "default"
+    title: str | None = None
+    unreleased_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """A release, decided. Stored with its job and never recomputed once the job runs."""
 
@@ -161,8 +181,7 @@ class Plan:
     planned_at: datetime
     verdicts: tuple[Verdict, ...] = ()
     commit_message: str | None = None  # of the release commit, as in ProjectConfig
-    changelog_title: str | None = None  # as in ProjectConfig
-    semantic_changelog: bool = False  # written as semantic-release's plug-in does
+    changelog_form: ChangelogForm = field(default_factory=ChangelogForm)
     hold: str = ""  # why a person has to approve it first; empty: nobody has to
 
 

@@ -56,7 +56,8 @@ def notes(calls: Sequence[Call], findings: Findings) -> NotesOptions | None:
     writer_opts = _writer_opts(options.take("writerOpts", taking.table, _NONE, "a table"), findings)
     made = NotesOptions(
         preset=preset,
-        preset_config=config,
+        # without `preset`, npm's generator hands no presetConfig on, not even to angular
+        preset_config=config if options.values.get("preset") else _NONE,
         parser_opts=parser_opts,
         host=options.take("host", taking.text, None, "a URL"),
         commit=options.take("commit", taking.text, None, "a word"),
