@@ -82,6 +82,9 @@ def _writer_opts(told: Mapping[str, Any], findings: Findings) -> Mapping[str, An
     wrong = {key: problem for key, value in told.items() for problem in writer.problems({key: value})}
     for problem in wrong.values():
         findings.warn(f"{NOTES}: {problem}; notes look as the preset's")
+    for key in ("transform", "generateOn"):
+        if key in told and (key == "transform" or not isinstance(told[key], str)):
+            findings.warn(f"{NOTES}: writerOpts.{key} is no function, so that the preset's is switched off, as by npm")
     return {key: value for key, value in told.items() if key not in wrong}
 
 
