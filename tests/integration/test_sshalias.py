@@ -137,10 +137,11 @@ def test_notes_link_to_the_host_behind_an_alias(
 
 @pytest.mark.usefixtures("ssh")
 def test_a_url_that_is_given_is_taken_as_npm_takes_it(tmp_path: Path, work: Work) -> None:
-    """In semantic-release's mode `--repository-url` means what `repositoryUrl` means there: to the byte."""
+    """`--repository-url` means what `repositoryUrl` means to npm, to the byte; releasd's own notes resolve it."""
     home = tmp_path / "home"
     home.mkdir()
+    terminal = Terminal(home, work.path, {"GIT_SSH_COMMAND": os.environ["GIT_SSH_COMMAND"]})
     url = ("--repository-url", "git@bigforge:me/x")
-    said = Terminal(home, work.path).run("notes", "--analysis", "semantic-release", *url)
-    assert "(https://bigforge/me/x/compare/v1.0.0...v1.1.0)" in said.out
-    assert "](" not in Terminal(home, work.path).run("notes", *url).out
+    as_npm = terminal.run("notes", "--analysis", "semantic-release", *url)
+    assert "(https://bigforge/me/x/compare/v1.0.0...v1.1.0)" in as_npm.out
+    assert "(https://git.big.example/me/x/compare/v1.0.0...v1.1.0)" in terminal.run("notes", *url).out

@@ -74,9 +74,19 @@ def _decided(asked: Asked) -> tuple[Facts, ProjectConfig, Decision]:
     own = own_config(asked.config) if asked.config else {}
     facts, config = gather(git, commit, repository=str(asked.repo.absolute()), branch=branch, instead=own)
     config = replace(config, analysis=asked.analysis) if asked.analysis else config
-    config = replace(config, repository_url=asked.repository_url or config.repository_url)
+    config = replace(config, repository_url=given_url(asked.repository_url, config))
     facts = replace(facts, remote_url=sshalias.resolve(next(iter(git.remote_urls()), "")))
     return facts, config, decide(facts, config, None)
+
+
+def given_url(asked: str | None, config: ProjectConfig) -> str | None:
+    """Return the address for links that is given by hand, else the configuration's.
+
+    For semantic-release's notes it is what `repositoryUrl` is to npm, an alias included.
+    """
+    if asked is None or config.analysis == "semantic-release":
+        return asked or config.repository_url
+    return sshalias.resolve(asked)
 
 
 def own_config(file: Path) -> dict[str, str]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from releasd.adapters import sshalias
 from releasd.adapters.git import GitRepo
-from releasd.app.inspect import own_config
+from releasd.app.inspect import given_url, own_config
 from releasd.core import project
 from releasd.core.ancestry import History, in_log_order
 from releasd.core.files import SEMANTIC_RELEASE_FILES
@@ -164,8 +164,8 @@ def _config(git: GitRepo, asked: Asked) -> ProjectConfig:
 
 
 def _chosen(config: ProjectConfig, asked: Asked) -> ProjectConfig:
-    url = asked.repository_url or config.repository_url
-    return replace(config, analysis=asked.analysis or config.analysis, repository_url=url)
+    config = replace(config, analysis=asked.analysis or config.analysis)
+    return replace(config, repository_url=given_url(asked.repository_url, config)) if asked.notes else config
 
 
 def _configs(
