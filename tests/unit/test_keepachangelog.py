@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a table of cases is read as a table
 """Keep a Changelog: the heading on top, what people wrote, and the list of links at the end."""
 
 import pytest

@@ -129,7 +129,7 @@ def test_a_template_has_to_be_there() -> None:
 
 
 def test_the_changelogs_form_follows_the_notes() -> None:
-    """npm's where its notes are written, Keep a Changelog's with the link of what is unreleased, else the default."""
+    """That of npm where its notes are written, Keep a Changelog's with a link to what is next, else the default."""
     forms = {
         text: changelog_form(load(own(text)), remote_url=REMOTE, tag="v2.0.0")
         for text in ('changelog_title = "# T"', 'analysis = "semantic-release"', '[notes]\nformat = "keep-a-changelog"')

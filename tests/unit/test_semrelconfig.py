@@ -334,7 +334,7 @@ def test_a_commit_message_that_needs_more_than_values_is_named() -> None:
 
 
 def test_preset_config_without_a_preset_does_nothing() -> None:
-    """npm's generator loads angular then, and hands nothing on to it: no commit is ignored, no type renamed."""
+    """The generator loads angular then, and hands nothing on to it: no commit is ignored, no type renamed."""
     told = {"presetConfig": {"ignoreCommits": "^feat", "types": []}}
     alone = understood(rc(plugins=[ANALYZER, [NOTES, told]]))
     named = understood(rc(plugins=[ANALYZER, [NOTES, {"preset": "conventionalcommits", **told}]]))

@@ -36,7 +36,8 @@ _TITLES: Mapping[str, str] = {
 _SHOWN = frozenset({"feat", "fix", "perf", "revert"})
 _UNTYPED = "Other Changes"
 _ISSUE = re.compile(r"(?<![\w&#/`\[])#(\d{1,20})\b")
-_STRUCTURE = re.compile(r"[#=>~`|*+_-]")
+_STRUCTURE = re.compile(r"[#=>~`|*+_-]|\[[^\]]*+\]:")
+_LINK = re.compile(r"\[[^\]]*+\]:")  # of a link's address, which would be one for the whole text
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")  # what HTML would act on
 _LONGEST_LINE, _LONGEST_NOTE = 1_000, 10_000  # characters; a message may have millions
 _USUAL = NotesStyle()
@@ -140,7 +141,8 @@ def _lines(note: str) -> str:
 
 def _continued(note: str) -> Iterator[str]:
     first, *rest = note[:_LONGEST_NOTE].split("\n")
-    yield _clean(first)
+    text = _clean(first)
+    yield f"\\{text}" if _LINK.match(text) else text
     for line in rest:
         text = _clean(line).strip()
         escaped = "\\" if _STRUCTURE.match(text) and not text.startswith(("* ", "- ", "```")) else ""

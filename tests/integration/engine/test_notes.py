@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a table of cases is read as a table
 """What `plan` shows is what the release holds: notes and files, in every form, with real git."""
 
 from dataclasses import dataclass
