@@ -9,13 +9,13 @@ asked about. Looking names up in the DNS (`CanonicalizeHostname`) is switched of
 
 import os
 import shlex
-import shutil
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import PurePath
 
 from releasd.adapters.git.run import environment, run
 from releasd.core.pages import hostname_of, resolved, ssh_host
+from releasd.errors import GitError
 
 ANSWER_WITHIN = 3.0  # seconds; only a slow `Match exec` can take any
 
@@ -40,7 +40,7 @@ def hostname(host: str, *, timeout: float = ANSWER_WITHIN) -> str | None:
     command = (*program, "-G", "-o", "CanonicalizeHostname=no", "--", host)
     try:
         answer = run(command, env=environment(), timeout=timeout)
-    except (subprocess.TimeoutExpired, OSError):
+    except (subprocess.TimeoutExpired, OSError, GitError):  # a `GitError` where there is no such program
         return None
     return hostname_of(answer.stdout.decode(errors="replace")) if answer.status == 0 else None
 
@@ -51,4 +51,4 @@ def _program(environ: Mapping[str, str]) -> tuple[str, ...] | None:
         words = tuple(shlex.split(environ.get("GIT_SSH_COMMAND", ""))) or ("ssh",)
     except ValueError:  # what only a shell can take apart
         return None
-    return words if PurePath(words[0]).name == "ssh" and shutil.which(words[0]) else None
+    return words if PurePath(words[0]).name == "ssh" else None

@@ -14,7 +14,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from releasd.core.conventional import ParsedCommit, parse
-from releasd.core.formats import contributors
 from releasd.core.notetypes import in_order, is_shown, title_of
 from releasd.core.pages import Pages
 from releasd.core.rules import SHORT, drop_reverted
@@ -66,10 +65,15 @@ def render_notes(
     breaking = [_bullet(parsed, _lines(note)) for _, parsed in shown for note in parsed.breaking_notes]
     if breaking:
         blocks += ["### BREAKING CHANGES", "\n".join(breaking)]
-    people = contributors(commits) if style.contributors else ()
-    if people:
+    if style.contributors and (people := _contributors(commits)):
         blocks += ["### Contributors", "\n".join(f"* {_clean(name)}" for name in people)]
     return "\n\n".join(blocks) + "\n"
+
+
+def _contributors(commits: Sequence[Commit]) -> tuple[str, ...]:
+    from releasd.core.formats import contributors  # noqa: PLC0415 - only for those who ask for it, for `plan`'s speed
+
+    return contributors(commits)
 
 
 def _heading(decision: Decision, last: LastRelease | None, pages: Pages | None, date: dt.date) -> str:
