@@ -7,7 +7,7 @@ end to end, and the first version is configurable.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -112,10 +112,14 @@ def decide(facts: Facts, config: ProjectConfig, forced: Bump | None) -> Decision
 
 def judged(facts: Facts, config: ProjectConfig) -> tuple[Verdict, ...]:
     """Return what each commit asks for; one that concerns the package through what it depends on, at most a patch."""
-    verdicts = judge(facts.commits, config)
-    if not facts.indirect:
+    return capped(judge(facts.commits, config), facts.indirect)
+
+
+def capped(verdicts: tuple[Verdict, ...], indirect: Collection[str]) -> tuple[Verdict, ...]:
+    """Return `verdicts`, where those of the commits in `indirect` are patches at most."""
+    if not indirect:
         return verdicts
-    return tuple(_indirect(verdict) if verdict.commit in facts.indirect else verdict for verdict in verdicts)
+    return tuple(_indirect(verdict) if verdict.commit in indirect else verdict for verdict in verdicts)
 
 
 def _indirect(verdict: Verdict) -> Verdict:
