@@ -1,7 +1,7 @@
 """`releasd plan` beside bare `git log` and its peers: since the last tag, over a whole history, in a monorepo.
 
-The repositories are synthetic: conventional commits by a fixed recipe, made by `git fast-import`. Commands run in turns,
-so that a busy moment of the machine meets them all.
+The repositories are synthetic: conventional commits by a fixed recipe, made by `git fast-import`. Commands run in
+turns, so that a busy moment of the machine meets them all.
 """
 
 import shutil

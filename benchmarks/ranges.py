@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from support.gitrepo import git
+from support.gitrepo import EPOCH, git
 from support.histories import Made, make_history
 
 KINDS = (
@@ -26,20 +26,22 @@ class Size:
 
     Attributes:
         commits: how many there are.
-        every: after how many of them each there is a tag; 0: there are no tags.
+        tags: how many of them have a tag, evenly spread.
+        since: how many there are after the last tag.
         rounds: how often each command runs, after a first round that warms up.
     """
 
     name: str
     commits: int
-    every: int
+    tags: int
+    since: int
     rounds: int
 
 
 SIZES = (
-    Size(name="239 commits since the tag", commits=1000, every=761, rounds=9),
-    Size(name="27,000 commits, 12,000 tags, 2 commits since", commits=27_002, every=9, rounds=5),
-    Size(name="27,000 commits, whole history", commits=27_000, every=0, rounds=3),
+    Size(name="239 commits since the tag", commits=1000, tags=100, since=238, rounds=9),
+    Size(name="27,000 commits, 12,000 tags, 2 commits since", commits=27_000, tags=12_000, since=1, rounds=5),
+    Size(name="27,000 commits, whole history", commits=27_000, tags=0, since=27_000, rounds=3),
 )
 
 
@@ -51,7 +53,8 @@ def repository(folder: Path, size: Size, cache: Path) -> Path:
     work = folder / "work"
     (work / "pyproject.toml").write_text(PYPROJECT)
     git(work, "add", ".")
-    git(work, "commit", "--quiet", "--message=chore: configure")
+    youngest = EPOCH + 60 * (size.commits + 1)  # as it is in real life; git walks much farther where times lie
+    git(work, "commit", "--quiet", "--message=chore: configure", at=youngest)
     git(work, "push", "--quiet", "origin", "main")
     return work
 
@@ -59,8 +62,8 @@ def repository(folder: Path, size: Size, cache: Path) -> Path:
 def _commits(size: Size) -> Iterator[Made]:
     minor = 0
     for number in range(size.commits):
-        tagged = size.every and number % size.every == size.every - 1
-        minor += bool(tagged)
+        due = min(size.tags * (number + 1) // max(size.commits - size.since, 1), size.tags)
+        tagged, minor = due > minor, due
         header = KINDS[number * 7 % len(KINDS)].format(number % 50)
         yield Made(
             message=header + BODY.format(number),

@@ -1,6 +1,7 @@
 """`releasd plan`, and what `releasd notes` shares with it."""
 
 import datetime as dt
+import gc
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -65,6 +66,7 @@ def asked_of(
 @asked_options
 def command(as_json: bool, **asked: Any) -> None:
     """Show what would be released, and why, commit by commit."""
+    gc.disable()  # nothing that is made here goes in circles, and `main` lets go of it all at once
     from releasd.app.inspect import plan, preview
 
     if as_json:

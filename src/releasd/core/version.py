@@ -5,9 +5,11 @@ reachable tags; a breaking change goes to the next major, from 0.x too. Unlike i
 end to end, and the first version is configurable.
 """
 
+import heapq
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from typing import NamedTuple
 
 from releasd.core.analysis import judge
@@ -22,6 +24,7 @@ SEMVER = (
     rf"(?:-(?P<pre>{_ID}(?:\.{_ID})*))?(?:\+(?P<build>[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*+))?"
 )
 _SEMVER = re.compile(SEMVER)
+_PLAIN = re.compile(r"(0|[1-9][0-9]{0,9})\.(0|[1-9][0-9]{0,9})\.(0|[1-9][0-9]{0,9})")  # surely strict, and quick
 _LONGEST = 256  # node-semver's limits, so that both tools refuse the same tags
 _LARGEST = 2**53 - 1
 _PLACE = "{version}"
@@ -92,10 +95,29 @@ def last_release(tags: Iterable[Tag], tag_format: str, *, prereleases: bool = Fa
         version = _version_in(tag.name, before, after)
         if version is None or (version.pre and not prereleases):
             continue
-        key = (*version.precedence, not version.build)
+        key = _preference(version)
         if best is None or key > best[0]:
             best = (key, LastRelease(tag=tag.name, version=str(version._replace(build="")), commit=tag.commit))
     return best[1] if best else None
+
+
+def highest(names: Iterable[str], tag_format: str, *, count: int, prereleases: bool = False) -> tuple[str, ...]:
+    """Return the tag names that `last_release` would take first, best first, `count` of them at the most."""
+    before, _, after = tag_name(tag_format, _PLACE).partition(_PLACE)
+    start, end, plain = len(before), len(after), _PLAIN.fullmatch
+    keyed: list[tuple[tuple[object, ...], str]] = []
+    for name in names:
+        if not (name.startswith(before) and name.endswith(after)):
+            continue
+        if numbers := plain(name, start, len(name) - end):  # nearly all of 100,000
+            keyed.append(((*map(int, numbers.groups()), True, (), True), name))
+        elif (version := _version_in(name, before, after)) and (prereleases or not version.pre):
+            keyed.append((_preference(version), name))
+    return tuple(name for _, name in heapq.nlargest(count, keyed, key=itemgetter(0)))
+
+
+def _preference(version: SemVer) -> tuple[object, ...]:
+    return (*version.precedence, not version.build)
 
 
 def _version_in(name: str, before: str, after: str) -> SemVer | None:
