@@ -5,85 +5,111 @@ turns, so that a busy moment of the machine meets them all.
 """
 
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from benchmarks import peers
+from benchmarks import peers, ranges
 from benchmarks.figures import Figure
-from benchmarks.ranges import SIZES, Size, repository
-from benchmarks.spent import Spent, spent
 from support.gitrepo import git
+from support.spent import Spent, spent
 
-BIN = Path(sys.executable).parent
+RELEASD = str(Path(sys.executable).parent / "releasd")
 WITHIN = 120.0  # seconds for one command; a peer that needs longer is left out of that repository
+FINE = (0, 3)  # 3: nothing to release
 OWN = "releasd plan --json"
 START = "python -c pass"
 FLOOR = "git log of the range"
 LIMIT = "git tag --merged, git log"
 
+Commands = dict[str, tuple[str, ...]]
 Samples = Mapping[str, list[Spent]]
 
 
 def run() -> Iterator[Figure]:
     """Measure on each repository in turn."""
     tools = dict(peers.commands())
-    for size in SIZES:
+    for size in ranges.SIZES:
         folder = Path(tempfile.mkdtemp(prefix="releasd-bench-"))
         try:
-            work = repository(folder, size, peers.cache())
-            yield from _figures(size, _taken(size, work, {**_own(work), **tools}))
+            work = ranges.repository(folder, size)
+            yield from _figures(size.name, _taken(size.name, size.rounds, work, {**_own(work), **tools}))
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+    yield from _monorepo()
 
 
-def _own(work: Path) -> dict[str, tuple[str, ...]]:
-    last = git(work, "describe", "--tags", "--abbrev=0", "--always", "HEAD")
-    since = f"{last}..HEAD" if last.startswith("v") else "HEAD"
-    log = ("git", "log", "--format=%H%x00%B%x00", since)
+def _monorepo() -> Iterator[Figure]:
+    """Measure on 1,000,000 commits of 50 packages; no peer is asked, for none ends within the time there is."""
+    work = ranges.monorepo(peers.cache(), 1_000_000)
+    with tempfile.TemporaryDirectory(prefix="releasd-bench-") as folder:
+        for name, tag_format, since in (
+            ("1,000,000 commits, since a package's last tag", "pkg-7-v{version}", "pkg-7-v1.19.0..HEAD"),
+            ("1,000,000 commits, whole history", "none-{version}", "HEAD"),
+        ):
+            config = Path(folder, "own.toml")
+            config.write_text(f'tag_format = "{tag_format}"\n')
+            own = {**_own(work, since), OWN: (RELEASD, "plan", "--json", "--config", str(config))}
+            yield from _figures(name, _taken(name, 2, work, own))
+
+
+def _own(work: Path, since: str | None = None) -> Commands:
+    last = since or git(work, "describe", "--tags", "--abbrev=0", "--always", "HEAD")
+    between = since or (f"{last}..HEAD" if last.startswith("v") else "HEAD")
+    log = ("git", "log", "--format=%H%x00%B%x00", between)
     return {
-        OWN: (str(BIN / "releasd"), "plan", "--json"),
+        OWN: (RELEASD, "plan", "--json"),
         FLOOR: log,
         LIMIT: ("sh", "-c", f"git tag --merged HEAD >/dev/null; exec {' '.join(log)}"),
         START: (sys.executable, "-c", "pass"),
     }
 
 
-def _taken(size: Size, work: Path, commands: dict[str, tuple[str, ...]]) -> Samples:
-    taken: dict[str, list[Spent]] = {name: [] for name in commands}
-    for number in range(size.rounds + 1):  # the first round warms up
-        for name in tuple(commands):
-            sample = spent(commands[name], work, WITHIN)
+def _taken(name: str, rounds: int, work: Path, commands: Commands) -> Samples:
+    taken: dict[str, list[Spent]] = {title: [] for title in commands}
+    for number in range(rounds + 1):  # the first round warms up
+        for title in tuple(taken):
+            sample = _sample(commands[title], work)
             if sample is None:
-                print(f"!!! {name}: over {WITHIN:g} s or failed, LEFT OUT: {size.name}", file=sys.stderr, flush=True)
-                del commands[name], taken[name]
+                print(f"!!! {title}: over {WITHIN:g} s or failed, LEFT OUT: {name}", file=sys.stderr, flush=True)
+                del taken[title]
             elif number:
-                taken[name].append(sample)
+                taken[title].append(sample)
+    if OWN not in taken:
+        raise RuntimeError(f"releasd itself failed: {name}")
     return taken
 
 
-def _figures(size: Size, taken: Samples) -> Iterator[Figure]:
-    if OWN not in taken:
-        raise RuntimeError(f"releasd itself failed: {size.name}")
-    beside = {name: samples for name, samples in taken.items() if name != OWN}
+def _sample(command: tuple[str, ...], work: Path) -> Spent | None:
+    try:
+        with tempfile.TemporaryFile() as output:
+            found = spent(command, work, within=WITHIN, output=output)
+    except (TimeoutError, subprocess.SubprocessError):
+        return None
+    return found if found.status in FINE else None
+
+
+def _figures(name: str, taken: Samples) -> Iterator[Figure]:
+    beside = {title: samples for title, samples in taken.items() if title != OWN}
     start = min(sample.wall for sample in taken[START])
     yield Figure(
-        what=f"releasd plan, {size.name}",
+        what=f"releasd plan, {name}",
         unit="s",
         samples=tuple(sample.wall for sample in taken[OWN]),
-        beside={name: tuple(sample.wall for sample in samples) for name, samples in beside.items()},
+        beside={title: tuple(sample.wall for sample in samples) for title, samples in beside.items()},
         how="process start to exit, output to a file; commands taken in turns",
     )
     yield Figure(
         what="… beyond the interpreter's start; aim: 1.5 times git log",
         unit="s",
         samples=tuple(sample.wall - start for sample in taken[OWN]),
-        beside={name: tuple(sample.wall for sample in taken[name]) for name in (FLOOR, LIMIT)},
+        beside={title: tuple(sample.wall for sample in taken[title]) for title in (FLOOR, LIMIT)},
     )
     yield Figure(
         what="… resident memory of the largest process, at its peak",
         unit="MB",
-        samples=tuple(sample.peak for sample in taken[OWN]),
-        beside={name: tuple(sample.peak for sample in samples) for name, samples in beside.items()},
+        samples=tuple(sample.peak / 1e6 for sample in taken[OWN]),
+        beside={title: tuple(sample.peak / 1e6 for sample in samples) for title, samples in beside.items()},
     )

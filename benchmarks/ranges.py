@@ -1,5 +1,7 @@
 """The repositories that `releasd plan` is measured on: synthetic, the same on each run."""
 
+import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,7 @@ KINDS = (
 )
 BODY = "\n\nSome words on why this was needed, and what was tried before.\n\nRefs: #{0}"
 PACKAGES = 50
+PER_TAG = 2_000 * PACKAGES // 2  # commits of the whole repository between two tags of a package
 CZ_CONFIG = '[tool.commitizen]\nname = "cz_conventional_commits"\nversion_provider = "scm"\ntag_format = "v$version"\n'
 PYPROJECT = '[project]\nname = "demo"\nversion = "1.0.0"\n\n[tool.semantic_release]\n\n' + CZ_CONFIG
 
@@ -45,7 +48,7 @@ SIZES = (
 )
 
 
-def repository(folder: Path, size: Size, cache: Path) -> Path:
+def repository(folder: Path, size: Size) -> Path:
     """Make a remote by the recipe and a working copy of it; npm's and PSR's tools want both."""
     remote = make_history(folder / "remote.git", _commits(size))
     git(remote, "pack-refs", "--all")
@@ -57,6 +60,29 @@ def repository(folder: Path, size: Size, cache: Path) -> Path:
     git(work, "commit", "--quiet", "--message=chore: configure", at=youngest)
     git(work, "push", "--quiet", "origin", "main")
     return work
+
+
+def monorepo(cache: Path, commits: int) -> Path:
+    """Return a bare repository of 50 packages, made once and kept: each commit is of one, each 2,000th tags it."""
+    ready = cache / f"monorepo-{commits}.git"
+    if not ready.exists():
+        print(f"# making {ready.name}, which takes minutes and is kept …", file=sys.stderr, flush=True)
+        fresh = cache / f"{ready.name}.{os.getpid()}"
+        git(make_history(fresh, _of_packages(commits)), "pack-refs", "--all")
+        fresh.rename(ready)
+    return ready
+
+
+def _of_packages(commits: int) -> Iterator[Made]:
+    for number in range(commits):
+        package = number * 31 % PACKAGES
+        tagged = number % PER_TAG // PACKAGES == 0  # fifty in a row: one of each package
+        yield Made(
+            message=KINDS[number // PACKAGES * 7 % len(KINDS)].format(package) + BODY.format(number),
+            parents=[number - 1] if number else [],
+            tags=[f"pkg-{package}-v1.{number // PER_TAG}.0"] if tagged else [],
+            files={f"packages/pkg-{package}/source.txt": f"{number % 1000}\n"},
+        )
 
 
 def _commits(size: Size) -> Iterator[Made]:

@@ -71,7 +71,7 @@ def command(as_json: bool, **asked: Any) -> None:
 
     if as_json:
         found = plan(asked_of(**asked))
-        output.print_json(found)
+        output.print_document(found)
     else:
         from releasd.cli.planview import show
 

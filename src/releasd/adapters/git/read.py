@@ -2,10 +2,9 @@
 
 import os
 import re
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 
-from releasd.adapters.git.stream import Streaming, records
+from releasd.adapters.git.stream import Streaming, texts
 from releasd.errors import GitError
 from releasd.model import Commit, Tag
 
@@ -121,7 +120,7 @@ class Reading(Streaming):
             "--",
             action=f"read the history of {commit}",
         )
-        return tuple(_commits(records(chunks, b"\0")))
+        return tuple(_commits(texts(chunks, "\0")))
 
     def read(self, commit: str, paths: Sequence[str]) -> Mapping[str, bytes]:
         """Return the contents of those of `paths` that are files at `commit`; a symbolic link gives its target."""
@@ -164,13 +163,17 @@ def _text(raw: bytes) -> str:
     return raw.decode(errors="replace")
 
 
-def _commits(fields: Iterator[bytes]) -> Iterator[Commit]:
-    for commit_id, parents, author, message in zip(fields, fields, fields, fields, strict=False):
+def _commits(fields: Iterator[str]) -> Iterator[Commit]:
+    """Read what `log` asks for. A few people write a whole history, and a commit is named by its child before it."""
+    authors: dict[str, str] = {}
+    named: dict[str, str] = {}
+    for name, above, author, message in zip(fields, fields, fields, fields, strict=False):
+        parents = tuple([named.setdefault(parent, parent) for parent in above.split()])
         yield Commit(
-            id=_text(commit_id),
-            message=_text(message).strip(),
-            parents=tuple(_text(parents).split()),
-            author=sys.intern(_text(author)),  # a few people write a whole history
+            id=named.pop(name, name),
+            message=message.strip(),
+            parents=parents,
+            author=authors.setdefault(author, author),
         )
 
 
