@@ -47,10 +47,10 @@ def print_document(document: Mapping[str, Any]) -> None:
     before = "{\n"
     for name, value in document.items():
         write(f"{before}  {one_line(name)}: ")
-        if isinstance(value, Sequence) and not isinstance(value, str) and value:
+        if isinstance(value, Sequence) and not isinstance(value, str):
             for place, item in enumerate(value):
                 write(f"{',' if place else '['}\n    {one_line(item)}")
-            write("\n  ]")
+            write("\n  ]" if value else "[]")
         else:
             write(one_line(value))
         before = ",\n"
