@@ -93,7 +93,7 @@ def _sample(command: tuple[str, ...], work: Path) -> Spent | None:
 
 def _figures(name: str, taken: Samples) -> Iterator[Figure]:
     beside = {title: samples for title, samples in taken.items() if title != OWN}
-    start = min(sample.wall for sample in taken[START])
+    start = min(sample.cpu for sample in taken[START])
     yield Figure(
         what=f"releasd plan, {name}",
         unit="s",
@@ -102,10 +102,10 @@ def _figures(name: str, taken: Samples) -> Iterator[Figure]:
         how="process start to exit, output to a file; commands taken in turns",
     )
     yield Figure(
-        what="… beyond the interpreter's start; aim: 1.5 times git log",
+        what="… processor time beyond the interpreter's start; aim: 1.5 times git log",
         unit="s",
-        samples=tuple(sample.wall - start for sample in taken[OWN]),
-        beside={title: tuple(sample.wall for sample in taken[title]) for title in (FLOOR, LIMIT)},
+        samples=tuple(sample.cpu - start for sample in taken[OWN]),
+        beside={title: tuple(sample.cpu for sample in samples) for title, samples in beside.items()},
     )
     yield Figure(
         what="… resident memory of the largest process, at its peak",
