@@ -57,7 +57,7 @@ def repository(folder: Path, size: Size) -> Path:
     (work / "pyproject.toml").write_text(PYPROJECT)
     git(work, "add", ".")
     youngest = EPOCH + 60 * (size.commits + 1)  # as it is in real life; git walks much farther where times lie
-    git(work, "commit", "--quiet", "--message=chore: configure", at=youngest)
+    git(work, "commit", "--quiet", "--message=feat: configure", at=youngest)
     git(work, "push", "--quiet", "origin", "main")
     return work
 
