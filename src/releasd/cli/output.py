@@ -42,7 +42,7 @@ def print_json(value: Any) -> None:
 
 def print_document(document: Mapping[str, Any]) -> None:
     """Print one JSON document a member at a time, and a list an item at a time: neither is held as text."""
-    one_line = json.JSONEncoder(ensure_ascii=False).encode  # with indentation the encoder is ten times slower
+    one_line = json.JSONEncoder(ensure_ascii=False, default=list).encode  # with indentation it is ten times slower
     write = sys.stdout.write
     before = "{\n"
     for name, value in document.items():
