@@ -5,7 +5,8 @@ import datetime as dt
 from random import Random
 from typing import Any
 
-from releasd.core.semrel.notes import NextRelease, render, subject_of
+from releasd.core.semrel.gitlog import subject_of
+from releasd.core.semrel.notes import NextRelease, render
 from releasd.model import Commit, LastRelease, NotesOptions
 from support import semrelcases as messages
 

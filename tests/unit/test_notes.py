@@ -106,6 +106,31 @@ def test_a_breaking_change_without_a_type_is_shown() -> None:
     assert "### BREAKING CHANGES\n\n* it is" in text
 
 
+def test_what_a_squash_commit_holds_is_shown_once_each() -> None:
+    """Title and parts, under their own sections, with the footers of each."""
+    text = notes(
+        "feat: login (#12)\n\n* feat: login\n\n* fix(ui): typo\n\nCloses #7\n\n* docs: not shown\n\n* fix(ui): typo\n\n"
+        "* refactor!: names\n\nBREAKING CHANGE: other names\n\nSee merge request a/b!1"
+    )
+    assert text == (
+        "# 2.0.0 (2026-01-02)\n\n### Bug Fixes\n\n* **ui:** typo (0000001), closes #7\n\n"
+        "### Code Refactoring\n\n* names (0000001)\n\n### Features\n\n* login (#12) (0000001)\n\n"
+        "### BREAKING CHANGES\n\n* other names\n"
+    )
+
+
+def test_a_part_that_was_taken_back_is_not_shown() -> None:
+    """Neither it nor its revert; what is left of the squash commit is."""
+    text = notes("Work (#1)\n\n* feat: a\n* fix: b", 'Revert "feat: a"')
+    assert text == "## 1.2.4 (2026-01-02)\n\n### Bug Fixes\n\n* b (0000001)\n"
+
+
+def test_a_skipped_revert_hides_nothing() -> None:
+    """What the version counts is what the notes show."""
+    text = notes("feat: a", f'Revert "feat: a"\n\nThis reverts commit {commit_id(1)}.\n[skip release]')
+    assert "### Features\n\n* a (0000001)" in text
+
+
 def test_a_notes_further_lines_cannot_become_headings() -> None:
     """Neither `#` lines nor lines of dashes below a text, nor a line that looks like a release."""
     text = notes("feat!: a\n\nBREAKING CHANGE: b\n# [9.9.9] (2020-01-01)\n===\n\n## c\n")

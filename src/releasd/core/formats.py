@@ -10,10 +10,11 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from releasd.core.conventional import ParsedCommit, parse
+from releasd.core.contents import contents
+from releasd.core.conventional import ParsedCommit
 from releasd.core.pages import Pages
-from releasd.core.rules import SHORT, drop_reverted
-from releasd.model import Bump, Commit, Decision, LastRelease
+from releasd.core.rules import SHORT
+from releasd.model import Commit, Decision, LastRelease
 
 _SHOWN = frozenset({"feat", "fix", "perf", "revert", "security", "deprecate", "remove"})
 _SECTIONS = ("Added", "Changed", "Deprecated", "Removed", "Fixed", "Security")
@@ -86,9 +87,6 @@ def release_of(
     """Return the decided release, None where there is none; `date` is its day in UTC."""
     if decision.version is None or decision.tag is None:
         return None
-    asked = frozenset(verdict.commit for verdict in decision.verdicts if verdict.bump is not Bump.NONE)
-    parsed = [(commit, parse(commit.message)) for commit in commits]
-    dropped = drop_reverted(parsed)
     return Release(
         version=decision.version,
         tag=decision.tag,
@@ -96,7 +94,9 @@ def release_of(
         date=date,
         url=pages.base if pages else None,
         compare_url=pages.compare(last.tag, decision.tag) if pages and last else None,
-        entries=tuple(_entry(each, message, asked, pages) for each, message in parsed if each.id not in dropped),
+        entries=tuple(
+            _entry(each, message, asked, pages) for each, message, asked in contents(commits, decision.verdicts)
+        ),
         contributors=contributors(commits),
     )
 
@@ -155,7 +155,7 @@ def _visible(text: str) -> Iterator[str]:
         yield (" " if char in "\t\n\v\f\r\x85\u2028\u2029" else "") if hidden else char
 
 
-def _entry(commit: Commit, parsed: ParsedCommit, asked: frozenset[str], pages: Pages | None) -> Entry:
+def _entry(commit: Commit, parsed: ParsedCommit, asked: bool, pages: Pages | None) -> Entry:  # noqa: FBT001 - inner
     kind = "revert" if parsed.revert else parsed.type
     author = _PERSON.fullmatch(one_line(commit.author))
     return Entry(
@@ -164,7 +164,7 @@ def _entry(commit: Commit, parsed: ParsedCommit, asked: frozenset[str], pages: P
         type=kind,
         scope=one_line(parsed.scope) if parsed.scope and parsed.scope != "*" else None,
         subject=one_line(parsed.subject),
-        shown=commit.id in asked or parsed.breaking or kind in _SHOWN,
+        shown=asked or parsed.breaking or kind in _SHOWN,
         breaking=tuple(map(one_line, parsed.breaking_notes)),
         issues=tuple((issue, pages.issue(issue) if pages else None) for issue in parsed.references),
         url=pages.commit(commit.id) if pages else None,

@@ -14,10 +14,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import urlsplit
 
-from releasd.core.conventional import ParsedCommit, parse
-from releasd.core.rules import SHORT, drop_reverted
+from releasd.core.contents import contents
+from releasd.core.conventional import ParsedCommit
+from releasd.core.rules import SHORT
 from releasd.core.semver import parse_semver
-from releasd.model import Bump, Commit, Decision, LastRelease
+from releasd.model import Commit, Decision, LastRelease
 
 _TITLES: Mapping[str, str] = {
     "feat": "Features",
@@ -97,14 +98,10 @@ def _heading(decision: Decision, last: LastRelease | None, web_url: str | None, 
 
 
 def _shown(decision: Decision, commits: Sequence[Commit]) -> list[tuple[Commit, ParsedCommit]]:
-    asked = {verdict.commit for verdict in decision.verdicts if verdict.bump is not Bump.NONE}
-    parsed = [(commit, parse(commit.message)) for commit in commits]
-    dropped = drop_reverted(parsed)
     return [
         (commit, message)
-        for commit, message in parsed
-        if commit.id not in dropped
-        and (commit.id in asked or message.breaking or message.revert or message.type in _SHOWN)
+        for commit, message, asked in contents(commits, decision.verdicts)
+        if asked or message.breaking or message.revert or message.type in _SHOWN
     ]
 
 

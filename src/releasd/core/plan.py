@@ -181,6 +181,7 @@ class Listed(Sequence[dict[str, Any]]):
 
 
 def _commit(verdict: Verdict) -> dict[str, Any]:
+    """Return a verdict as JSON values; `asdict` copies every one deeply, which a whole history feels."""
     return {
         "commit": verdict.commit,
         "type": verdict.type,

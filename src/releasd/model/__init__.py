@@ -42,6 +42,7 @@ __all__ = [
     "NoRelease",
     "NotesOptions",
     "Package",
+    "Part",
     "Plan",
     "Project",
     "ProjectConfig",
@@ -133,8 +134,26 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One of several commits within a squash or merge commit's message, as `Verdict` and notes need it."""
+
+    type: str | None
+    scope: str | None
+    subject: str
+    bump: Bump
+    breaking_notes: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    revert: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What one commit asks for, and why, in one sentence."""
+    """What one commit asks for, and why, in one sentence.
+
+    Attributes:
+        parts: of a squash or merge commit, all that it stands for, its own title first; empty for any other commit.
+        release_as: the version that its footer `Release-As` asks for.
+    """
 
     commit: str
     type: str | None
@@ -143,6 +162,8 @@ class Verdict:
     breaking: bool
     bump: Bump
     why: str
+    parts: tuple[Part, ...] = ()
+    release_as: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

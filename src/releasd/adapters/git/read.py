@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from releasd.adapters.git.stream import Streaming, texts
+from releasd.core.semrel.jstext import trim
 from releasd.errors import GitError
 from releasd.model import Commit, Tag
 
@@ -200,7 +201,7 @@ def _commits(fields: Iterator[str]) -> Iterator[Commit]:
         parents = tuple([named.setdefault(parent, parent) for parent in above.split()])
         yield Commit(
             id=named.pop(name, name),
-            message=message.strip(),
+            message=trim(message),
             parents=parents,
             author=authors.setdefault(author, author),
         )

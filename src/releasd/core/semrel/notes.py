@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from releasd.core.semrel import jsregex
+from releasd.core.semrel.gitlog import subject_of
 from releasd.core.semrel.jstext import trim, truthy
 from releasd.core.semrel.parser import Parsed, parser
 from releasd.core.semrel.presets import CommitValues, Preset, angular, conventionalcommits
@@ -17,8 +18,6 @@ from releasd.core.semrel.urls import Place, place
 from releasd.core.semrel.writer import write
 from releasd.errors import ConfigError
 from releasd.model import Commit, LastRelease, NotesOptions, SemanticReleaseOptions
-
-_BLANKS = " \t\n\r"  # what git takes for white space
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,18 +51,6 @@ def render(
         writer_opts=options.writer_opts,
         unreverted=unreverted,
     )
-
-
-def subject_of(message: str) -> str:
-    """Return git's `%s` of a message: the lines of its first paragraph, joined by spaces."""
-    lines: list[str] = []
-    for line in message.split("\n"):
-        text = line.rstrip(_BLANKS)
-        if text:
-            lines.append(text)
-        elif lines:
-            break
-    return " ".join(lines)
 
 
 def unreverted(commits: Iterable[CommitValues]) -> list[CommitValues]:
