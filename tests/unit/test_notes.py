@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from releasd.core.notes import render_notes, web_url_of
+from releasd.core.notes import render_notes
+from releasd.core.pages import pages, web_url_of
 from releasd.core.version import decide
 from releasd.model import Bump, LastRelease, ProjectConfig, ReleaseRule
 from support.facts import LAST, commit_id, facts
@@ -21,7 +22,7 @@ def notes(
 ) -> str:
     found = facts(*messages, last=last)
     decision = decide(found, ProjectConfig(release_rules=tuple(rules)), None)
-    return render_notes(decision, last=last, web_url=web_url, date=DAY, commits=found.commits)
+    return render_notes(decision, last=last, pages=pages(web_url or ""), date=DAY, commits=found.commits)
 
 
 def test_the_whole_shape() -> None:

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from releasd.adapters import sshalias
 from releasd.adapters.git.read import Reading
 from releasd.core.files import GIVEN
-from releasd.core.notes import web_url_of
 from releasd.core.plan import SCHEMA, to_json
 from releasd.core.version import decide
 from releasd.engine.facts import Ahead, Snapshot, config_of, gather, snapshot
@@ -55,9 +55,9 @@ def plan(asked: Asked) -> dict[str, Any]:
         UsageError: there is no such package.
         Permanent: the branch may not release the version that comes next.
     """
-    git, seen, asked = _read(asked)
+    git, seen, remote = _read(asked)
     wanted = _wanted(seen, asked)
-    found = [_document(git, seen, asked, config) for config in wanted]
+    found = [_document(git, seen, remote, asked, config) for config in wanted]
     return found[0] if wanted == (seen.config,) or asked.package else _whole(seen, found)
 
 
@@ -66,9 +66,9 @@ def previews(asked: Asked, environ: Mapping[str, str]) -> Iterator[Preview]:
     from releasd.app.whereabouts import builds  # noqa: PLC0415 - not for `plan --json`
     from releasd.core.preview import changes  # noqa: PLC0415
 
-    git, seen, asked = _read(asked)
+    git, seen, remote = _read(asked)
     for config in _wanted(seen, asked):
-        facts, decision = _decided(git, seen, asked, config)
+        facts, decision = _decided(git, seen, remote, asked, config)
         document = to_json(facts, config, decision, date=asked.date)
         if decision.version is None:
             yield Preview(document=document, changes=(), builds=(), warnings=())
@@ -84,8 +84,8 @@ def _wanted(seen: Snapshot, asked: Asked) -> tuple[ProjectConfig, ...]:
     return seen.config.packages or (seen.config,)
 
 
-def _document(git: Reading, seen: Snapshot, asked: Asked, config: ProjectConfig) -> dict[str, Any]:
-    facts, decision = _decided(git, seen, asked, config)
+def _document(git: Reading, seen: Snapshot, remote: str, asked: Asked, config: ProjectConfig) -> dict[str, Any]:
+    facts, decision = _decided(git, seen, remote, asked, config)
     return to_json(facts, config, decision, date=asked.date)
 
 
@@ -113,8 +113,8 @@ def _whole(seen: Snapshot, packages: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _read(asked: Asked) -> tuple[Reading, Snapshot, Asked]:
-    """Return the repository, what is read once for all packages, and what was asked, with the URL filled in."""
+def _read(asked: Asked) -> tuple[Reading, Snapshot, str]:
+    """Return the repository, and what is read once for all packages; last, its remote's URL."""
     git = Reading(asked.repo)
     commit = git.resolve(asked.ref)
     if commit is None:
@@ -123,14 +123,24 @@ def _read(asked: Asked) -> tuple[Reading, Snapshot, Asked]:
     urls = Ahead(git.remote_urls)
     branch = _branch(git, asked.ref)
     seen = snapshot(git, commit, repository=str(asked.repo.absolute()), branch=branch, instead=own)
-    return git, seen, replace(asked, repository_url=asked.repository_url or next(iter(urls.result()), ""))
+    return git, seen, sshalias.resolve(next(iter(urls.result()), ""))
 
 
-def _decided(git: Reading, seen: Snapshot, asked: Asked, config: ProjectConfig) -> tuple[Facts, Decision]:
+def _decided(git: Reading, seen: Snapshot, remote: str, asked: Asked, config: ProjectConfig) -> tuple[Facts, Decision]:
     config = replace(config, analysis=asked.analysis) if asked.analysis else config
-    facts = gather(git, seen, config)
-    facts = replace(facts, web_url=web_url_of(asked.repository_url or ""))
+    config = replace(config, repository_url=given_url(asked.repository_url, config))
+    facts = replace(gather(git, seen, config), remote_url=remote)
     return facts, decide(facts, config, None)
+
+
+def given_url(asked: str | None, config: ProjectConfig) -> str | None:
+    """Return the address for links that is given by hand, else the configuration's.
+
+    For semantic-release's notes it is what `repositoryUrl` is to npm, an alias included.
+    """
+    if asked is None or config.analysis == "semantic-release":
+        return asked or config.repository_url
+    return sshalias.resolve(asked)
 
 
 def own_config(file: Path) -> dict[str, str]:

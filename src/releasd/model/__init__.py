@@ -14,6 +14,8 @@ from releasd.model.project import (
     Gate,
     HostSpec,
     NotesOptions,
+    NotesStyle,
+    NotesType,
     Package,
     Project,
     ProjectConfig,
@@ -27,6 +29,7 @@ __all__ = [
     "Artifact",
     "BuildSpec",
     "Bump",
+    "ChangelogForm",
     "Commit",
     "Decision",
     "Event",
@@ -41,6 +44,8 @@ __all__ = [
     "LastRelease",
     "NoRelease",
     "NotesOptions",
+    "NotesStyle",
+    "NotesType",
     "Package",
     "Part",
     "Plan",
@@ -127,7 +132,7 @@ class Facts:
     last: LastRelease | None
     commits: tuple[Commit, ...]
     files: Mapping[str, str] = field(default_factory=dict)
-    web_url: str | None = None  # https base for links in notes, None where unknown
+    remote_url: str | None = None  # the repository's address, its ssh alias resolved; links in notes follow from it
     line: ReleaseLine = field(default_factory=ReleaseLine)
     indirect: frozenset[str] = frozenset()
     group: str | None = None
@@ -189,6 +194,21 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChangelogForm:
+    """How notes go into the changelog.
+
+    Attributes:
+        kind: "default", "semantic-release" (as its plug-in does) or "keep-a-changelog".
+        title: as in ProjectConfig.
+        unreleased_url: what the link list of Keep a Changelog says for `[Unreleased]`; None where there is no page.
+    """
+
+    kind: str = "default"
+    title: str | None = None
+    unreleased_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """A release, decided. Stored with its job and never recomputed once the job runs."""
 
@@ -212,8 +232,7 @@ class Plan:
     planned_at: datetime
     verdicts: tuple[Verdict, ...] = ()
     commit_message: str | None = None  # of the release commit, as in ProjectConfig
-    changelog_title: str | None = None  # as in ProjectConfig
-    semantic_changelog: bool = False  # written as semantic-release's plug-in does
+    changelog_form: ChangelogForm = field(default_factory=ChangelogForm)
     hold: str = ""  # why a person has to approve it first; empty: nobody has to
     channel: str | None = None  # the distribution channel; None: the default one
     package: str = ""  # which of the repository's packages; empty: the repository is one
