@@ -58,7 +58,7 @@ def plan(asked: Asked) -> dict[str, Any]:
     git, seen, remote = _read(asked)
     wanted = _wanted(seen, asked)
     found = [_document(git, seen, remote, asked, config) for config in wanted]
-    return found[0] if wanted == (seen.config,) or asked.package else _whole(seen, found)
+    return _whole(seen, found) if seen.config.packages and not asked.package else found[0]
 
 
 def previews(asked: Asked, environ: Mapping[str, str]) -> Iterator[Preview]:
@@ -68,7 +68,7 @@ def previews(asked: Asked, environ: Mapping[str, str]) -> Iterator[Preview]:
 
     git, seen, remote = _read(asked)
     for config in _wanted(seen, asked):
-        facts, decision = _decided(git, seen, remote, asked, config)
+        facts, decision = _decided(git, seen, remote, config)
         document = to_json(facts, config, decision, date=asked.date)
         if decision.version is None:
             yield Preview(document=document, changes=(), builds=(), warnings=())
@@ -79,13 +79,15 @@ def previews(asked: Asked, environ: Mapping[str, str]) -> Iterator[Preview]:
 
 
 def _wanted(seen: Snapshot, asked: Asked) -> tuple[ProjectConfig, ...]:
-    if asked.package:
-        return (config_of(seen.config, asked.package),)
-    return seen.config.packages or (seen.config,)
+    chosen = (config_of(seen.config, asked.package),) if asked.package else seen.config.packages or (seen.config,)
+    return tuple(
+        replace(each, analysis=asked.analysis or each.analysis, repository_url=given_url(asked.repository_url, each))
+        for each in chosen
+    )
 
 
 def _document(git: Reading, seen: Snapshot, remote: str, asked: Asked, config: ProjectConfig) -> dict[str, Any]:
-    facts, decision = _decided(git, seen, remote, asked, config)
+    facts, decision = _decided(git, seen, remote, config)
     return to_json(facts, config, decision, date=asked.date)
 
 
@@ -126,9 +128,7 @@ def _read(asked: Asked) -> tuple[Reading, Snapshot, str]:
     return git, seen, sshalias.resolve(next(iter(urls.result()), ""))
 
 
-def _decided(git: Reading, seen: Snapshot, remote: str, asked: Asked, config: ProjectConfig) -> tuple[Facts, Decision]:
-    config = replace(config, analysis=asked.analysis) if asked.analysis else config
-    config = replace(config, repository_url=given_url(asked.repository_url, config))
+def _decided(git: Reading, seen: Snapshot, remote: str, config: ProjectConfig) -> tuple[Facts, Decision]:
     facts = replace(gather(git, seen, config), remote_url=remote)
     return facts, decide(facts, config, None)
 
