@@ -80,10 +80,8 @@ def previews(asked: Asked, environ: Mapping[str, str]) -> Iterator[Preview]:
 
 def _wanted(seen: Snapshot, asked: Asked) -> tuple[ProjectConfig, ...]:
     chosen = (config_of(seen.config, asked.package),) if asked.package else seen.config.packages or (seen.config,)
-    return tuple(
-        replace(each, analysis=asked.analysis or each.analysis, repository_url=given_url(asked.repository_url, each))
-        for each in chosen
-    )
+    read = (replace(each, analysis=asked.analysis or each.analysis) for each in chosen)
+    return tuple(replace(each, repository_url=given_url(asked.repository_url, each)) for each in read)
 
 
 def _document(git: Reading, seen: Snapshot, remote: str, asked: Asked, config: ProjectConfig) -> dict[str, Any]:
