@@ -19,6 +19,7 @@ import pytest
 
 from releasd.adapters.artifacts import ArtifactFolder
 from releasd.adapters.git import GitRepo, clone_or_open
+from releasd.core.version import to_pep440
 from releasd.engine.executor import execute
 from releasd.engine.world import World
 from releasd.model import BuildSpec, Job, JobId, Project, StepName, StepState
@@ -93,7 +94,7 @@ class Lab:
         if played is not None:
             return played
         version = task.env.get("RELEASD_VERSION")
-        return Scripted(output=b"building\n", files=self.built(version)) if version else Scripted()
+        return Scripted(output=b"building\n", files=self.built(to_pep440(version))) if version else Scripted()
 
     def built(self, version: str) -> dict[str, bytes]:
         """Return the files that the build leaves, by name."""
