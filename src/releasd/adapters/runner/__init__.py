@@ -14,7 +14,8 @@ from pathlib import Path
 
 # The whole argument of `python3 -c`: the first line on the stream says how many bytes of Python follow.
 BOOTSTRAP = "import sys; i = sys.stdin.buffer; exec(i.read(int(i.readline())))"
-MODULES = ("leash", "processes", "folders", "files", "main")  # each imports only those before it
+# Each imports only those before it, and names from them: in the bundle there are no packages.
+MODULES = ("leash", "processes", "folders", "files", "kept", "objects", "sources", "caches", "main")
 
 
 def bundle() -> bytes:
