@@ -72,10 +72,11 @@ def as_ever(sources: Sources, place: Place, commit: str) -> bytes:
 
 
 def test_sources_from_the_store_are_those_of_a_tar(
-    sources: Sources, first: str, second: str, place: Place, request: pytest.FixtureRequest, tmp_path: Path
+    sources: Sources, first: str, second: str, place: Place, request: pytest.FixtureRequest
 ) -> None:
-    """Names, kinds, permissions, times and bytes: the same from an empty store, a warm one, a tar, and on this machine."""
-    here = make_place(make_local(request, tmp_path / "here/builds"), tmp_path)
+    """Kinds, permissions, times and bytes: the same from an empty store, a warm one, a tar, and on this machine."""
+    folder = place.dest.parent
+    here = make_place(make_local(request, folder / "here/builds"), folder)
     for commit in (first, second, first):
         found = sources.listing(place, commit)
         assert found == as_ever(sources, place, commit)
@@ -102,7 +103,7 @@ def test_no_history_travels(sources: Sources, first: str, second: str, place: Pl
 
 
 def test_a_host_without_git_gets_a_tar(sources: Sources, first: str, place: Place, tmp_path: Path) -> None:
-    """git is no condition for a host."""
+    """A git is no condition for a host."""
     tools = tmp_path / "tools"
     tools.mkdir()
     for tool in ("sh", "python3"):
@@ -151,7 +152,7 @@ def test_a_damaged_store_heals_itself(sources: Sources, first: str, second: str,
 
 
 def test_a_file_that_somebody_exchanged_in_the_store_is_found(sources: Sources, first: str, place: Place) -> None:
-    """git itself believes a loose object; the runner hashes each before it is used."""
+    """The git program believes a loose object; the runner hashes each before it is used."""
     sources.build(place, first)
     store, (pack,) = store_of(place), packs_of(place)
     moved = pack.rename(store / "moved.pack")
@@ -232,7 +233,7 @@ def test_a_runner_that_is_killed_while_it_receives_leaves_a_good_store(
     def killing(_: object) -> Iterator[bytes]:
         pack = b"".join(sources.clone.pack(second, []))
         yield pack[:100_000]
-        assert eventually(lambda: (place.workdir / "t-1/source.pack").exists())
+        assert eventually((place.workdir / "t-1/source.pack").exists)
         for process in psutil.process_iter():
             with suppress(psutil.Error):
                 if any(file.path == str(place.workdir / "t-1.lock") for file in process.open_files()):

@@ -89,7 +89,9 @@ class Cache:
 
     def _close(self, folder: Path) -> None:
         state = folder.with_name("state.json")
-        if self.is_good and self.mode == "deps":
+        if folder.is_symlink():  # nothing is believed of a build that puts a link there
+            folder.unlink()
+        elif self.is_good and self.mode == "deps":
             _prune(self._leash, folder)
             after = _units(self._leash, folder)
             changed = {unit for unit, sign in self._before.items() if _is_frozen(unit) and after.get(unit) != sign}
@@ -120,9 +122,10 @@ def open_cache(leash: Leash, spec: dict[str, Any], task: Path, image: str = "hos
         fd = take_lock(leash, folder, fcntl.LOCK_EX, 0.0)
         if fd is None:
             return private  # another build of this target runs here
+        for path in (folder, folder / "files"):
+            if path.is_symlink():  # a build's own doing
+                path.unlink()
         folder.mkdir(mode=PRIVATE, exist_ok=True)
-        if (folder / "files").is_symlink():
-            (folder / "files").unlink()
     except OSError as error:
         leash.send(OUTPUT, f"releasd: no cache can be kept on this host: {error}\n".encode())
         return private

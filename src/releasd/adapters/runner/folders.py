@@ -76,7 +76,9 @@ def release(folder: Path, lock: int, beat: Callable[[], None]) -> bool:
 
 
 def remove(folder: Path, beat: Callable[[], None]) -> bool:
-    """Remove a folder and all in it; return whether nothing is left."""
+    """Remove a folder and all in it; return whether nothing is left. A link in its place is removed alone."""
+    if folder.is_symlink():
+        folder.unlink()
     for root, folders, _ in os.walk(folder):
         beat()
         for name in folders:
