@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from releasd.app.world import registered
 from releasd.config import Settings, build_specs, gates, host_specs
 from releasd.config.problems import from_validation, suggest, unknown_names
 from releasd.config.types import parse_duration, parse_folder, parse_mode, parse_repository, parse_web_url
@@ -309,3 +310,13 @@ def test_a_build_s_cache_is_one_of_three_words() -> None:
     assert [build.cache for build in build_specs(project)] == ["full", "deps"]
     wrong = {"repository": "/r", "builds": [{"name": "w", "run": "make", "cache": "all"}]}
     assert problems(projects={"a": wrong})["projects.a.builds[0].cache"] == '"none", "deps" or "full"'
+
+
+def test_unknown_plugins_is_refuse_or_ignore() -> None:
+    """The operator's policy for plug-ins of semantic-release: refused where nothing is said, no third word."""
+    assert settings(projects={"a": {"repository": "/r"}}).projects["a"].policy.unknown_plugins == "refuse"
+    told = {"repository": "/r", "policy": {"unknown_plugins": "ignore"}}
+    assert registered("a", settings(projects={"a": told}).projects["a"]).unknown_plugins == "ignore"
+    assert "projects.a.policy.unknown_plugins" in problems(
+        projects={"a": {"repository": "/r", "policy": {"unknown_plugins": "warn"}}}
+    )

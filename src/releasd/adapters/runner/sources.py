@@ -203,11 +203,7 @@ class Store:
         folders = {commit.partition(b"\n")[0].partition(b" ")[2].decode("ascii", "replace")}
         known, files = set(folders), set()
         while folders:
-            found = {
-                entry
-                for tree in self._contents(sorted(folders), b"tree")
-                for entry in entries(tree)
-            }
+            found = {entry for tree in self._contents(sorted(folders), b"tree") for entry in entries(tree)}
             files |= {name for kind, name in found if kind == b"blob"}
             folders = {name for kind, name in found if kind == b"tree"} - known
             known |= folders
