@@ -225,7 +225,7 @@ def _build(reader: Reader) -> BuildSpec:
         artifacts=reader.take("artifacts", every(_pattern), defaults.artifacts, "a list of patterns like *.whl"),
         env=reader.take("env", _environment, {}, "a table of texts, no name starting with RELEASD_"),
         timeout=reader.take("timeout", duration, defaults.timeout, 'a time like "30m", "90s", "2h", or seconds'),
-        cache=reader.take("cache", _one_of(CACHES), defaults.cache, '"none", "deps" or "full"'),
+        cache=reader.take("cache", one_of(CACHES), defaults.cache, '"none", "deps" or "full"'),
     )
     reader.finish()
     return build
