@@ -126,10 +126,7 @@ class Git(History, Protocol):
         ...
 
     def pack(self, commit: str, have: Sequence[str]) -> Iterator[bytes]:
-        """Yield a thin git pack of `commit` and its files, less those of the commits `have`; no history.
-
-        Names in `have` that are not known here are passed over.
-        """
+        """Yield a thin pack of `commit` and its files, less those of the commits `have` that are known here."""
         ...
 
 
