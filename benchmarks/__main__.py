@@ -26,6 +26,7 @@ ROWS = {
     "throughput": "no-op jobs a second",
     "commands": "releasd status and plan",
     "plan": "releasd plan beside git log and the peers that are installed",
+    "sources": "a one-commit change on its way to a host, beside rsync and tar",
 }
 
 

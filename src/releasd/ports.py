@@ -4,7 +4,7 @@ Every method that waits has a time limit of its own. Errors are those of errors.
 may succeed later, `Permanent` where it will not.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -125,6 +125,32 @@ class Git(History, Protocol):
         """Write a tar of `commit`'s tree to `dest`: tracked files only."""
         ...
 
+    def pack(self, commit: str, have: Sequence[str]) -> Iterator[bytes]:
+        """Yield a thin pack of `commit` and its files, less those of the commits `have` that are known here."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objects:
+    """A task's sources once more, as git objects: a host with git keeps those of a project, and takes what it lacks.
+
+    `project` names what is kept together, `commit` the one whose files are the sources; `pack` takes the commits
+    that a host has and is `Git.pack`.
+    """
+
+    project: str
+    commit: str
+    pack: Callable[[Sequence[str]], Iterator[bytes]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cache:
+    """What a host may keep between two builds of one target: "none", "deps" (downloads) or "full" (all)."""
+
+    mode: str
+    project: str
+    target: str
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
@@ -132,12 +158,16 @@ class Task:
 
     `script` runs under `sh -eu` in the unpacked sources with exactly `env` plus what the host itself defines, and
     leaves its files in `$RELEASD_OUT`. Files matching `outputs` come back into `dest`. `id` is unique to the attempt.
+    `objects` are the same sources for a host that keeps git objects. Without a `cache` the script finds the tools'
+    caches of the host's user.
     """
 
     id: str
     script: str
     dest: Path
     source: Path | None = None
+    objects: Objects | None = None
+    cache: Cache | None = None
     inputs: Sequence[Path] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     outputs: Sequence[str] = ()
@@ -155,11 +185,15 @@ class Output:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskResult:
-    """How a task ended: its exit status and, when that is 0, its files. `why` is set when it was ended from outside."""
+    """How a task ended: its exit status and, when that is 0, its files. `why` is set when it was ended from outside.
+
+    `evidence` is what the host says of how it ran: `cache` is the mode of what was kept between builds.
+    """
 
     exit_status: int
     outputs: tuple[Output, ...] = ()
     why: str | None = None  # "timeout"
+    evidence: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ import pytest
 
 from releasd.errors import BuildFailed, Cancelled, HostLost, Permanent
 from releasd.model import BuildSpec, HostSpec, StepName
-from releasd.ports import Task
+from releasd.ports import Cache, Task
 from releasd.steps import build, farm
 from support.fakehost import FakeHost, Scripted
 from support.fakeports import FakeHosts, Scene, digest, host_spec
@@ -289,3 +289,46 @@ def test_a_build_goes_to_the_hosts_that_preflight_found_able(scene: Scene) -> No
     scene.journal.evidences[StepName.PREFLIGHT] = {"hosts": {"demo": ["able"]}}
     build.apply(scene.context())
     assert [host.spec.name for host in hosts if host.tasks] == ["able"]
+
+
+def tasks(scene: Scene) -> list[Task]:
+    """Run the builds, and return what the host was given."""
+    host = FakeHost(host_spec(), leaves_files)
+    scene.hosts = FakeHosts([host])
+    build.apply(scene.context())
+    return host.tasks
+
+
+def test_a_host_may_take_the_sources_as_git_objects(scene: Scene) -> None:
+    """The objects are those of the release commit, from the daemon's own clone, and belong to the project."""
+    (task,) = tasks(scene)
+    assert task.objects is not None
+    assert (task.objects.project, task.objects.commit) == ("demo", scene.context().release_commit)
+    whole = b"".join(task.objects.pack([]))
+    assert b"1.1.0" in whole
+    assert b"".join(task.objects.pack([task.objects.commit])) == b""
+
+
+def test_a_cache_belongs_to_a_project_and_a_build(scene: Scene) -> None:
+    """Nothing is shared between targets or projects; what a build asks for is what it gets."""
+    scene.plan = replace(scene.plan, builds=(*builds_of("one"), *builds_of("two", cache="none")))
+    assert {task.cache for task in tasks(scene)} == {
+        Cache(mode="deps", project="demo", target="one"),
+        Cache(mode="none", project="demo", target="two"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("operator", "mode"),
+    [({}, "deps"), ({"allow_full_cache": True}, "full"), ({"builds": builds_of("demo", cache="full")}, "full")],
+)
+def test_compiled_files_are_kept_only_where_the_operator_said_so(
+    scene: Scene, operator: dict[str, object], mode: str
+) -> None:
+    """A repository that asks for "full" gets "deps", and the output says whom to ask."""
+    scene.plan = replace(scene.plan, builds=builds_of("demo", cache="full"))
+    scene.project = replace(scene.project, **operator)
+    (task,) = tasks(scene)
+    assert task.cache is not None
+    assert task.cache.mode == mode
+    assert ("policy.allow_full_cache" in scene.output("demo")) == (mode == "deps")

@@ -10,12 +10,13 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from releasd.adapters.conversation import LOOK_EVERY, Conversation, disk_full
 from releasd.adapters.runner import leash as wire
+from releasd.adapters.sources import Frames, cache_question, input_frames, objects_question, source_frames
 from releasd.errors import Cancelled, DiskFull, Permanent, ReleasdError
 from releasd.model import HostSpec
 from releasd.ports import Output, Probe, ShouldStop, Sink, Task, TaskResult
@@ -92,10 +93,7 @@ class TaskRun:
             leash: seconds without a sign of life after which the runner ends everything.
         """
         self._talk.send(wire.SPEC, json.dumps(self._question(leash)).encode())
-        self._message("ready")
-        if not self._by_path:
-            self._upload()
-        self._talk.send(wire.GO)
+        self._bring_sources(self._message("ready")["have"])
         ended = self._message("exit")
         if ended["exit"] and ended["disk_full"]:
             raise disk_full(self._spec.name, f"the build ended with exit status {ended['exit']}")
@@ -103,7 +101,7 @@ class TaskRun:
             self._sink(f"releasd: {name} is not a plain file and was left out\n".encode())
         outputs = tuple(self._fetch(file) for file in ended["files"])
         self._finish()
-        return TaskResult(exit_status=ended["exit"], outputs=outputs, why=ended["why"])
+        return TaskResult(exit_status=ended["exit"], outputs=outputs, why=ended["why"], evidence=ended["evidence"])
 
     def _question(self, leash: float) -> dict[str, Any]:
         source, inputs = self._task.source, self._task.inputs
@@ -119,11 +117,29 @@ class TaskRun:
             "timeout": self._task.timeout,
             "outputs": list(self._task.outputs),
             "source": str(source) if source else None,
+            "objects": None if self._by_path else objects_question(self._task.objects),
+            "cache": cache_question(self._task.cache),
+            "cache_limit": self._spec.cache_limit,
             "inputs": [str(path.absolute()) for path in inputs] if self._by_path else [],
         }
 
-    def _upload(self) -> None:
-        for frame in _frames_of(self._task):
+    def _bring_sources(self, have: Sequence[str] | None) -> None:
+        """Send what the host lacks, all of it where what it has is of no use, and have it begin."""
+        if not self._by_path:
+            self._send(input_frames(self._task))
+            self._send(source_frames(self._task, have))
+        self._talk.send(wire.GO)
+        while have is not None:
+            answer = self._message("sources")
+            if answer["sources"] == "here":
+                return
+            have = answer["have"]
+            self._sink(f"releasd: the sources are sent once more, whole: {answer['why']}\n".encode())
+            self._send(source_frames(self._task, have))
+            self._talk.send(wire.GO)
+
+    def _send(self, frames: Frames) -> None:
+        for frame in frames:
             self._talk.send(*frame)
             self._next(0.0)
 
@@ -219,15 +235,3 @@ def _make_durable(file: BinaryIO) -> None:
     """A sealed artifact is never built again, so it has to outlive a power cut."""
     file.flush()
     os.fsync(file.fileno())
-
-
-def _frames_of(task: Task) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the frames that bring a task's sources and inputs."""
-    files = [(f"inputs/{path.name}", path) for path in task.inputs]
-    if task.source is not None:
-        files.append(("source.tar", task.source))
-    for name, path in files:
-        yield wire.PUT, json.dumps(name).encode()
-        with path.open("rb") as file:
-            while chunk := file.read(wire.CHUNK):
-                yield wire.DATA, chunk

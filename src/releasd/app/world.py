@@ -91,6 +91,7 @@ def registered(name: str, project: config.Project) -> Project:
         allow_repository_builds=project.policy.allow_repository_builds,
         verify_timeout=project.policy.verify_timeout,
         lost_breaking=project.policy.lost_breaking,
+        allow_full_cache=project.policy.allow_full_cache,
         unknown_plugins=project.policy.unknown_plugins,
     )
 

@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from releasd.config.places import sqlite_url
 from releasd.config.tables import Builds, Gates
-from releasd.config.types import Address, Duration, Email, Folder, Mode, Name, Names, Repository, Text, WebUrl
+from releasd.config.types import Address, Duration, Email, Folder, Mode, Name, Names, Repository, Size, Text, WebUrl
 
 # The one index whose addresses uv knows by itself.
 PUBLIC_INDEX = "pypi"
@@ -56,6 +56,7 @@ class Policy(Section):
     """`[projects.NAME.policy]`: what only the operator may say. `verify_timeout` in seconds."""
 
     allow_repository_builds: bool = True
+    allow_full_cache: bool = False
     hosts: Names = ()  # empty: all
     verify_timeout: Duration = 1800.0
     lost_breaking: Literal["hold", "major", "ignore"] = "hold"
@@ -78,7 +79,10 @@ class Project(Section):
 
 
 class Host(Section):
-    """`[hosts.NAME]`: a machine that builds; with an `address` it is reached over SSH. `leash` in seconds."""
+    """`[hosts.NAME]`: a machine that builds; with an `address` it is reached over SSH.
+
+    `leash` in seconds, `cache_limit` in bytes.
+    """
 
     address: Address | None = None
     port: int = Field(default=22, ge=1, le=65535)
@@ -89,6 +93,7 @@ class Host(Section):
     path: Text | None = None
     env: dict[str, str] = Field(default_factory=dict, repr=False)
     workdir: Text | None = None
+    cache_limit: Size = 10_000_000_000
     leash: Duration = 15.0
 
     @model_validator(mode="after")

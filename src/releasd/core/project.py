@@ -31,6 +31,7 @@ from releasd.model import (
 
 FILE = ".releasd.toml"
 IN_PYPROJECT = "[tool.releasd] in pyproject.toml"
+CACHES = ("none", "deps", "full")
 ANALYSES = ("conventional-commits", "semantic-release")
 PRESETS = ("angular", "conventionalcommits")
 PLACEHOLDERS = ("version", "tag", "commit", "bump", "channel", "branch", "notes", "last_version", "last_tag")
@@ -224,6 +225,7 @@ def _build(reader: Reader) -> BuildSpec:
         artifacts=reader.take("artifacts", every(_pattern), defaults.artifacts, "a list of patterns like *.whl"),
         env=reader.take("env", _environment, {}, "a table of texts, no name starting with RELEASD_"),
         timeout=reader.take("timeout", duration, defaults.timeout, 'a time like "30m", "90s", "2h", or seconds'),
+        cache=reader.take("cache", one_of(CACHES), defaults.cache, '"none", "deps" or "full"'),
     )
     reader.finish()
     return build

@@ -36,6 +36,7 @@ class BuildSpec:
     artifacts: tuple[str, ...] = ("*.whl", "*.tar.gz")
     env: Mapping[str, str] = field(default_factory=dict)
     timeout: float = 3600.0
+    cache: str = "deps"  # what a host keeps for the next release: "none", "deps" (downloads) or "full"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +201,7 @@ class HostSpec:
     path: str | None = None  # PATH for builds; None: the host's own
     env: Mapping[str, str] = field(default_factory=dict)
     workdir: str | None = None  # where fresh folders are made; None: ~/.cache/releasd/builds
+    cache_limit: int = 10_000_000_000  # bytes that all caches may take there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,6 +221,7 @@ class Project:
     gates: tuple[Gate, ...] = ()
     hosts: tuple[str, ...] = ()
     allow_repository_builds: bool = True
+    allow_full_cache: bool = False  # whether a build that the repository describes may keep compiled files
     lost_breaking: str = "hold"  # "hold", "major" or "ignore": a breaking change that the rules would lose
     unknown_plugins: str = "refuse"  # or "ignore": plug-ins of semantic-release that releasd does not know
     remote_url: str | None = None  # `repository` with its ssh alias resolved, for links; None: as it is

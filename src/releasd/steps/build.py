@@ -6,11 +6,12 @@ attempt, which is what makes an upload idempotent (DESIGN.md §2, "Sealing").
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from releasd.errors import BuildFailed, Cancelled, Conflict, Permanent
 from releasd.model import Artifact, BuildSpec, Evidence, StepName
-from releasd.ports import Host, Output, Task, TaskResult
+from releasd.ports import Cache, Host, Objects, Output, Task, TaskResult
 from releasd.steps import farm, version
 from releasd.steps.context import Context
 
@@ -64,6 +65,19 @@ def environment(ctx: Context, build: BuildSpec, epoch: int) -> Mapping[str, str]
     }
 
 
+def _objects(ctx: Context) -> Objects:
+    commit = ctx.release_commit
+    return Objects(project=ctx.plan.project, commit=commit, pack=partial(ctx.git.pack, commit))
+
+
+def cache_mode(ctx: Context, build: BuildSpec) -> str:
+    """Return the mode of a build's cache. Compiled files are kept only where the operator said so."""
+    if build.cache != "full" or ctx.project.builds or ctx.project.allow_full_cache:
+        return build.cache
+    ctx.say(build.name, 'cache = "full" is for the operator to allow (policy.allow_full_cache); "deps" is used')
+    return "deps"
+
+
 def _build(ctx: Context, build: BuildSpec, source: Path, epoch: int) -> None:
     def task(host: Host) -> Task:
         dest = ctx.scratch / f"{build.name}-{host.spec.name}"
@@ -73,6 +87,8 @@ def _build(ctx: Context, build: BuildSpec, source: Path, epoch: int) -> None:
             script=build.run,
             dest=dest,
             source=source,
+            objects=_objects(ctx),
+            cache=Cache(mode=cache_mode(ctx, build), project=ctx.plan.project, target=build.name),
             env=environment(ctx, build, epoch),
             outputs=build.artifacts,
             timeout=build.timeout,

@@ -10,15 +10,21 @@ Rule 4: *A lock, not a process id, says that a folder is in use.* `flock` on `<i
 that dies; a later start or probe removes every folder whose lock is free, and kills what still runs for it.
 """
 
+import base64
+import zlib
 from pathlib import Path
 
 # The whole argument of `python3 -c`: the first line on the stream says how many bytes of Python follow.
 BOOTSTRAP = "import sys; i = sys.stdin.buffer; exec(i.read(int(i.readline())))"
-MODULES = ("leash", "processes", "folders", "files", "main")  # each imports only those before it
+# Each imports only those before it, and names from them: in the bundle there are no packages.
+MODULES = ("leash", "processes", "folders", "files", "kept", "objects", "sources", "caches", "main")
 
 
 def bundle() -> bytes:
-    """Return the runner as one Python text, as `BOOTSTRAP` reads it: nothing may follow before the runner's hello."""
+    """Return the runner as one Python text, as `BOOTSTRAP` reads it: nothing may follow before the runner's hello.
+
+    It is packed, for it is sent at each start, and would else be most of what a small release sends.
+    """
     lines = ["import sys, types"]
     for name in MODULES:
         full = f"{__name__}.{name}"
@@ -26,5 +32,6 @@ def bundle() -> bytes:
         lines.append(f"module = sys.modules[{full!r}] = types.ModuleType({full!r})")
         lines.append(f"exec(compile({source!r}, '{name}.py', 'exec'), module.__dict__)")
     lines.append("sys.exit(module.main())\n")
-    text = "\n".join(lines).encode()
+    packed = base64.b85encode(zlib.compress("\n".join(lines).encode())).decode("ascii")
+    text = f"import base64, zlib\nexec(zlib.decompress(base64.b85decode({packed!r})))\n".encode()
     return b"%d\n%b" % (len(text), text)

@@ -34,7 +34,7 @@ def open_workdir(path: str) -> Path:
 
 def _remove_leftover(lock: Path) -> None:
     try:
-        fd = _acquire(lock, os.O_RDWR)
+        fd = acquire(lock, os.O_RDWR)
     except FileNotFoundError:
         return  # its runner ended just now
     if fd is not None:
@@ -52,7 +52,7 @@ def claim(folder: Path) -> int:
     """
     limit = time.monotonic() + CLAIM_LIMIT
     while True:
-        fd = _acquire(_lock_of(folder), os.O_RDWR | os.O_CREAT)
+        fd = acquire(_lock_of(folder), os.O_RDWR | os.O_CREAT)
         if fd is not None:
             break
         if time.monotonic() > limit:
@@ -68,6 +68,17 @@ def claim(folder: Path) -> int:
 
 def release(folder: Path, lock: int, beat: Callable[[], None]) -> bool:
     """Remove the folder, then its lock; return whether nothing is left."""
+    is_gone = remove(folder, beat)
+    if is_gone:
+        _lock_of(folder).unlink()
+    os.close(lock)
+    return is_gone
+
+
+def remove(folder: Path, beat: Callable[[], None]) -> bool:
+    """Remove a folder and all in it; return whether nothing is left. A link in its place is removed alone."""
+    if folder.is_symlink():
+        folder.unlink()
     for root, folders, _ in os.walk(folder):
         beat()
         for name in folders:
@@ -77,22 +88,18 @@ def release(folder: Path, lock: int, beat: Callable[[], None]) -> bool:
         for name in files + folders:
             _remove(Path(root, name))
     _remove(folder)
-    is_gone = not folder.exists()
-    if is_gone:
-        _lock_of(folder).unlink()
-    os.close(lock)
-    return is_gone
+    return not folder.exists()
 
 
 def _lock_of(folder: Path) -> Path:
     return folder.with_name(folder.name + ".lock")
 
 
-def _acquire(path: Path, flags: int) -> int | None:
+def acquire(path: Path, flags: int, kind: int = fcntl.LOCK_EX) -> int | None:
     """Return a descriptor that holds the lock file, or None where a living runner has it."""
     fd = os.open(path, flags | os.O_NOFOLLOW, 0o600)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(fd, kind | fcntl.LOCK_NB)
         is_ours = os.path.samestat(os.fstat(fd), path.stat())
     except (BlockingIOError, FileNotFoundError):  # held, or removed by its holder between open and lock
         is_ours = False

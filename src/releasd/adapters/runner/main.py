@@ -11,10 +11,12 @@ import time
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from releasd.adapters.runner.caches import Cache, open_cache, trim_caches
 from releasd.adapters.runner.files import collect, read_plain, unpack
 from releasd.adapters.runner.folders import claim, free, home, open_workdir, release
 from releasd.adapters.runner.leash import BYE, DATA, GO, KILL, OUTPUT, PUT, TICK, Leash, LeashBroken
 from releasd.adapters.runner.processes import GRACE, Build, Refused, become_subreaper
+from releasd.adapters.runner.sources import bring_sources, trim_sources
 
 TIMED_OUT = 124  # timeout(1)'s exit status
 FULL = 1 << 18  # bytes: with less than this free, a failed build is blamed on the disk
@@ -58,31 +60,50 @@ def probe(spec: dict[str, Any]) -> dict[str, Any]:
     return {"system": system.sysname, "machine": system.machine, "tools": found, "disk_free": free(folder)}
 
 
-def environment(spec: dict[str, Any], folder: Path) -> dict[str, str]:
+def environment(spec: dict[str, Any], folder: Path, cache: dict[str, str]) -> dict[str, str]:
     """Return all that the build gets to see: nothing is passed on from the daemon or the login."""
     fixed = {"PATH": search_path(spec), "HOME": home(), "LANG": "C.UTF-8", "TMPDIR": str(folder / "tmp")}
     places = {"RELEASD_OUT": f"{folder}/out", "RELEASD_INPUTS": f"{folder}/inputs"}
-    return {**fixed, **spec["env"], **places}
+    return {**fixed, **cache, **spec["env"], **places}
 
 
 def run(leash: Leash, spec: dict[str, Any]) -> None:
     """Run one task, from the claim of its folder to the removal."""
-    folder = open_workdir(spec["workdir"]) / spec["id"]
+    workdir = open_workdir(spec["workdir"])
+    folder = workdir / spec["id"]
     lock = claim(folder)
     try:
         _run_in(leash, spec, folder)
     finally:
         is_gone = release(folder, lock, leash.beat)
+    tidy(leash, spec, workdir)
     leash.control(removed=is_gone, folder=str(folder))
+
+
+def tidy(leash: Leash, spec: dict[str, Any], workdir: Path) -> None:
+    """Keep what is kept on this host small. Trouble with it is told, and is no trouble of the build's."""
+    try:
+        trim_sources(leash, spec, workdir, search_path(spec))
+        trim_caches(leash, spec, workdir)
+    except OSError as error:
+        leash.send(OUTPUT, f"releasd: what is kept on this host could not be tidied: {error}\n".encode())
 
 
 def _run_in(leash: Leash, spec: dict[str, Any], folder: Path) -> None:
     for name in ("src", "out", "tmp", "inputs"):
         (folder / name).mkdir()
-    leash.control(ready=str(folder))
-    if not receive(leash, folder):
+    if not bring_sources(leash, spec, folder, search_path(spec), receive):
         return
-    build = prepare(leash, spec, folder)
+    put_in_place(leash, spec, folder)
+    with open_cache(leash, spec, folder) as cache:
+        cache.prepare(folder / "src")
+        build_in(leash, spec, folder, cache)
+
+
+def build_in(leash: Leash, spec: dict[str, Any], folder: Path, cache: Cache) -> None:
+    """Run the script, tell how it ended, and hand its files over."""
+    build = Build(f"{folder}/script", f"{folder}/src", environment(spec, folder, cache.variables))
+    leash.control(started=build.pid)
     try:
         why, is_full = supervise(leash, build, spec["timeout"], folder)
     except BaseException:
@@ -90,7 +111,9 @@ def _run_in(leash: Leash, spec: dict[str, Any], folder: Path) -> None:
         raise
     status = build.status or (TIMED_OUT if why else 0)  # a script that was ended never counts as a success
     files, left_out = ([], []) if status else collect(folder / "out", spec["outputs"], leash.wait)
-    leash.control(exit=status, why=why, files=files, left_out=left_out, disk_full=is_full)
+    cache.is_good = status == 0
+    evidence = {"cache": cache.mode} if cache.folder else {}
+    leash.control(exit=status, why=why, files=files, left_out=left_out, disk_full=is_full, evidence=evidence)
     serve(leash, folder / "out")
 
 
@@ -113,16 +136,13 @@ def receive(leash: Leash, folder: Path) -> bool:
             file.close()
 
 
-def prepare(leash: Leash, spec: dict[str, Any], folder: Path) -> Build:
-    """Put everything in place and start the script."""
+def put_in_place(leash: Leash, spec: dict[str, Any], folder: Path) -> None:
+    """Put everything that the script needs where it looks for it."""
     for path in map(Path, spec["inputs"]):  # copied, for a build may write into what it is given
         shutil.copyfile(path, folder / "inputs" / path.name)
     if spec["source"]:
         unpack(folder / spec["source"], folder / "src", leash.wait)
     (folder / "script").write_text(spec["script"], encoding="utf-8")
-    build = Build(f"{folder}/script", f"{folder}/src", environment(spec, folder))
-    leash.control(started=build.pid)
-    return build
 
 
 def supervise(leash: Leash, build: Build, timeout: float, folder: Path) -> tuple[str | None, bool]:
