@@ -1,11 +1,12 @@
 """`check`: nobody sees a file before it is known to be good."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from releasd.errors import CheckFailed, HostLost, Permanent, Transient
-from releasd.steps import check
+from releasd.steps import check, trial
 from support.dist import sdist, wheel, wheel_name
 from support.fakehost import FakeHost, Scripted
 from support.fakeports import FakeHosts, Scene, host_spec
@@ -15,9 +16,10 @@ LINUX = "cp311-cp311-manylinux_2_17_x86_64"
 
 
 @pytest.fixture
-def scene() -> Scene:
+def scene(tmp_path: Path) -> Scene:
     """Return a release of a good wheel and a good sdist."""
-    made = Scene()
+    made = Scene(tmp_path)
+    made.release_commit()
     made.plan = replace(made.plan, distribution="my-demo", version="1.2.0", pep440="1.2.0")
     made.seal(wheel_name(), wheel().getvalue())
     made.seal(SDIST, sdist().getvalue())
@@ -144,7 +146,7 @@ def test_a_trial_keeps_to_the_hosts_allowed_for_the_project(native: Scene) -> No
 
 def test_a_wheel_that_does_not_install_is_put_off(scene: Scene) -> None:
     """A dependency may not have come: the budget of attempts decides, not the first try."""
-    scene.hosts = FakeHosts([FakeHost(host_spec(), lambda _: Scripted(exit_status=check.NOT_INSTALLED))])
+    scene.hosts = FakeHosts([FakeHost(host_spec(), lambda _: Scripted(exit_status=trial.NOT_INSTALLED))])
     with pytest.raises(Transient, match="does not install on one"):
         check.apply(scene.context())
 
@@ -157,7 +159,7 @@ def test_a_wheel_for_one_interpreter_is_tried_with_that_one(scene: Scene) -> Non
     assert list(check.apply(scene.context())["installed"].values()) == ["one"]
     assert "--python 3.12" in tasks(scene)[0]
 
-    scene.hosts = FakeHosts([FakeHost(host_spec(), lambda _: Scripted(exit_status=check.NO_INTERPRETER))])
+    scene.hosts = FakeHosts([FakeHost(host_spec(), lambda _: Scripted(exit_status=trial.NO_INTERPRETER))])
     assert list(check.apply(scene.context())["installed"].values()) == ["not tried: one has no Python 3.12"]
 
 

@@ -21,7 +21,7 @@ from releasd.app.fault import armed
 from releasd.app.repositories import peek, same_repositories
 from releasd.engine.world import World
 from releasd.errors import SecretError
-from releasd.model import Project
+from releasd.model import IndexRules, Project
 from releasd.ports import Secret
 from releasd.store import Store
 
@@ -84,6 +84,8 @@ def registered(name: str, project: config.Project) -> Project:
         allow_repository_builds=project.policy.allow_repository_builds,
         verify_timeout=project.policy.verify_timeout,
         lost_breaking=project.policy.lost_breaking,
+        smoke=project.smoke,
+        reproduce=project.policy.reproduce,
     )
 
 
@@ -120,6 +122,7 @@ def index_of(name: str, index: config.Index, secrets: SecretStore) -> HttpIndex:
         publish_url=index.publish_url,
         simple_url=index.simple_url,
         token=functools.partial(_token, name, index.secret, secrets),
+        rules=IndexRules(max_file_size=index.max_file_mb << 20, pypi_rules=index.pypi_rules),
     )
 
 

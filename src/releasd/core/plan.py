@@ -12,6 +12,7 @@ from releasd.core import files as version_files
 from releasd.core.analysis import lost_breaking
 from releasd.core.notes import render_notes
 from releasd.core.recipes import default_builds
+from releasd.core.targets import Labels
 from releasd.core.version import decide, one_line
 from releasd.errors import ConfigError
 from releasd.model import BuildSpec, Bump, Decision, Facts, Gate, NoRelease, Plan, ProjectConfig, Verdict
@@ -29,6 +30,8 @@ class Policy:
         lost_breaking: what becomes of a breaking change that the project's rules would lose: "hold" (a person approves
             or says how far to bump), "major" or "ignore".
         forced_bump: an operator's wish for this one release; None: the commits decide.
+        smoke: used instead of the repository's.
+        hosts: the labels of each host that may build for the project.
         allow_repository_builds: whether scripts from the repository may run; if not, those here are all there is.
     """
 
@@ -40,6 +43,8 @@ class Policy:
     forced_bump: Bump | None = None
     allow_repository_builds: bool = True
     lost_breaking: str = "hold"
+    smoke: str | None = None
+    hosts: tuple[Labels, ...] = ()
 
 
 def plan(facts: Facts, config: ProjectConfig, policy: Policy, planned_at: dt.datetime) -> Plan | NoRelease:
@@ -79,6 +84,8 @@ def plan(facts: Facts, config: ProjectConfig, policy: Policy, planned_at: dt.dat
         changelog_title=config.changelog_title,
         semantic_changelog=config.analysis == "semantic-release",
         hold=hold,
+        smoke=policy.smoke or (config.smoke if policy.allow_repository_builds else None),
+        sdist_generated=config.sdist_generated,
     )
 
 
@@ -189,7 +196,7 @@ def _builds(facts: Facts, config: ProjectConfig, policy: Policy) -> tuple[BuildS
             f"nothing says how to build {policy.project}: scripts of the repository may not run",
             advice=f"add [[projects.{policy.project}.builds]] to the operator's configuration",
         )
-    return config.builds or default_builds(facts.files)
+    return config.builds or default_builds(facts.files, wanted=config.targets, hosts=policy.hosts)
 
 
 def _notes(facts: Facts, config: ProjectConfig, decision: Decision, date: dt.date) -> str:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from releasd.core import toml
 from releasd.core.files import GIVEN, SEMANTIC_RELEASE_FILES
+from releasd.core.platform import TARGETS
 from releasd.core.rules import MATCHABLE
 from releasd.core.version import check_tag_format, parse_semver
 from releasd.errors import ConfigError
@@ -166,6 +167,9 @@ def read_project(
         branches=_branches(reader),
         major_on_zero=reader.take("major_on_zero", _flag, default=True, allowed="true or false"),
         repository_url=reader.take("repository_url", text, None, "a URL"),
+        targets=reader.take("targets", _all(_target), (), f"a list of {', '.join(TARGETS)}"),
+        smoke=reader.take("smoke", text, None, "a shell script"),
+        sdist_generated=reader.take("sdist_generated", _all(path), (), "a list of patterns like src/demo/_version.py"),
         warnings=warnings,
     )
     reader.finish()
@@ -294,6 +298,10 @@ def duration(value: Any) -> float | None:
         value = int(match["number"]) * _SECONDS[match["unit"]]
     usable = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
     return float(value) if usable else None
+
+
+def _target(value: Any) -> str | None:
+    return value if isinstance(value, str) and value in TARGETS else None
 
 
 def _changelog(value: Any) -> str | None:

@@ -113,7 +113,7 @@ def _plan(world: World, job: Job, project: Project, git: Git) -> Plan | NoReleas
     if tip != job.commit and job.source != "operator":
         raise Replan(f"{project.branch} is at {tip[:12]} by now")
     now = world.clock.now()
-    decided = decide(git, job.commit, project, bump=job.bump, now=now)
+    decided = decide(git, job.commit, project, world.hosts, bump=job.bump, now=now)
     if isinstance(decided, Plan):
         world.store.set_plan(job.id, job.token, decided, now=now)
         world.fault("job.planned")

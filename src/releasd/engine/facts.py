@@ -8,7 +8,7 @@ from releasd.core import files as version_files
 from releasd.core import notes, project, version
 from releasd.core.plan import Policy, plan
 from releasd.model import Bump, Facts, NoRelease, Plan, Project, ProjectConfig
-from releasd.ports import Git
+from releasd.ports import Git, Hosts
 
 
 def gather(
@@ -48,8 +48,9 @@ def _texts(git: Git, commit: str, instead: Mapping[str, str]) -> dict[str, str]:
     return texts | {path: content.decode(errors="replace") for path, content in git.read(commit, more).items()}
 
 
-def policy_of(registered: Project, bump: Bump | None) -> Policy:
+def policy_of(registered: Project, bump: Bump | None, hosts: Hosts) -> Policy:
     """Return the operator's side of a decision."""
+    allowed = registered.hosts
     return Policy(
         project=registered.name,
         indexes=registered.indexes,
@@ -59,10 +60,14 @@ def policy_of(registered: Project, bump: Bump | None) -> Policy:
         forced_bump=bump,
         allow_repository_builds=registered.allow_repository_builds,
         lost_breaking=registered.lost_breaking,
+        smoke=registered.smoke,
+        hosts=tuple(host.spec.labels for host in hosts.able(()) if not allowed or host.spec.name in allowed),
     )
 
 
-def decide(git: Git, commit: str, registered: Project, *, bump: Bump | None, now: datetime) -> Plan | NoRelease:
+def decide(
+    git: Git, commit: str, registered: Project, hosts: Hosts, *, bump: Bump | None, now: datetime
+) -> Plan | NoRelease:
     """Plan the release of `commit` for a registered project."""
     facts, config = gather(git, commit, repository=registered.repository, branch=registered.branch)
-    return plan(facts, config, policy_of(registered, bump), now)
+    return plan(facts, config, policy_of(registered, bump, hosts), now)

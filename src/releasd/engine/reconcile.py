@@ -98,7 +98,7 @@ def look_at(world: World, project: Project, git: Git, source: str) -> PushHint |
 def preview(world: World, project: Project, git: Git, commit: str) -> str:
     """Say in one line for the pusher what will be released, or why nothing is."""
     try:
-        decided = decide(git, commit, project, bump=None, now=world.clock.now())
+        decided = decide(git, commit, project, world.hosts, bump=None, now=world.clock.now())
     except ReleasdError as error:
         return f"{project.name} cannot be released: {error.message}"
     if decided.hold:

@@ -13,6 +13,7 @@ from releasd.model.project import (
     BuildSpec,
     Gate,
     HostSpec,
+    IndexRules,
     NotesOptions,
     Project,
     ProjectConfig,
@@ -34,6 +35,7 @@ __all__ = [
     "FileEdit",
     "Gate",
     "HostSpec",
+    "IndexRules",
     "Job",
     "JobId",
     "JobState",
@@ -164,6 +166,8 @@ class Plan:
     changelog_title: str | None = None  # as in ProjectConfig
     semantic_changelog: bool = False  # written as semantic-release's plug-in does
     hold: str = ""  # why a person has to approve it first; empty: nobody has to
+    smoke: str | None = None  # a shell script that tries an installed wheel
+    sdist_generated: tuple[str, ...] = ()  # as in ProjectConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

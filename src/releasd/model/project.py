@@ -117,7 +117,21 @@ class ProjectConfig:
     repository_url: str | None = None  # for links; None: the remote's
     changelog_title: str | None = None  # what stays on top of the changelog; None: what is there
     commit_message: str | None = None  # of the release commit, with {version}, {tag}, {notes}, …; None: the default
+    targets: tuple[str, ...] = ()  # of the recipe, such as "linux-x86_64"; empty: those that the hosts are
+    smoke: str | None = None  # a shell script that tries an installed wheel
+    sdist_generated: tuple[str, ...] = ()  # globs of what an sdist holds besides tracked files
     warnings: tuple[str, ...] = ()  # what was found and cannot be honoured, never silently dropped
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexRules:
+    """What an index takes. `max_file_size` in bytes; the defaults are the public index's.
+
+    `pypi_rules`: it refuses plain `linux_*` wheels, local versions, direct dependencies and private classifiers.
+    """
+
+    max_file_size: int = 100 << 20
+    pypi_rules: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,4 +168,6 @@ class Project:
     hosts: tuple[str, ...] = ()
     allow_repository_builds: bool = True
     lost_breaking: str = "hold"  # "hold", "major" or "ignore": a breaking change that the rules would lose
+    smoke: str | None = None  # replaces the repository's own
+    reproduce: str = "off"  # "off", "report" or "require": every build a second time, bytes compared
     verify_timeout: float = 1800.0
