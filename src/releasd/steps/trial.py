@@ -38,7 +38,7 @@ def run(ctx: Context, artifact: Artifact) -> str:
     """Try a wheel and return the host's name, or why it could not be tried.
 
     Raises:
-        CheckFailed: it does not import, or the smoke command fails.
+        CheckFailed: it does not import, the smoke command fails, or no empty environment can be made.
         Transient: it does not install, or no host can be reached.
         Permanent: no host could ever run it.
     """
@@ -50,6 +50,8 @@ def run(ctx: Context, artifact: Artifact) -> str:
     if result.exit_status == NO_INTERPRETER and (python := interpreter_for(artifact.filename)):
         return f"not tried: {host.spec.name} has no Python {python}"
     advice = f"releasd log {ctx.job.id} --step check"
+    if result.exit_status == NO_INTERPRETER:
+        raise CheckFailed(f"no environment for {artifact.filename} can be made on {host.spec.name}", advice=advice)
     if result.why == "timeout":
         raise CheckFailed(f"trying {artifact.filename} on {host.spec.name} took over {LIMIT:.0f} s", advice=advice)
     if result.exit_status == NOT_INSTALLED:

@@ -80,7 +80,7 @@ def judge(filename: str, file: BinaryIO, expected: Expected) -> Iterator[Problem
 def tracked_digests(archive: BinaryIO) -> Mapping[str, str]:
     """Return the files of an uncompressed tar, path to sha256."""
     with tarfile.open(fileobj=archive, mode="r:") as tar:
-        return {member.name: _digest(tar, member) for member in tar if member.isfile()}
+        return {member.name: digest_of(tar, member) for member in tar if member.isfile()}
 
 
 def _contents(filename: str, stream: Bounded, expected: Expected) -> Iterator[Problem]:
@@ -93,7 +93,7 @@ def _contents(filename: str, stream: Bounded, expected: Expected) -> Iterator[Pr
         for member in _members(sdist):
             yield from _member(member, strays, root)
             if member.isfile():
-                digests[member.name] = _digest(sdist, member)
+                digests[member.name] = digest_of(sdist, member)
             if member.name == f"{root}/PKG-INFO" and member.isfile():
                 about = _read(sdist, member)
         if _rest(stream):
@@ -155,9 +155,10 @@ def _leaves(parts: list[str], root: str) -> bool:
     return path[:1] != [root]
 
 
-def _digest(tar: tarfile.TarFile, member: tarfile.TarInfo) -> str:
+def digest_of(tar: tarfile.TarFile, member: tarfile.TarInfo) -> str:
+    """Return the sha256 of a member's contents; of nothing where it is no file."""
     digest = hashlib.sha256()
-    file = tar.extractfile(member)
+    file = tar.extractfile(member) if member.isfile() else None
     while file and (chunk := file.read(_CHUNK)):
         digest.update(chunk)
     return digest.hexdigest()

@@ -38,7 +38,7 @@ def judge(filename: str, file: BinaryIO, expected: Expected) -> Iterator[Problem
         return
     with zipfile.ZipFile(file) as wheel:
         yield from zips.judge(file, wheel)
-        if zips.readable(wheel):
+        if zips.readable(file, wheel):
             yield from _contents(filename, wheel, expected)
 
 

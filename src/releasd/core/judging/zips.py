@@ -53,11 +53,11 @@ def judge(file: BinaryIO, archive: zipfile.ZipFile) -> Iterator[Problem]:
     yield from _layout(file, archive)
 
 
-def readable(archive: zipfile.ZipFile) -> bool:
-    """Return whether members can be unpacked within bounds of memory and time."""
+def readable(file: BinaryIO, archive: zipfile.ZipFile) -> bool:
+    """Return whether members can be unpacked within bounds of memory and time, and are what their names say."""
     members = archive.infolist()
     plain = all(info.compress_type in _METHODS and not info.flag_bits & _ENCRYPTED for info in members)
-    return plain and not any(_sizes(members))
+    return plain and not any(_sizes(members)) and not any(_layout(file, archive))
 
 
 def _names(members: list[zipfile.ZipInfo]) -> Iterator[Problem]:
