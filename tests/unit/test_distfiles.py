@@ -1,12 +1,15 @@
 """Built files as an index and its users will judge them: every way to be wrong is named, and nothing crashes."""
 
 import io
+import tarfile
+import tracemalloc
+import warnings
 import zipfile
 from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from releasd.core.distfiles import problems
@@ -275,3 +278,60 @@ def test_every_problem_names_its_file() -> None:
 def test_metadata_is_read_beside_the_archive_not_from_its_root() -> None:
     """METADATA elsewhere does not stand in for the one in .dist-info."""
     assert "lacks METADATA" in judge_wheel(files={"METADATA": METADATA}, without=[f"{INFO}/METADATA"])
+
+
+@pytest.mark.parametrize("kind", ["wheel", "sdist"])
+def test_judging_needs_little_memory(kind: str) -> None:
+    """Sixty megabytes of contents pass through a few: a file is never held whole, whatever it unpacks to."""
+    zeros = "0" * (60 << 20)
+    made = wheel({"my_demo/data": zeros}) if kind == "wheel" else sdist({f"{ROOT}/data": zeros})
+    del zeros
+    tracemalloc.start()
+    try:
+        problems(wheel_name() if kind == "wheel" else SDIST, made, EXPECTED)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 24 << 20
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.dictionaries(st.text(min_size=1, max_size=12), st.binary(max_size=40), max_size=5),
+    st.sampled_from([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]),
+    st.binary(max_size=8),
+    st.integers(0, 0xFFFF),
+)
+def test_any_zip_is_judged(members: dict[str, bytes], method: int, comment: bytes, mode: int) -> None:
+    """Whatever names, methods and modes an archive has, there is a verdict, and each has a cause and a fix."""
+    made = wheel()
+    with zipfile.ZipFile(made, "a", method) as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        archive.comment = comment
+        for name, data in members.items():
+            info = zipfile.ZipInfo(name.encode("utf-8", "replace").decode(), (2020, 2, 2, 0, 0, 0))
+            info.compress_type, info.external_attr = method, mode << 16
+            archive.writestr(info, data)
+    found = problems(wheel_name(), made, EXPECTED)
+    assert members or not found
+    assert found or all(name.endswith("/") for name in members)
+    assert all(problem.what and problem.fix for problem in found)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.lists(
+        st.tuples(st.text(max_size=20), st.sampled_from([b"0", b"1", b"2", b"3", b"5", b"6", b"S", b"x"]), st.text()),
+        max_size=5,
+    )
+)
+def test_any_tar_is_judged(members: list[tuple[str, bytes, str]]) -> None:
+    """Whatever kinds, names and targets an sdist's members have, there is a verdict."""
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w:gz", errors="replace") as archive:
+        for name, kind, target in members:
+            entry = tarfile.TarInfo(name.replace("\0", ""))
+            entry.type, entry.linkname = kind, target.replace("\0", "")
+            archive.addfile(entry)
+    made.seek(0)
+    assert problems(SDIST, made, EXPECTED)

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from releasd.errors import CheckFailed, HostLost, Permanent, Transient
+from releasd.model import IndexRules
 from releasd.steps import check, trial
 from support.dist import sdist, wheel, wheel_name
 from support.fakehost import FakeHost, Scripted
-from support.fakeports import FakeHosts, Scene, host_spec
+from support.fakeports import FakeHosts, FakeIndex, Scene, host_spec
 
 SDIST = "my_demo-1.2.0.tar.gz"
 LINUX = "cp311-cp311-manylinux_2_17_x86_64"
@@ -169,3 +170,44 @@ def test_each_wheel_is_tried_by_itself(scene: Scene) -> None:
     check.apply(scene.context())
     ids = [task.id for task in scene.hosts.registered[0].tasks]
     assert len(ids) == len(set(ids)) == 2
+
+
+def test_the_smoke_command_runs_in_the_trial_environment(scene: Scene) -> None:
+    """It is handed over as it was written, and runs after the import, with the environment's programs first."""
+    scene.plan = replace(scene.plan, smoke='demo --version | grep "it\'s"')
+    check.apply(scene.context())
+    (task,) = scene.hosts.registered[0].tasks
+    assert task.env["SMOKE"] == 'demo --version | grep "it\'s"'
+    assert task.script.index("import my_demo") < task.script.index('sh -euc "$SMOKE"')
+
+
+def test_a_smoke_command_that_fails(scene: Scene) -> None:
+    """It is told apart from an import that fails."""
+    scene.plan = replace(scene.plan, smoke="demo")
+    scene.hosts = FakeHosts([FakeHost(host_spec(), lambda _: Scripted(exit_status=trial.SMOKED))])
+    with pytest.raises(CheckFailed, match="the smoke command fails with"):
+        check.apply(scene.context())
+
+
+def test_files_are_held_to_the_strictest_of_their_indexes(scene: Scene) -> None:
+    """One index that takes little is one that would refuse, after the tag."""
+    tag = "cp311-cp311-linux_x86_64"
+    scene.hosts = FakeHosts([FakeHost(host_spec("one", "linux", "x86_64"))])
+    scene.seal(wheel_name(tag), wheel(tags=[tag]).getvalue())
+    scene.indexes = {"pypi": FakeIndex(), "own": FakeIndex(rules=IndexRules(pypi_rules=False))}
+    scene.plan = replace(scene.plan, indexes=("own",))
+    assert wheel_name(tag) in check.apply(scene.context())["files"]
+    scene.plan = replace(scene.plan, indexes=("own", "pypi"))
+    with pytest.raises(CheckFailed, match="linux_x86_64 is refused"):
+        check.apply(scene.context())
+
+
+def test_an_sdist_is_held_to_the_release_commit(scene: Scene) -> None:
+    """What the build swept in stops the release, before the tag, unless the project says that its build makes it."""
+    scene.journal.sealed = []
+    scene.seal(SDIST, sdist({"my_demo-1.2.0/.env": "TOKEN=1"}).getvalue())
+    with pytest.raises(CheckFailed, match=r"not in the release commit: \.env"):
+        check.apply(scene.context())
+    scene.plan = replace(scene.plan, sdist_generated=(".env",))
+    check.apply(scene.context())
+    assert "it leaves out tracked files: pyproject.toml" in scene.output("judge")

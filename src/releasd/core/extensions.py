@@ -31,7 +31,12 @@ for wheel in "$built"/*.whl; do
   esac
 done
 """
-_REPAIR = {"linux": "auditwheel", "macos": "delocate-wheel", "": "auditwheel|delocate-wheel"}
+# Without cibuildwheel a Linux host needs both of these, a Mac the one.
+_REPAIR = {
+    "linux": ("cibuildwheel|auditwheel", "cibuildwheel|patchelf"),
+    "macos": ("cibuildwheel|delocate-wheel",),
+    "": ("cibuildwheel|auditwheel|delocate-wheel",),
+}
 
 
 def builds(document: Mapping[str, Any], targets: Iterable[Target]) -> tuple[BuildSpec, ...]:
@@ -42,7 +47,7 @@ def builds(document: Mapping[str, Any], targets: Iterable[Target]) -> tuple[Buil
             name=target.build("wheel"),
             run=run,
             labels=target.labels,
-            tools=("uv", f"cibuildwheel|{_REPAIR[target.system]}"),
+            tools=("uv", *_REPAIR[target.system]),
             artifacts=("*.whl",),
             env={"UV_PYTHON_DOWNLOADS": "never"},
         )
