@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from releasd.config.places import config_path, read_toml
-from releasd.core.recipes import default_builds
+from releasd.core.plan import recipe
 from releasd.errors import ConfigError
 from releasd.model import BuildSpec, Facts, ProjectConfig
 
@@ -52,7 +52,7 @@ def _specs(
     if config.builds:
         return config.builds
     try:
-        return default_builds(facts.files, wanted=config.targets, hosts=hosts)
+        return recipe(facts.files, config, hosts)
     except ConfigError as error:
         warnings.append(f"{error.message.splitlines()[0]}; {error.advice}")
         return ()

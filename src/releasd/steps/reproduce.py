@@ -16,7 +16,7 @@ from releasd.errors import CheckFailed, Permanent, Transient
 from releasd.model import Artifact, BuildSpec
 from releasd.ports import Host, Output
 from releasd.steps import build as first
-from releasd.steps import farm
+from releasd.steps import farm, version
 from releasd.steps.context import Context
 
 AGAIN = "-again"  # after a build's name: its second run, in slots, logs and status
@@ -44,6 +44,7 @@ def run(ctx: Context, artifacts: Sequence[Artifact]) -> dict[str, Any]:
     """
     if ctx.project.reproduce == "off" or not ctx.plan.builds:
         return {}
+    version.ensure(ctx)
     source = ctx.scratch / "again.tar"
     ctx.git.archive(ctx.release_commit, source)
     with ThreadPoolExecutor(max_workers=len(ctx.plan.builds), thread_name_prefix="again") as pool:

@@ -181,16 +181,20 @@ def _about(about: bytes | None, root: str, digests: Mapping[str, str], expected:
 
 
 def _compared(found: Mapping[str, str], expected: Expected) -> Iterator[Problem]:
-    """Yield what an sdist holds and the release commit does not; a tracked file may stand under another path."""
+    """Yield what an sdist holds and the release commit does not; a tracked file may stand under another path.
+
+    One of several packages in a repository has its paths below its own folder.
+    """
     tracked = expected.tracked
     if tracked is None:
         return
     yield from _left_out(found, tracked)
-    known = frozenset(tracked.values())
-    strange = [path for path, digest in found.items() if digest not in known]
+    digests = frozenset(tracked.values())
+    strange = [path for path, digest in found.items() if digest not in digests]
     allowed = (*_MADE, *expected.generated)
-    added = sorted(path for path in strange if path not in tracked and not _any(path, allowed))
-    changed = sorted(path for path in strange if path in tracked and not _any(path, (*_REWRITTEN, *expected.generated)))
+    at_home = {path for path in strange if any(f"/{known}".endswith(f"/{path}") for known in tracked)}
+    added = sorted(path for path in strange if path not in at_home and not _any(path, allowed))
+    changed = sorted(path for path in at_home if not _any(path, (*_REWRITTEN, *expected.generated)))
     fix = 'commit them, keep them out of the sdist, or say that the build makes them: sdist_generated = ["…"]'
     if added:
         yield Problem(f"it holds files that are not in the release commit: {_few(added)}", fix)
