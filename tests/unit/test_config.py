@@ -5,9 +5,12 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from releasd.adapters.secrets import SecretStore, Surroundings
+from releasd.app.world import index_of, registered
 from releasd.config import Settings, build_specs, gates, host_specs
 from releasd.config.problems import from_validation, suggest, unknown_names
 from releasd.config.types import parse_duration, parse_folder, parse_mode, parse_repository, parse_web_url
+from releasd.model import IndexRules
 
 DAEMON = {"daemon": {"state": "/srv/state", "runtime": "/srv/run"}}
 
@@ -286,3 +289,17 @@ def test_the_database_is_sqlite_in_the_state_folder_unless_named() -> None:
     assert settings().daemon.database_url == "sqlite:////srv/state/releasd.db"
     named = settings(daemon={**DAEMON["daemon"], "database": "postgresql:///r"})
     assert named.daemon.database_url == "postgresql:///r"
+
+
+def test_what_check_is_told_reaches_it() -> None:
+    """Smoke command, second build and an index's rules become the plain values that steps see."""
+    found = settings(
+        projects={"a": {"repository": "/srv/a.git", "smoke": "a --version", "policy": {"reproduce": "require"}}},
+        indexes={"own": {"max_file_mb": 300, "pypi_rules": False}, "pypi": {}},
+    )
+    project = registered("a", found.projects["a"])
+    assert (project.smoke, project.reproduce) == ("a --version", "require")
+    secrets = SecretStore({}, Surroundings(environ={}))
+    rules = {name: index_of(name, index, secrets).rules for name, index in found.indexes.items()}
+    assert rules == {"own": IndexRules(max_file_size=300 << 20, pypi_rules=False), "pypi": IndexRules()}
+    assert "reproduce" in str(problems(projects={"a": {"repository": "/srv/a.git", "policy": {"reproduce": "yes"}}}))

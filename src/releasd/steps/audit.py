@@ -8,7 +8,7 @@ import shlex
 import sys
 
 from releasd.core.judging import audits
-from releasd.core.judging.names import is_abi3, libc_of, platforms
+from releasd.core.judging.names import is_abi3, libc_of, macos_of, platforms
 from releasd.core.judging.verdict import Problem
 from releasd.core.judging.wheels import holds_elf
 from releasd.model import Artifact
@@ -27,6 +27,10 @@ _HOME = 'export HOME="$TMPDIR" XDG_CACHE_HOME="$TMPDIR"\n'
 
 def problems(ctx: Context, artifact: Artifact) -> tuple[Problem, ...]:
     """Return what is dishonest in a wheel's tags; the file has passed core/distfiles.py."""
+    if any(macos_of(platform) for platform in platforms(artifact.filename)):
+        ctx.say(
+            artifact.filename, "which libraries its binaries want from outside is not looked at (delocate-listdeps)"
+        )
     wanted = _wanted(ctx, artifact)
     if not wanted:
         return ()
