@@ -303,3 +303,13 @@ def test_what_check_is_told_reaches_it() -> None:
     rules = {name: index_of(name, index, secrets).rules for name, index in found.indexes.items()}
     assert rules == {"own": IndexRules(max_file_size=300 << 20, pypi_rules=False), "pypi": IndexRules()}
     assert "reproduce" in str(problems(projects={"a": {"repository": "/srv/a.git", "policy": {"reproduce": "yes"}}}))
+
+
+def test_unknown_plugins_is_refuse_or_ignore() -> None:
+    """The operator's policy for plug-ins of semantic-release: refused where nothing is said, no third word."""
+    assert settings(projects={"a": {"repository": "/r"}}).projects["a"].policy.unknown_plugins == "refuse"
+    told = {"repository": "/r", "policy": {"unknown_plugins": "ignore"}}
+    assert registered("a", settings(projects={"a": told}).projects["a"]).unknown_plugins == "ignore"
+    assert "projects.a.policy.unknown_plugins" in problems(
+        projects={"a": {"repository": "/r", "policy": {"unknown_plugins": "warn"}}}
+    )

@@ -60,6 +60,7 @@ class Policy(Section):
     verify_timeout: Duration = 1800.0
     lost_breaking: Literal["hold", "major", "ignore"] = "hold"
     reproduce: Literal["off", "report", "require"] = "off"
+    unknown_plugins: Literal["refuse", "ignore"] = "refuse"
     committer_name: Text = "releasd"
     committer_email: Email = "releasd@localhost"
 
