@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from releasd.model import Artifact, Commit, Evidence, HostSpec, StepName, Tag
+from releasd.model import Artifact, Commit, Evidence, HostSpec, IndexRules, StepName, Tag
 
 Sink = Callable[[bytes], None]  # takes live output, as it comes
 ShouldStop = Callable[[], bool]  # asked several times a second by whatever runs long
@@ -315,9 +315,10 @@ class ServedFile:
 
 
 class Index(Protocol):
-    """A package index with one place to upload to and one to read from."""
+    """A package index with one place to upload to and one to read from. `rules` say what it takes."""
 
     name: str
+    rules: IndexRules
 
     def files(self, distribution: str, version: str) -> tuple[ServedFile, ...]:
         """Return the files of one version as listed now, unfiltered by caches; empty when there are none."""

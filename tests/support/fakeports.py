@@ -22,6 +22,7 @@ from releasd.model import (
     Evidence,
     FileEdit,
     HostSpec,
+    IndexRules,
     Job,
     JobId,
     JobState,
@@ -156,6 +157,7 @@ class FakeIndex:
     """
 
     name: str = "pypi"
+    rules: IndexRules = field(default_factory=IndexRules)
     stored: dict[str, str] = field(default_factory=dict)
     listing: dict[str, str | None] = field(default_factory=dict)
     lag: int = 0

@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from releasd.app.world import registered
+from releasd.adapters.secrets import SecretStore, Surroundings
+from releasd.app.world import index_of, registered
 from releasd.config import Settings, build_specs, gates, host_specs
 from releasd.config.problems import from_validation, suggest, unknown_names
 from releasd.config.types import parse_duration, parse_folder, parse_mode, parse_repository, parse_web_url
+from releasd.model import IndexRules
 
 DAEMON = {"daemon": {"state": "/srv/state", "runtime": "/srv/run"}}
 
@@ -310,6 +312,20 @@ def test_a_build_s_cache_is_one_of_three_words() -> None:
     assert [build.cache for build in build_specs(project)] == ["full", "deps"]
     wrong = {"repository": "/r", "builds": [{"name": "w", "run": "make", "cache": "all"}]}
     assert problems(projects={"a": wrong})["projects.a.builds[0].cache"] == '"none", "deps" or "full"'
+
+
+def test_what_check_is_told_reaches_it() -> None:
+    """Smoke command, second build and an index's rules become the plain values that steps see."""
+    found = settings(
+        projects={"a": {"repository": "/srv/a.git", "smoke": "a --version", "policy": {"reproduce": "require"}}},
+        indexes={"own": {"max_file_mb": 300, "pypi_rules": False}, "pypi": {}},
+    )
+    project = registered("a", found.projects["a"])
+    assert (project.smoke, project.reproduce) == ("a --version", "require")
+    secrets = SecretStore({}, Surroundings(environ={}))
+    rules = {name: index_of(name, index, secrets).rules for name, index in found.indexes.items()}
+    assert rules == {"own": IndexRules(max_file_size=300 << 20, pypi_rules=False), "pypi": IndexRules()}
+    assert "reproduce" in str(problems(projects={"a": {"repository": "/srv/a.git", "policy": {"reproduce": "yes"}}}))
 
 
 def test_unknown_plugins_is_refuse_or_ignore() -> None:

@@ -89,6 +89,29 @@ def test_scripts_of_the_repository_do_not_run_where_the_operator_forbids_them() 
     assert "[[projects.p.builds]]" in caught.value.advice
 
 
+def test_the_operators_smoke_command_replaces_the_repositorys() -> None:
+    """It is a script: where the repository's may not run, only the operator's does."""
+    config = ProjectConfig(name="x", builds=(BUILD,), smoke="own", sdist_generated=("x.py",))
+    made = planned("feat: x", config=config)
+    assert (made.smoke, made.sdist_generated) == ("own", ("x.py",))
+    assert planned("feat: x", config=config, policy=Policy(project="p", smoke="mine")).smoke == "mine"
+    closed = Policy(project="p", builds=(BUILD,), allow_repository_builds=False)
+    assert planned("feat: x", config=config, policy=closed).smoke is None
+
+
+def test_a_recipe_builds_for_the_hosts_that_there_are() -> None:
+    """The plan names a build for each platform of the project's hosts, without asking any of them."""
+    files = {"pyproject.toml": FILES["pyproject.toml"].replace("hatchling.build", "mesonpy")}
+    hosts = (frozenset({"linux", "x86_64"}), frozenset({"macos", "arm64"}))
+    made = plan(facts("feat: x", files=files), ProjectConfig(name="x"), Policy(project="p", hosts=hosts), NOW)
+    assert isinstance(made, Plan)
+    assert [build.name for build in made.builds] == ["wheel-linux-x86_64", "wheel-macos-arm64", "sdist"]
+    wanted = ProjectConfig(name="x", targets=("linux-aarch64",))
+    made = plan(facts("feat: x", files=files), wanted, Policy(project="p", hosts=hosts), NOW)
+    assert isinstance(made, Plan)
+    assert [build.labels for build in made.builds] == [("linux", "aarch64"), ()]
+
+
 def test_an_operators_bump_is_planned() -> None:
     """`releasd release --bump` needs no releasable commit."""
     assert planned("docs: x", policy=Policy(project="p", forced_bump=Bump.MAJOR)).version == "2.0.0"

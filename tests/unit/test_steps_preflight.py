@@ -99,6 +99,15 @@ def test_one_able_host_is_enough(scene: Scene) -> None:
     assert preflight.apply(scene.context())["hosts"] == {"wheel": ["two"]}
 
 
+def test_one_of_several_tools_will_do(scene: Scene) -> None:
+    """`a|b` is lacking only where both are, and is told as people read it."""
+    scene.plan = replace(scene.plan, builds=build(tools=("cargo|sh",)))
+    assert preflight.apply(scene.context())["hosts"] == {"wheel": ["one"]}
+    scene.plan = replace(scene.plan, builds=build(tools=("cargo|rustc",)))
+    with pytest.raises(Permanent, match="one: lacks cargo or rustc"):
+        preflight.apply(scene.context())
+
+
 def test_when_the_only_able_host_is_away_it_is_waited_for(scene: Scene) -> None:
     """A host that cannot be reached may be able later: the failure may pass, and tells of every host."""
     scene.plan = replace(scene.plan, builds=build(tools=("cargo",)))

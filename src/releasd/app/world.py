@@ -23,7 +23,7 @@ from releasd.app.fault import armed
 from releasd.app.repositories import peek, same_repositories
 from releasd.engine.world import World
 from releasd.errors import SecretError
-from releasd.model import Project
+from releasd.model import IndexRules, Project
 from releasd.ports import Secret
 from releasd.store import Store
 
@@ -92,6 +92,8 @@ def registered(name: str, project: config.Project) -> Project:
         verify_timeout=project.policy.verify_timeout,
         lost_breaking=project.policy.lost_breaking,
         allow_full_cache=project.policy.allow_full_cache,
+        smoke=project.smoke,
+        reproduce=project.policy.reproduce,
         unknown_plugins=project.policy.unknown_plugins,
     )
 
@@ -129,6 +131,7 @@ def index_of(name: str, index: config.Index, secrets: SecretStore) -> HttpIndex:
         publish_url=index.publish_url,
         simple_url=index.simple_url,
         token=functools.partial(_token, name, index.secret, secrets),
+        rules=IndexRules(max_file_size=index.max_file_mb << 20, pypi_rules=index.pypi_rules),
     )
 
 

@@ -60,6 +60,7 @@ class Policy(Section):
     hosts: Names = ()  # empty: all
     verify_timeout: Duration = 1800.0
     lost_breaking: Literal["hold", "major", "ignore"] = "hold"
+    reproduce: Literal["off", "report", "require"] = "off"
     unknown_plugins: Literal["refuse", "ignore"] = "refuse"
     committer_name: Text = "releasd"
     committer_email: Email = "releasd@localhost"
@@ -75,6 +76,7 @@ class Project(Section):
     webhooks: Names = ()
     builds: Builds = Field(default=(), repr=False)  # empty: what the repository says
     gates: Gates = Field(default=(), repr=False)  # empty: what the repository says
+    smoke: Text | None = Field(default=None, repr=False)  # None: what the repository says
     policy: Policy = Policy()
 
 
@@ -110,6 +112,8 @@ class Index(Section):
     publish_url: WebUrl | None = None
     simple_url: WebUrl | None = None
     secret: Name | None = None
+    max_file_mb: int = Field(default=100, ge=1, le=1 << 20)
+    pypi_rules: bool = True
 
 
 class SecretReference(Section):

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from releasd.core import packages, toml
 from releasd.core.files import GIVEN, SEMANTIC_RELEASE_FILES
+from releasd.core.platform import TARGETS
 from releasd.core.reading import Reader, duration, every, flag, matching, one_of, path, text, text_or_flag, version_file
 from releasd.core.rules import MATCHABLE
 from releasd.core.semver import parse_semver
@@ -180,6 +181,9 @@ def _read(reader: Reader, *, source: str, name: str | None, warnings: tuple[str,
         branches=_branches(reader),
         major_on_zero=reader.take("major_on_zero", flag, default=True, allowed="true or false"),
         repository_url=reader.take("repository_url", text, None, "a URL"),
+        targets=reader.take("targets", every(_target), (), f"a list of {', '.join(TARGETS)}"),
+        smoke=reader.take("smoke", text, None, "a shell script"),
+        sdist_generated=reader.take("sdist_generated", every(path), (), "a list of patterns like src/demo/_version.py"),
         warnings=warnings,
     )
     if "preset" in reader.values and config.analysis != "semantic-release":
@@ -285,6 +289,10 @@ def _branch(reader: Reader) -> ReleaseBranch:
     )
     reader.finish()
     return branch
+
+
+def _target(value: Any) -> str | None:
+    return value if isinstance(value, str) and value in TARGETS else None
 
 
 def _changelog(value: Any) -> str | None:

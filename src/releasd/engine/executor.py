@@ -124,7 +124,7 @@ def _plan(world: World, job: Job, project: Project, git: Git) -> Plan | NoReleas
     seen = look(git, job.commit, project)
     if seen.config.packages and not job.package:
         return split(world, job, project, git, seen)
-    decided = decide(git, seen, project, package=job.package, bump=job.bump, now=now)
+    decided = decide(git, seen, project, world.hosts, package=job.package, bump=job.bump, now=now)
     if isinstance(decided, Plan):
         world.store.set_plan(job.id, job.token, decided, now=now)
         world.fault("job.planned")

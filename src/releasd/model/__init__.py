@@ -13,6 +13,7 @@ from releasd.model.project import (
     BuildSpec,
     Gate,
     HostSpec,
+    IndexRules,
     NotesOptions,
     NotesStyle,
     NotesType,
@@ -38,6 +39,7 @@ __all__ = [
     "FileEdit",
     "Gate",
     "HostSpec",
+    "IndexRules",
     "Job",
     "JobId",
     "JobState",
@@ -234,6 +236,8 @@ class Plan:
     commit_message: str | None = None  # of the release commit, as in ProjectConfig
     changelog_form: ChangelogForm = field(default_factory=ChangelogForm)
     hold: str = ""  # why a person has to approve it first; empty: nobody has to
+    smoke: str | None = None  # a shell script that tries an installed wheel
+    sdist_generated: tuple[str, ...] = ()  # as in ProjectConfig
     channel: str | None = None  # the distribution channel; None: the default one
     package: str = ""  # which of the repository's packages; empty: the repository is one
 

@@ -176,6 +176,9 @@ class ProjectConfig:
     repository_url: str | None = None  # for links; None: the remote's
     changelog_title: str | None = None  # what stays on top of the changelog; None: what is there
     commit_message: str | None = None  # of the release commit, with {version}, {tag}, {notes}, …; None: the default
+    targets: tuple[str, ...] = ()  # of the recipe, such as "linux-x86_64"; empty: those that the hosts are
+    smoke: str | None = None  # a shell script that tries an installed wheel
+    sdist_generated: tuple[str, ...] = ()  # globs of what an sdist holds besides tracked files
     warnings: tuple[str, ...] = ()  # what was found and cannot be honoured, never silently dropped
     package: Package | None = None  # the one that this is the configuration of; None: the whole repository
     packages: tuple["ProjectConfig", ...] = ()  # dependencies first; empty: the repository is one package
@@ -184,6 +187,17 @@ class ProjectConfig:
     def first_version(self) -> str:
         """Return the version of the first release."""
         return self.initial_version or ("1.0.0" if self.analysis == "semantic-release" else "0.1.0")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexRules:
+    """What an index takes. `max_file_size` in bytes; the defaults are the public index's.
+
+    `pypi_rules`: it refuses plain `linux_*` wheels, local versions, direct dependencies and private classifiers.
+    """
+
+    max_file_size: int = 100 << 20
+    pypi_rules: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,6 +237,8 @@ class Project:
     allow_repository_builds: bool = True
     allow_full_cache: bool = False  # whether a build that the repository describes may keep compiled files
     lost_breaking: str = "hold"  # "hold", "major" or "ignore": a breaking change that the rules would lose
+    smoke: str | None = None  # replaces the repository's own
+    reproduce: str = "off"  # "off", "report" or "require": every build a second time, bytes compared
     unknown_plugins: str = "refuse"  # or "ignore": plug-ins of semantic-release that releasd does not know
     remote_url: str | None = None  # `repository` with its ssh alias resolved, for links; None: as it is
     verify_timeout: float = 1800.0

@@ -78,41 +78,49 @@ def cache_mode(ctx: Context, build: BuildSpec) -> str:
     return "deps"
 
 
-def _build(ctx: Context, build: BuildSpec, source: Path, epoch: int) -> None:
-    def task(host: Host) -> Task:
-        dest = ctx.scratch / f"{build.name}-{host.spec.name}"
-        dest.mkdir(parents=True, exist_ok=True)
-        return Task(
-            id=f"{ctx.plan.project}-{ctx.job.id}-{ctx.job.token}-{build.name}",
-            script=build.run,
-            dest=dest,
-            source=source,
-            objects=_objects(ctx),
-            cache=Cache(mode=cache_mode(ctx, build), project=ctx.plan.project, target=build.name),
-            env=environment(ctx, build, epoch),
-            outputs=build.artifacts,
-            timeout=build.timeout,
-        )
+def task(ctx: Context, build: BuildSpec, host: Host, source: Path, epoch: int, *, part: str) -> Task:
+    """Return what runs on `host`; `part` is the build's name, or that of its second run (steps/reproduce.py)."""
+    dest = ctx.scratch / f"{part}-{host.spec.name}"
+    dest.mkdir(parents=True, exist_ok=True)
+    return Task(
+        id=f"{ctx.plan.project}-{ctx.job.id}-{ctx.job.token}-{part}",
+        script=build.run,
+        dest=dest,
+        source=source,
+        objects=_objects(ctx),
+        cache=Cache(mode=_cache_of(ctx, build, part), project=ctx.plan.project, target=build.name),
+        env=environment(ctx, build, epoch),
+        outputs=build.artifacts,
+        timeout=build.timeout,
+    )
 
-    host, result = farm.run_build(ctx, build.name, _hosts(ctx, build), task)
-    problem = _problem(build, result)
-    if problem:
-        ctx.journal.build_failed(build.name, host.spec.name, problem)
-        raise BuildFailed(
-            f"{build.name} on {host.spec.name}: {problem}", advice=f"releasd log {ctx.job.id} --step build"
-        )
+
+def _cache_of(ctx: Context, build: BuildSpec, part: str) -> str:
+    """Return the cache's mode; a second run shares no compiled file with the first."""
+    mode = cache_mode(ctx, build)
+    return "deps" if part != build.name and mode == "full" else mode
+
+
+def _build(ctx: Context, build: BuildSpec, source: Path, epoch: int) -> None:
+    host, result = farm.run_build(
+        ctx, build.name, hosts(ctx, build), lambda host: task(ctx, build, host, source, epoch, part=build.name)
+    )
+    wrong = problem(build, result)
+    if wrong:
+        ctx.journal.build_failed(build.name, host.spec.name, wrong)
+        raise BuildFailed(f"{build.name} on {host.spec.name}: {wrong}", advice=f"releasd log {ctx.job.id} --step build")
     sealed = [_adopted(ctx, build, host, output) for output in result.outputs]
     ctx.fault("build.adopted")
     _seal(ctx, build, host, sealed)
     ctx.fault("build.sealed")
 
 
-def _hosts(ctx: Context, build: BuildSpec) -> Sequence[Host]:
+def hosts(ctx: Context, build: BuildSpec) -> Sequence[Host]:
     """Return the hosts that `preflight` found able; the others are away, lack a tool, or their disk is full."""
-    hosts = farm.candidates(ctx, build.labels)
+    known = farm.candidates(ctx, build.labels)
     able = ctx.journal.evidence(StepName.PREFLIGHT).get("hosts", {}).get(build.name, ())
-    chosen = [host for host in hosts if host.spec.name in able] or hosts
-    for host in hosts:
+    chosen = [host for host in known if host.spec.name in able] or known
+    for host in known:
         if host not in chosen:
             ctx.say(build.name, f"{host.spec.name} is passed over: preflight could not use it")
     return chosen
@@ -137,7 +145,8 @@ def _collisions(ctx: Context, files: Sequence[Artifact]) -> Iterator[str]:
             yield f"the builds {other.build} and {mine.build} both leave {mine.filename}, with different bytes"
 
 
-def _problem(build: BuildSpec, result: TaskResult) -> str | None:
+def problem(build: BuildSpec, result: TaskResult) -> str | None:
+    """Return what is wrong with how a build ended, None where it ended well."""
     if result.why == "timeout":
         return f"it ran longer than its limit of {build.timeout:.0f} s and was ended"
     if result.exit_status != 0:

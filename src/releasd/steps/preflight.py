@@ -6,6 +6,7 @@ reached, its token can be had, and the version is not on it, the project's own g
 
 from concurrent.futures import ThreadPoolExecutor
 
+from releasd.core.tools import lacking, programs
 from releasd.errors import CheckFailed, Conflict, HostLost, Permanent
 from releasd.model import BuildSpec, Evidence, Gate
 from releasd.ports import Host, Probe, Task
@@ -78,11 +79,11 @@ def _hosts_for(ctx: Context, build: BuildSpec) -> list[str]:
 
 def _verdict(host: Host, build: BuildSpec) -> Exception | str | None:
     try:
-        probe: Probe = host.probe((*build.tools, TRIAL_TOOL))
+        probe: Probe = host.probe((*programs(build.tools), TRIAL_TOOL))
     except (HostLost, Permanent) as error:
         return error
-    if probe.missing:
-        return f"lacks {', '.join(probe.missing)}"
+    if missing := lacking((*build.tools, TRIAL_TOOL), probe.missing):
+        return f"lacks {', '.join(missing)}"
     if probe.disk_free < DISK_NEEDED:
         return f"has only {probe.disk_free >> 20} MB of disk free"
     return None
