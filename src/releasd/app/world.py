@@ -82,6 +82,9 @@ def registered(name: str, project: config.Project) -> Project:
         gates=config.gates(project),
         hosts=project.policy.hosts,
         allow_repository_builds=project.policy.allow_repository_builds,
+        container=project.container,
+        require_digest=project.policy.require_digest,
+        allowed_images=project.policy.allowed_images,
         verify_timeout=project.policy.verify_timeout,
         lost_breaking=project.policy.lost_breaking,
     )

@@ -35,4 +35,5 @@ def _host_spec(name: str, host: Host) -> HostSpec:
         path=host.path,
         env=dict(host.env),
         workdir=host.workdir,
+        engine=host.engine,
     )

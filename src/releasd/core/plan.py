@@ -5,16 +5,28 @@ The repository says what to build, in its `ProjectConfig`; the operator says whe
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from releasd.core import files as version_files
 from releasd.core.analysis import lost_breaking
+from releasd.core.containers import ImagePolicy, check_images, in_container
 from releasd.core.notes import render_notes
 from releasd.core.recipes import default_builds
 from releasd.core.version import decide, one_line
 from releasd.errors import ConfigError
-from releasd.model import BuildSpec, Bump, Decision, Facts, Gate, NoRelease, Plan, ProjectConfig, Verdict
+from releasd.model import (
+    BuildSpec,
+    Bump,
+    ContainerSpec,
+    Decision,
+    Facts,
+    Gate,
+    NoRelease,
+    Plan,
+    ProjectConfig,
+    Verdict,
+)
 
 SCHEMA = 1  # of `plan --json`; a key's meaning never changes within a number (DESIGN.md §5.2)
 
@@ -30,6 +42,8 @@ class Policy:
             or says how far to bump), "major" or "ignore".
         forced_bump: an operator's wish for this one release; None: the commits decide.
         allow_repository_builds: whether scripts from the repository may run; if not, those here are all there is.
+        container: used instead of the repository's for the builds of a recipe.
+        images: what containers may be made of.
     """
 
     project: str
@@ -39,6 +53,8 @@ class Policy:
     gates: tuple[Gate, ...] = ()
     forced_bump: Bump | None = None
     allow_repository_builds: bool = True
+    container: ContainerSpec | None = None
+    images: ImagePolicy = field(default_factory=ImagePolicy)
     lost_breaking: str = "hold"
 
 
@@ -182,6 +198,12 @@ def _commit(verdict: Verdict) -> dict[str, Any]:
 
 
 def _builds(facts: Facts, config: ProjectConfig, policy: Policy) -> tuple[BuildSpec, ...]:
+    builds = _wanted_builds(facts, config, policy)
+    check_images(builds, policy.images)
+    return builds
+
+
+def _wanted_builds(facts: Facts, config: ProjectConfig, policy: Policy) -> tuple[BuildSpec, ...]:
     if policy.builds:
         return policy.builds
     if not policy.allow_repository_builds:
@@ -189,7 +211,7 @@ def _builds(facts: Facts, config: ProjectConfig, policy: Policy) -> tuple[BuildS
             f"nothing says how to build {policy.project}: scripts of the repository may not run",
             advice=f"add [[projects.{policy.project}.builds]] to the operator's configuration",
         )
-    return config.builds or default_builds(facts.files)
+    return config.builds or in_container(default_builds(facts.files), policy.container or config.container)
 
 
 def _notes(facts: Facts, config: ProjectConfig, decision: Decision, date: dt.date) -> str:

@@ -6,12 +6,13 @@ operator's configuration, which uses `read_builds` and `read_gates` from here.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from releasd.core import toml
+from releasd.core.containers import read_container
 from releasd.core.files import GIVEN, SEMANTIC_RELEASE_FILES
+from releasd.core.reader import Reader, environment, matching, one_of, text
 from releasd.core.rules import MATCHABLE
 from releasd.core.version import check_tag_format, parse_semver
 from releasd.errors import ConfigError
@@ -33,60 +34,11 @@ PLACEHOLDERS = ("version", "tag", "commit", "bump", "channel", "branch", "notes"
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")  # PEP 508
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_VARIABLE = re.compile(r"(?!RELEASD_)[A-Za-z_][A-Za-z0-9_]*")
 _DURATION = re.compile(r"(?P<number>\d{1,7})(?P<unit>[smh])")
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
-_MISSING = object()
 _PLACE = "{version}"
 _PLACES = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
 _NAMED = re.compile(r"\{([a-z_]+)\}")
-
-T = TypeVar("T")
-
-
-@dataclass(slots=True)
-class Reader:
-    """One table being read. Takes keys out one by one and collects what is wrong; lives for one call.
-
-    `where` is what stands before a key in a problem: `file: ` and the table's name.
-    """
-
-    values: dict[str, Any]
-    where: str
-    problems: list[str]
-    known: set[str] = field(default_factory=set)
-
-    def take(self, key: str, read: Callable[[Any], T | None], default: T, allowed: str) -> T:
-        """Return the value of `key` as `read` understands it, or `default`; None from `read` is a mistake."""
-        self.known.add(key)
-        value = self.values.get(key, _MISSING)
-        if value is _MISSING:
-            return default
-        result = read(value)
-        if result is None:
-            self.problems.append(f"{self.where}{key}: {allowed}")
-            return default
-        return result
-
-    def need(self, key: str, read: Callable[[Any], T | None], default: T, allowed: str) -> T:
-        """Like `take`, for a key that has to be there; `default` stands in so that reading can go on."""
-        if key not in self.values:
-            self.problems.append(f"{self.where}{key}: is missing; {allowed}")
-        return self.take(key, read, default, allowed)
-
-    def tables(self, key: str) -> list["Reader"]:
-        """Return a reader for each table of an array of tables."""
-        self.known.add(key)
-        value = self.values.get(key, [])
-        if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
-            self.problems.append(f"{self.where}{key}: tables, each under its own [[{key}]]")
-            return []
-        return [Reader(each, f"{self.where}{key}[{at}].", self.problems) for at, each in enumerate(value)]
-
-    def finish(self) -> None:
-        """Report the keys that nobody asked for."""
-        for key in sorted(self.values.keys() - self.known):
-            self.problems.append(f"{self.where}{key}: is not known; {', '.join(sorted(self.known))} are")
 
 
 def load(files: Mapping[str, str]) -> ProjectConfig:
@@ -141,7 +93,7 @@ def read_project(
     rules = tuple(_rule(each) for each in reader.tables("release_rules"))
     config = ProjectConfig(
         source=source,
-        name=reader.take("name", _matching(_NAME), name, "the distribution's name, in letters, digits, . _ -"),
+        name=reader.take("name", matching(_NAME), name, "the distribution's name, in letters, digits, . _ -"),
         tag_format=tag_format,
         initial_version=reader.take("initial_version", _version, defaults.initial_version, "a version like 0.1.0"),
         changelog=reader.take(
@@ -158,9 +110,10 @@ def read_project(
         ),
         builds=read_builds(reader),
         gates=read_gates(reader),
-        analysis=reader.take("analysis", _one_of(ANALYSES), defaults.analysis, " or ".join(ANALYSES)),
+        container=read_container(reader, network="default"),
+        analysis=reader.take("analysis", one_of(ANALYSES), defaults.analysis, " or ".join(ANALYSES)),
         semantic_release=SemanticReleaseOptions(
-            preset=reader.take("preset", _one_of(PRESETS), PRESETS[0], " or ".join(PRESETS)),
+            preset=reader.take("preset", one_of(PRESETS), PRESETS[0], " or ".join(PRESETS)),
             release_rules=tuple(_as_written(rule) for rule in rules) or None,
         ),
         branches=_branches(reader),
@@ -198,13 +151,14 @@ def _unique(reader: Reader, key: str, names: list[str]) -> None:
 def _build(reader: Reader) -> BuildSpec:
     defaults = BuildSpec(name="", run="")
     build = BuildSpec(
-        name=reader.need("name", _matching(_WORD), "", "a short name, in letters, digits, . _ -"),
+        name=reader.need("name", matching(_WORD), "", "a short name, in letters, digits, . _ -"),
         run=reader.need("run", text, "", "a shell script that leaves its files in $RELEASD_OUT"),
         labels=reader.take("labels", _all(text), (), "a list of a host's labels"),
         tools=reader.take("tools", _all(text), (), "a list of programs that the host has to have"),
         artifacts=reader.take("artifacts", _all(_pattern), defaults.artifacts, "a list of patterns like *.whl"),
-        env=reader.take("env", _environment, {}, "a table of texts, no name starting with RELEASD_"),
+        env=reader.take("env", environment, {}, "a table of texts, no name starting with RELEASD_"),
         timeout=reader.take("timeout", duration, defaults.timeout, 'a time like "30m", "90s", "2h", or seconds'),
+        container=read_container(reader, network="none"),
     )
     reader.finish()
     return build
@@ -212,7 +166,7 @@ def _build(reader: Reader) -> BuildSpec:
 
 def _gate(reader: Reader) -> Gate:
     gate = Gate(
-        name=reader.need("name", _matching(_WORD), "", "a short name, in letters, digits, . _ -"),
+        name=reader.need("name", matching(_WORD), "", "a short name, in letters, digits, . _ -"),
         run=reader.need("run", text, "", "a shell script"),
         labels=reader.take("labels", _all(text), (), "a list of a host's labels"),
         timeout=reader.take("timeout", duration, Gate(name="", run="").timeout, 'a time like "30m", or seconds'),
@@ -266,11 +220,6 @@ def _branch(reader: Reader) -> ReleaseBranch:
     return branch
 
 
-def text(value: Any) -> str | None:
-    """Return a text that is not empty, or None."""
-    return value if isinstance(value, str) and value.strip() and "\0" not in value else None
-
-
 def path(value: Any) -> str | None:
     """Return a path that stays inside the repository, or None."""
     safe = text(value)
@@ -305,10 +254,6 @@ def _pattern(value: Any) -> str | None:
     return None if plain is None or "/" in plain else plain
 
 
-def _matching(pattern: re.Pattern[str]) -> Callable[[Any], str | None]:
-    return lambda value: value if isinstance(value, str) and pattern.fullmatch(value) else None
-
-
 def _all(read: Callable[[Any], str | None]) -> Callable[[Any], tuple[str, ...] | None]:
     def read_all(value: Any) -> tuple[str, ...] | None:
         items = [read(each) for each in value] if isinstance(value, list) else [None]
@@ -318,21 +263,10 @@ def _all(read: Callable[[Any], str | None]) -> Callable[[Any], tuple[str, ...] |
     return read_all
 
 
-def _environment(value: Any) -> Mapping[str, str] | None:
-    if not isinstance(value, dict):
-        return None
-    good = all(_VARIABLE.fullmatch(key) and isinstance(each, str) and "\0" not in each for key, each in value.items())
-    return value if good else None
-
-
 def _bump(value: Any) -> Bump | None:
     if value is False:
         return Bump.NONE
     return Bump(value) if isinstance(value, str) and value in tuple(Bump) else None
-
-
-def _one_of(words: Sequence[str]) -> Callable[[Any], str | None]:
-    return lambda value: value if isinstance(value, str) and value in words else None
 
 
 def _message(value: Any) -> str | None:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from releasd.core import files as version_files
 from releasd.core import notes, project, version
+from releasd.core.containers import ImagePolicy
 from releasd.core.plan import Policy, plan
 from releasd.model import Bump, Facts, NoRelease, Plan, Project, ProjectConfig
 from releasd.ports import Git
@@ -59,6 +60,8 @@ def policy_of(registered: Project, bump: Bump | None) -> Policy:
         forced_bump=bump,
         allow_repository_builds=registered.allow_repository_builds,
         lost_breaking=registered.lost_breaking,
+        container=registered.container,
+        images=ImagePolicy(require_digest=registered.require_digest, allowed=registered.allowed_images),
     )
 
 

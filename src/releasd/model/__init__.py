@@ -11,6 +11,7 @@ from typing import Any, NewType
 
 from releasd.model.project import (
     BuildSpec,
+    ContainerSpec,
     Gate,
     HostSpec,
     NotesOptions,
@@ -27,6 +28,7 @@ __all__ = [
     "BuildSpec",
     "Bump",
     "Commit",
+    "ContainerSpec",
     "Decision",
     "Event",
     "Evidence",
