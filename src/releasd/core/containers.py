@@ -22,6 +22,7 @@ _EXACT = re.compile(r"(?:.*@)?sha256:[0-9a-f]{64}")
 _MEMORY = re.compile(r"(?P<number>\d{1,9})(?P<unit>[kmg])")
 _UNITS = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _LEAST_MEMORY = 6 << 20  # docker refuses less
+_LEAST_CPUS = 0.01  # so does the kernel's scheduler
 _ELSEWHERE = frozenset({"macos", "windows"})  # labels of hosts that run no Linux container of their own
 
 
@@ -115,5 +116,5 @@ def _count(value: Any) -> int | None:
 
 
 def _cpus(value: Any) -> float | None:
-    usable = isinstance(value, int | float) and not isinstance(value, bool) and 0.01 <= value < float("inf")
+    usable = isinstance(value, int | float) and not isinstance(value, bool) and _LEAST_CPUS <= value < float("inf")
     return float(value) if usable else None

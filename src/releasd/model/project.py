@@ -61,6 +61,11 @@ class BuildSpec:
     timeout: float = 3600.0
     container: ContainerSpec | None = None  # None: on the host itself
 
+    @property
+    def host_tools(self) -> tuple[str, ...]:
+        """Return the programs that the host has to have: in a container they are the image's."""
+        return () if self.container else self.tools
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:

@@ -75,6 +75,7 @@ def _build(ctx: Context, build: BuildSpec, source: Path, epoch: int) -> None:
             env=environment(ctx, build, epoch),
             outputs=build.artifacts,
             timeout=build.timeout,
+            container=build.container,
         )
 
     host, result = farm.run_build(ctx, build.name, _hosts(ctx, build), task)
@@ -123,11 +124,18 @@ def _collisions(ctx: Context, files: Sequence[Artifact]) -> Iterator[str]:
 def _problem(build: BuildSpec, result: TaskResult) -> str | None:
     if result.why == "timeout":
         return f"it ran longer than its limit of {build.timeout:.0f} s and was ended"
+    if result.why == "memory":
+        return f"it used more memory than its container may have ({_memory(build)}), and was killed"
     if result.exit_status != 0:
         return f"its command ended with exit status {result.exit_status}"
     if not result.outputs:
         return f"it ended well but left no file matching {', '.join(build.artifacts)} in $RELEASD_OUT"
     return None
+
+
+def _memory(build: BuildSpec) -> str:
+    limit = build.container.memory if build.container else None
+    return f"{limit >> 20} MB" if limit else "all that the host has"
 
 
 def _adopted(ctx: Context, build: BuildSpec, host: Host, output: Output) -> Artifact:

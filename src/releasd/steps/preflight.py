@@ -78,13 +78,15 @@ def _hosts_for(ctx: Context, build: BuildSpec) -> list[str]:
 
 def _verdict(host: Host, build: BuildSpec) -> Exception | str | None:
     try:
-        probe: Probe = host.probe((*build.tools, TRIAL_TOOL))
+        probe: Probe = host.probe((*build.host_tools, TRIAL_TOOL), build.container)
     except (HostLost, Permanent) as error:
         return error
     if probe.missing:
         return f"lacks {', '.join(probe.missing)}"
     if probe.disk_free < DISK_NEEDED:
         return f"has only {probe.disk_free >> 20} MB of disk free"
+    if probe.container_problem:
+        return probe.container_problem
     return None
 
 

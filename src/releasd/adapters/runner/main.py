@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from releasd.adapters.runner.container import Box, client_environment, look
 from releasd.adapters.runner.files import collect, read_plain, unpack
 from releasd.adapters.runner.folders import claim, free, home, open_workdir, release
 from releasd.adapters.runner.leash import BYE, DATA, GO, KILL, OUTPUT, PUT, TICK, Leash, LeashBroken
@@ -55,7 +56,15 @@ def probe(spec: dict[str, Any]) -> dict[str, Any]:
     folder = open_workdir(spec["workdir"])
     found = {tool: shutil.which(tool, path=search_path(spec)) for tool in spec["tools"]}
     system = os.uname()
-    return {"system": system.sysname, "machine": system.machine, "tools": found, "disk_free": free(folder)}
+    answer = {"system": system.sysname, "machine": system.machine, "tools": found, "disk_free": free(folder)}
+    if spec["container"] is None:
+        return answer
+    return {**answer, "container": look(spec["container"], spec["engine"], engine_environment(spec))}
+
+
+def engine_environment(spec: dict[str, Any]) -> dict[str, str]:
+    """Return what the client of docker or podman gets to see: the operator's variables, none of the build's."""
+    return client_environment(search_path(spec), home(), spec["host_env"])
 
 
 def environment(spec: dict[str, Any], folder: Path) -> dict[str, str]:
@@ -82,15 +91,20 @@ def _run_in(leash: Leash, spec: dict[str, Any], folder: Path) -> None:
     leash.control(ready=str(folder))
     if not receive(leash, folder):
         return
-    build = prepare(leash, spec, folder)
+    box = Box(spec, folder, engine_environment(spec)) if spec["container"] else None
+    build = prepare(leash, spec, folder, box)
     try:
         why, is_full = supervise(leash, build, spec["timeout"], folder)
     except BaseException:
         build.end(GRACE)
         raise
+    if box and not why:
+        box.check_begun()
+        why = "memory" if build.status and box.is_out_of_memory else None
     status = build.status or (TIMED_OUT if why else 0)  # a script that was ended never counts as a success
     files, left_out = ([], []) if status else collect(folder / "out", spec["outputs"], leash.wait)
-    leash.control(exit=status, why=why, files=files, left_out=left_out, disk_full=is_full)
+    evidence = box.evidence if box else {}
+    leash.control(exit=status, why=why, files=files, left_out=left_out, disk_full=is_full, evidence=evidence)
     serve(leash, folder / "out")
 
 
@@ -113,14 +127,17 @@ def receive(leash: Leash, folder: Path) -> bool:
             file.close()
 
 
-def prepare(leash: Leash, spec: dict[str, Any], folder: Path) -> Build:
+def prepare(leash: Leash, spec: dict[str, Any], folder: Path, box: Box | None) -> Build:
     """Put everything in place and start the script."""
     for path in map(Path, spec["inputs"]):  # copied, for a build may write into what it is given
         shutil.copyfile(path, folder / "inputs" / path.name)
     if spec["source"]:
         unpack(folder / spec["source"], folder / "src", leash.wait)
-    (folder / "script").write_text(spec["script"], encoding="utf-8")
-    build = Build(f"{folder}/script", f"{folder}/src", environment(spec, folder))
+    if box:
+        build = Build(box.script, f"{folder}/src", box.env, box.end)
+    else:
+        (folder / "script").write_text(spec["script"], encoding="utf-8")
+        build = Build(f"{folder}/script", f"{folder}/src", environment(spec, folder))
     leash.control(started=build.pid)
     return build
 
