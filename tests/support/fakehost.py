@@ -49,7 +49,7 @@ class FakeHost:
         self._tools = {"sh": "/bin/sh"} if tools is None else tools
         self._probe_error = probe_error
 
-    def probe(self, tools: Iterable[str], container: ContainerSpec | None = None) -> Probe:  # noqa: ARG002 - any runs
+    def probe(self, tools: Iterable[str], container: ContainerSpec | None = None) -> Probe:
         """Return what was given, or raise the error that was."""
         if self._probe_error is not None:
             raise self._probe_error

@@ -169,16 +169,19 @@ class Box:
             (self._folder / name).write_text(content, encoding="utf-8")
 
     def end(self) -> None:
-        """Note what is known of the container, then remove it. A second call does nothing."""
+        """Note what is known of the container, then remove it. A second call does nothing.
+
+        One that is just being made is left to `remove_container`, once its maker is dead.
+        """
         if self._is_over:
             return
         self._is_over = True
         answer = _ask([self._program, "container", "inspect", self.name], self.env)
         if answer.returncode == 0:
             self._note(json.loads(answer.stdout)[0])
+            remove_container(self._folder)
         elif not _is_absent(answer):
             self._words = _words(answer)
-        remove_container(self._folder)
 
     def _note(self, found: dict[str, Any]) -> None:
         state = found["State"]
