@@ -63,6 +63,13 @@ def test_a_build_has_no_rights_and_no_network(site: Site) -> None:
     assert devices - {"NoNewPrivs"} <= {"lo", "sit0", "tunl0", "ip6tnl0"}
 
 
+def test_a_network_is_there_for_those_who_ask(site: Site) -> None:
+    """With `network = "default"` the engine's own network is there (the tests' docker has none to give)."""
+    if site.engine.user:
+        seen = site.output("cat /proc/net/dev", container=ContainerSpec(image=IMAGE, network="default"))
+        assert "tap0:" in seen
+
+
 def test_neither_script_nor_variables_reach_the_engine(site: Site) -> None:
     """They are in no argument of any process and not in the client's environment, where they could act on the host."""
     canary = f"canary{site.place.mark}"
