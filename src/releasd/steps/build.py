@@ -79,6 +79,8 @@ def _build(ctx: Context, build: BuildSpec, source: Path, epoch: int) -> None:
         )
 
     host, result = farm.run_build(ctx, build.name, _hosts(ctx, build), task)
+    if result.evidence:
+        ctx.say(build.name, f"ran in {result.evidence['image']} ({result.evidence['image_id']})")
     problem = _problem(build, result)
     if problem:
         ctx.journal.build_failed(build.name, host.spec.name, problem)
