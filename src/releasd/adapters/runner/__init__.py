@@ -8,6 +8,7 @@ Rule 3: *Nothing leaks.* The build sees an environment made from nothing, and ne
 are ever part of an argument list.
 Rule 4: *A lock, not a process id, says that a folder is in use.* `flock` on `<id>.lock` ends with its holder, however
 that dies; a later start or probe removes every folder whose lock is free, and kills what still runs for it.
+Rules 5 to 7 are about containers and stand in container.py.
 """
 
 from pathlib import Path
