@@ -1,4 +1,4 @@
-"""The tables `builds` and `gates`, which have the form, the rules and the reader of the repository's own."""
+"""The tables `builds`, `gates` and `container`: their form, rules and reader are those of the repository's own."""
 
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from releasd.core.containers import read_container
 from releasd.core.project import read_builds, read_gates
-from releasd.core.reader import Reader
+from releasd.core.reading import Reader
 from releasd.model import BuildSpec, ContainerSpec, Gate
 
 MISTAKES = "releasd_tables"  # the type of pydantic's error; its context holds `problems` as `key: what is allowed`
@@ -17,10 +17,10 @@ MISTAKES = "releasd_tables"  # the type of pydantic's error; its context holds `
 def _reading(key: str, read: Callable[[Reader], Any]) -> Callable[[Any], Any]:
     def validate(value: Any) -> Any:
         reader = Reader({key: value}, "", [])
-        tables = read(reader)
+        found = read(reader)
         if reader.problems:
             raise PydanticCustomError(MISTAKES, "wrong tables", {"problems": tuple(reader.problems)})
-        return tables
+        return found
 
     return validate
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
-from releasd.core.reader import Reader, environment, matching, one_of
+from releasd.core.reading import Reader, environment, matching, one_of
 from releasd.errors import ConfigError
 from releasd.model import BuildSpec, ContainerSpec
 
