@@ -14,12 +14,14 @@ import json
 import os
 import shlex
 import shutil
-import subprocess
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from releasd.adapters.runner.processes import Refused
+
+if TYPE_CHECKING:
+    import subprocess
 
 OURSELVES = f"--user={os.getuid()}:{os.getgid()}"  # so that files come back as ours
 ENGINES = ("docker", "podman")  # in this order of preference
@@ -29,6 +31,7 @@ ASK_LIMIT = 8.0  # seconds for a question to the engine; below the leash
 REMOVE_LIMIT = 12.0  # seconds for the removal of a container
 REFUSED = 125  # the client script's exit status where there is no container
 TMP, VAR_TMP = "/tmp", "/var/tmp"  # noqa: S108 - the container's own
+CACHE = "/releasd/cache"
 OOM_MARK = ".releasd-out-of-memory"  # in the container's /tmp
 ABSENT = ("no such container", "no container with", "no such image", "image not known")
 NEVER = "0001-"  # how an engine's StartedAt begins for a container that was not started
@@ -127,14 +130,14 @@ def look(container: dict[str, Any], engine: str | None, env: dict[str, str]) -> 
 class Box:
     """One container, from the choice of an engine to its removal.
 
-    `script` runs under `sh -eu` on the host, in exactly `env`: its output is the build's, and so is its exit status.
+    `client` runs under `sh -eu` on the host, in exactly `env`: its output is the build's, and so is its exit status.
     """
 
     def __init__(self, spec: dict[str, Any], folder: Path, env: dict[str, str]) -> None:
-        """Write what is needed into the folder; nothing is started. Raises `Refused` with what the host lacks."""
+        """Choose the engine. Raises `Refused` with what the host lacks."""
         self.evidence: dict[str, str] = {}
         self.is_out_of_memory = False
-        self.script = f"{folder}/client"
+        self.client = f"{folder}/client"
         self.env = {**env, "RELEASD_OUT": f"{folder}/out"}  # by which a later runner finds what is left
         self._folder = folder
         self._wanted: dict[str, Any] = spec["container"]
@@ -142,13 +145,31 @@ class Box:
         self._has_begun = self._is_over = False
         if ":" in str(folder):
             raise Refused(f"{folder} holds a colon, so it cannot be mounted; set another workdir")
-        self._program, options, has_limits = choose_engine(spec["engine"], env)
+        self._program, self._mapping, has_limits = choose_engine(spec["engine"], env)
         check_limits(self._wanted, self._program, has_limits=has_limits)
         self.name = name_of(folder)
-        _write_durably(folder / RECORD, {"program": self._program, "name": self.name, "env": env})
-        self._write(spec["script"], [*options, *_rights(self._wanted), *_mounts(folder)])
 
-    def _write(self, script: str, options: list[str]) -> None:
+    def image_id(self) -> str:
+        """Return the id of the image as it is here, or its name where it has to be pulled first."""
+        image: str = self._wanted["image"]
+        answer = _ask([self._program, "image", "inspect", image], self.env)
+        return str(json.loads(answer.stdout)[0]["Id"]) if answer.returncode == 0 else image
+
+    def write(self, script: str, cache: Path | None = None, variables: dict[str, str] | None = None) -> None:
+        """Write what is needed into the folder; nothing is started.
+
+        `cache` is a folder that the script finds in /releasd/cache, and `variables` tell tools of what is in it.
+        """
+        env = {key: value for key, value in self.env.items() if key != "RELEASD_OUT"}
+        _write_durably(self._folder / RECORD, {"program": self._program, "name": self.name, "env": env})
+        options = [*self._mapping, *_rights(self._wanted), *_mounts(self._folder)]
+        told = dict(variables or {})
+        if cache is not None:
+            options.append(f"--volume={cache}:{CACHE}:Z")
+            told = {name: value.replace(str(cache), CACHE) for name, value in told.items()}
+        self._write_files(script, options, {**told, **self._wanted["env"]})
+
+    def _write_files(self, script: str, options: list[str], env: dict[str, str]) -> None:
         for name in ("work", "home"):
             (self._folder / name).mkdir()
         errors = shlex.quote(f"{self._folder}/errors")
@@ -164,7 +185,7 @@ class Box:
             create=create,
             start=_quoted(program, "start", "--attach", self.name),
         )
-        start = START.format(env=_exports(self._wanted["env"]), mark=OOM_MARK)
+        start = START.format(env=_exports(env), mark=OOM_MARK)
         for name, content in (("client", client), ("start", start), ("script", script)):
             (self._folder / name).write_text(content, encoding="utf-8")
 
@@ -258,6 +279,8 @@ def _quoted(*words: str) -> str:
 
 def _ask(words: list[str], env: dict[str, str], limit: float = ASK_LIMIT) -> subprocess.CompletedProcess[str]:
     """Run one of the engine's commands; one that cannot be run, or takes too long, is one that failed."""
+    import subprocess  # noqa: PLC0415 - every build starts a runner, and would pay for it
+
     try:
         return subprocess.run(
             words, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=limit, check=False

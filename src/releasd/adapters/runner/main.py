@@ -134,7 +134,8 @@ def prepare(leash: Leash, spec: dict[str, Any], folder: Path, box: Box | None) -
     if spec["source"]:
         unpack(folder / spec["source"], folder / "src", leash.wait)
     if box:
-        build = Build(box.script, f"{folder}/src", box.env, box.end)
+        box.write(spec["script"])
+        build = Build(box.client, f"{folder}/src", box.env, box.end)
     else:
         (folder / "script").write_text(spec["script"], encoding="utf-8")
         build = Build(f"{folder}/script", f"{folder}/src", environment(spec, folder))
