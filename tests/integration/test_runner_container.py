@@ -1,5 +1,6 @@
 """The parts of a container build that no host shows from outside: its cache, and its name."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from releasd.adapters.runner.container import CACHE, Box, client_environment, name_of, remove_container
 from support.boxes import docker_engine, podman_engine, rootless_engine
 from support.containers import IMAGE, Engine
+from support.hosts import eventually
 
 __all__ = ["docker_engine", "podman_engine", "rootless_engine"]
 
@@ -40,6 +42,26 @@ def test_a_cache_is_seen_at_the_same_path_on_every_host(box: Box, tmp_path: Path
     assert str(tmp_path) not in start
     assert f"--volume={cache}:{CACHE}:Z" in client
     assert remove_container(tmp_path / "t-1")
+
+
+def test_no_container_is_made_behind_the_back_of_who_removes_it(box: Box, podman_engine: Engine) -> None:
+    """A client that comes to the making of a container only after its end makes none."""
+    box.write("true")
+    box.end()
+    done = subprocess.run(("sh", "-eu", box.client), env=box.env, capture_output=True, timeout=60, check=False)
+    assert done.returncode != 0
+    assert podman_engine.containers() == []
+
+
+def test_a_container_that_is_being_made_is_waited_for_and_removed(box: Box, podman_engine: Engine) -> None:
+    """An end in the middle of its making finds it a moment later, and removes it before it could run."""
+    box.write("true")
+    (slow := Path(box.client)).write_text(slow.read_text().replace("[ ! -e", "sleep 1; : [ ! -e"))
+    with subprocess.Popen(("sh", "-eu", box.client), env=box.env, stderr=subprocess.DEVNULL) as client:
+        assert eventually(slow.with_name("making").exists)
+        box.end()
+        client.kill()
+    assert podman_engine.containers() == []
 
 
 def test_an_image_is_known_by_its_id_where_it_is_there(box: Box, podman_engine: Engine) -> None:

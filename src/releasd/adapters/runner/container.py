@@ -14,6 +14,7 @@ import json
 import os
 import shlex
 import shutil
+import time
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,7 @@ RECORD = "container.json"  # in the task's folder: what removes its container
 PASSED_ON = ("XDG_RUNTIME_DIR", "DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG")  # of a login's environment
 ASK_LIMIT = 8.0  # seconds for a question to the engine; below the leash
 REMOVE_LIMIT = 12.0  # seconds for the removal of a container
+MAKE_LIMIT = 5.0  # seconds for an engine to finish a container that it has begun to make
 REFUSED = 125  # the client script's exit status where there is no container
 TMP, VAR_TMP = "/tmp", "/var/tmp"  # noqa: S108 - the container's own
 CACHE = "/releasd/cache"
@@ -51,11 +53,15 @@ for file in /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_contro
 done
 exit "$status"
 """
-# What runs on the host. The engine's words about pulling and creating are kept in a file, for the error.
+# What runs on the host. The engine's words about pulling and creating are kept in a file, for the error. One of the
+# two files `making` and `stop` is always seen by the other side: no container comes to be behind a remover's back.
 CLIENT = """\
-refuse() {{ cat {errors} >&2; exit {refused}; }}
+refuse() {{ cat {errors} >&2; rm -f {making}; exit {refused}; }}
 {pull}
+: > {making}
+[ ! -e {stop} ] || exit {refused}
 {create} > /dev/null 2> {errors} || refuse
+rm {making}
 cat {errors} >&2
 : > {errors}
 exec {start}
@@ -172,7 +178,7 @@ class Box:
     def _write_files(self, script: str, options: list[str], env: dict[str, str]) -> None:
         for name in ("work", "home"):
             (self._folder / name).mkdir()
-        errors = shlex.quote(f"{self._folder}/errors")
+        errors, making, stop = (shlex.quote(f"{self._folder}/{name}") for name in ("errors", "making", "stop"))
         image, program = self._wanted["image"], self._program
         pull = f"{_quoted(program, 'pull', image)} 2> {errors} || refuse"
         if self._wanted["pull"] == "missing":
@@ -180,6 +186,8 @@ class Box:
         create = _quoted(program, "create", "--name", self.name, *options, image, "-eu", "/releasd/start")
         client = CLIENT.format(
             errors=errors,
+            making=making,
+            stop=stop,
             refused=REFUSED,
             pull="" if self._wanted["pull"] == "never" else pull,
             create=create,
@@ -190,13 +198,14 @@ class Box:
             (self._folder / name).write_text(content, encoding="utf-8")
 
     def end(self) -> None:
-        """Note what is known of the container, then remove it. A second call does nothing.
-
-        One that is just being made is left to `remove_container`, once its maker is dead.
-        """
+        """Note what is known of the container, then remove it; none is made any more. A second call does nothing."""
         if self._is_over:
             return
         self._is_over = True
+        (self._folder / "stop").touch()
+        limit = time.monotonic() + MAKE_LIMIT
+        while (self._folder / "making").exists() and time.monotonic() < limit:
+            time.sleep(0.02)
         answer = _ask([self._program, "container", "inspect", self.name], self.env)
         if answer.returncode == 0:
             self._note(json.loads(answer.stdout)[0])
