@@ -61,6 +61,7 @@ class Policy(Section):
     allowed_images: tuple[Text, ...] = ()  # empty: all
     verify_timeout: Duration = 1800.0
     lost_breaking: Literal["hold", "major", "ignore"] = "hold"
+    unknown_plugins: Literal["refuse", "ignore"] = "refuse"
     committer_name: Text = "releasd"
     committer_email: Email = "releasd@localhost"
 
