@@ -132,7 +132,10 @@ def test_the_recipe_of_a_maturin_project_moves_into_its_container() -> None:
 
 
 def test_builds_for_other_systems_and_with_their_own_container_stay_where_they_are() -> None:
-    """What is labelled for macOS or Windows, or says what it runs in, is left alone."""
+    """What is labelled for macOS, Windows or zig, or says what it runs in, is left alone."""
     own = ContainerSpec(image="own")
-    given = (BuildSpec(name="m", run="x", labels=("macos",)), BuildSpec(name="o", run="x", container=own))
+    given = (
+        *(BuildSpec(name=label, run="x", labels=(label,)) for label in ("macos", "zig")),
+        BuildSpec(name="o", run="x", container=own),
+    )
     assert in_container(given, ContainerSpec(image="img")) == given

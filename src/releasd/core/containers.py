@@ -23,7 +23,7 @@ _MEMORY = re.compile(r"(?P<number>\d{1,9})(?P<unit>[kmg])")
 _UNITS = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _LEAST_MEMORY = 6 << 20  # docker refuses less
 _LEAST_CPUS = 0.01  # so does the kernel's scheduler
-_ELSEWHERE = frozenset({"macos", "windows"})  # labels of hosts that run no Linux container of their own
+_ELSEWHERE = frozenset({"macos", "windows", "zig"})  # no Linux container there, or a compiler that an image lacks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
