@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from releasd.model import Artifact, Commit, Evidence, HostSpec, IndexRules, StepName, Tag
+from releasd.model import Artifact, Commit, ContainerSpec, Evidence, HostSpec, IndexRules, StepName, Tag
 
 Sink = Callable[[bytes], None]  # takes live output, as it comes
 ShouldStop = Callable[[], bool]  # asked several times a second by whatever runs long
@@ -160,6 +160,7 @@ class Task:
     leaves its files in `$RELEASD_OUT`. Files matching `outputs` come back into `dest`. `id` is unique to the attempt.
     `objects` are the same sources for a host that keeps git objects. Without a `cache` the script finds the tools'
     caches of the host's user.
+    In a `container` it sees nothing of the host: `env`, the image's own variables, and a copy of the sources.
     """
 
     id: str
@@ -172,6 +173,7 @@ class Task:
     env: Mapping[str, str] = field(default_factory=dict)
     outputs: Sequence[str] = ()
     timeout: float = 3600.0
+    container: ContainerSpec | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,35 +187,42 @@ class Output:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskResult:
-    """How a task ended: its exit status and, when that is 0, its files. `why` is set when it was ended from outside.
+    """How a task ended: its exit status and, when that is 0, its files.
 
-    `evidence` is what the host says of how it ran: `cache` is the mode of what was kept between builds.
+    `why` is set when it was ended from outside: "timeout", or "memory" for its container's limit. `evidence` is what the
+    host says of how it ran: `cache` is the mode of what was kept between builds, and for a container `engine`, `image`,
+    `image_id` and `image_digests`.
     """
 
     exit_status: int
     outputs: tuple[Output, ...] = ()
-    why: str | None = None  # "timeout"
+    why: str | None = None
     evidence: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """What a host can do. `missing` are the tools asked for and not found; `disk_free` in bytes."""
+    """What a host can do. `missing` are the tools asked for and not found; `disk_free` in bytes.
+
+    `container_problem` says why the container asked for cannot run there, `is_image_absent` that it has to be pulled.
+    """
 
     system: str
     machine: str
     tools: Mapping[str, str]
     missing: tuple[str, ...]
     disk_free: int
+    container_problem: str | None = None
+    is_image_absent: bool = False
 
 
 class Host(Protocol):
-    """A place where builds run. Nothing is left there afterwards: no process, no folder."""
+    """A place where builds run. Nothing is left there afterwards: no process, no folder, no container."""
 
     spec: HostSpec
 
-    def probe(self, tools: Iterable[str]) -> Probe:
-        """Look at the host. Raises `HostLost` when it cannot be reached."""
+    def probe(self, tools: Iterable[str], container: ContainerSpec | None = None) -> Probe:
+        """Look at the host, and whether `container` could run there. Raises `HostLost` when it cannot be reached."""
         ...
 
     def run(self, task: Task, sink: Sink, should_stop: ShouldStop) -> TaskResult:

@@ -17,7 +17,7 @@ import pytest
 
 from releasd.adapters import hostrun
 from releasd.errors import Cancelled, HostLost, Permanent
-from support.hosts import Place, eventually, make_tar, member, place
+from support.hosts import Place, eventually, make_tar, member, place, runner_of
 from support.sshd import sshd
 
 __all__ = ["place", "sshd"]
@@ -130,18 +130,6 @@ def test_what_a_killed_runner_left_is_removed_by_the_next_probe(place: Place) ->
     assert place.leftovers() != []
     place.host.probe([])
     assert place.leftovers() == []
-
-
-def runner_of(place: Place) -> psutil.Process:
-    """Return the process that holds the lock of the place's only task."""
-    (lock,) = place.workdir.glob("*.lock")
-    for process in psutil.process_iter():
-        try:
-            if any(file.path == str(lock) for file in process.open_files()):
-                return process
-        except psutil.Error:
-            continue
-    raise AssertionError("nobody holds the lock")
 
 
 def test_tasks_side_by_side_do_not_remove_each_other(place: Place) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from releasd.adapters.hostrun import check_task
 from releasd.errors import Cancelled, ReleasdError
-from releasd.model import HostSpec
+from releasd.model import ContainerSpec, HostSpec
 from releasd.ports import Output, Probe, ShouldStop, Sink, Task, TaskResult
 
 
@@ -49,7 +49,7 @@ class FakeHost:
         self._tools = {"sh": "/bin/sh"} if tools is None else tools
         self._probe_error = probe_error
 
-    def probe(self, tools: Iterable[str]) -> Probe:
+    def probe(self, tools: Iterable[str], container: ContainerSpec | None = None) -> Probe:
         """Return what was given, or raise the error that was."""
         if self._probe_error is not None:
             raise self._probe_error

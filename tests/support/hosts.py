@@ -88,6 +88,18 @@ def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
     return condition()
 
 
+def runner_of(place: Place) -> psutil.Process:
+    """Return the process that holds the lock of the place's only task."""
+    (lock,) = place.workdir.glob("*.lock")
+    for process in psutil.process_iter():
+        try:
+            if any(file.path == str(lock) for file in process.open_files()):
+                return process
+        except psutil.Error:
+            continue
+    raise AssertionError("nobody holds the lock")
+
+
 @pytest.fixture(params=[make_local, make_ssh])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     """Each kind of real host in turn; after the test nothing may be left there."""

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from releasd.core.containers import ImagePolicy
 from releasd.core.plan import Policy, plan, to_json
 from releasd.core.project import load
 from releasd.core.version import decide
 from releasd.errors import ConfigError
-from releasd.model import BuildSpec, Bump, Gate, NoRelease, Plan, ProjectConfig
+from releasd.model import BuildSpec, Bump, ContainerSpec, Gate, NoRelease, Plan, ProjectConfig
 from support.facts import facts
 
 NOW = dt.datetime(2026, 1, 2, 23, 30, tzinfo=dt.UTC)
@@ -110,6 +111,27 @@ def test_a_recipe_builds_for_the_hosts_that_there_are() -> None:
     made = plan(facts("feat: x", files=files), wanted, Policy(project="p", hosts=hosts), NOW)
     assert isinstance(made, Plan)
     assert [build.labels for build in made.builds] == [("linux", "aarch64"), ()]
+
+
+def test_the_operators_word_on_images_holds_for_every_build() -> None:
+    """An image without a digest is refused where the operator asks for digests, whoever wrote the build."""
+    config = ProjectConfig(name="x", builds=(BuildSpec(name="w", run="x", container=ContainerSpec(image="img:1")),))
+    assert planned("feat: x", config=config).builds == config.builds
+    strict = ImagePolicy(require_digest=True)
+    with pytest.raises(ConfigError) as caught:
+        planned("feat: x", config=config, policy=Policy(project="p", images=strict))
+    assert caught.value.problems == ("builds: w: img:1 names no digest; write name@sha256:…",)
+    with pytest.raises(ConfigError):
+        planned("feat: x", config=CONFIG, policy=Policy(project="p", images=strict, builds=config.builds))
+
+
+def test_the_operators_container_stands_for_the_repositorys() -> None:
+    """A recipe's builds run in the container that is configured, the operator's first."""
+    own, mine = ContainerSpec(image="own"), ContainerSpec(image="mine")
+    config = ProjectConfig(name="x", container=own)
+    assert [build.container for build in planned("feat: x", config=config).builds] == [own]
+    made = planned("feat: x", config=config, policy=Policy(project="p", container=mine))
+    assert [build.container for build in made.builds] == [mine]
 
 
 def test_an_operators_bump_is_planned() -> None:

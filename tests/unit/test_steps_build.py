@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from releasd.errors import BuildFailed, Cancelled, HostLost, Permanent
-from releasd.model import BuildSpec, HostSpec, StepName
-from releasd.ports import Cache, Task
+from releasd.model import BuildSpec, ContainerSpec, HostSpec, StepName
+from releasd.ports import Cache, Task, TaskResult
 from releasd.steps import build, farm
 from support.fakehost import FakeHost, Scripted
 from support.fakeports import FakeHosts, Scene, digest, host_spec
@@ -215,6 +215,22 @@ def test_a_build_that_failed_says_how(scene: Scene, played: Scripted, told: str)
     assert caught.value.advice == "releasd log 3 --step build"
     assert scene.journal.sealed == []
     assert scene.journal.failed[0][:2] == ("demo", "one")
+
+
+def test_a_build_in_a_container_says_what_it_ran_in_and_that_its_memory_was_too_little(scene: Scene) -> None:
+    """The image's id is in the build's output, and a limit that killed it is told with its size."""
+    box = ContainerSpec(image="img:1", memory=64 << 20)
+    scene.plan = replace(scene.plan, builds=builds_of("demo", container=box))
+
+    class Small(FakeHost):
+        def run(self, task: Task, sink: object, should_stop: object) -> TaskResult:
+            assert task.container == box
+            return TaskResult(exit_status=137, why="memory", evidence={"image": "img:1", "image_id": "sha256:abc"})
+
+    scene.hosts = FakeHosts([Small(host_spec())])
+    with pytest.raises(BuildFailed, match=r"demo on one: it used more memory than its container may have \(64 MB\)"):
+        build.apply(scene.context())
+    assert scene.output("demo") == "releasd: ran in img:1 (sha256:abc)\n"
 
 
 def test_a_failure_waits_for_the_other_builds(scene: Scene) -> None:

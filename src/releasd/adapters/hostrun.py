@@ -10,7 +10,8 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,7 +19,7 @@ from releasd.adapters.conversation import LOOK_EVERY, Conversation, disk_full
 from releasd.adapters.runner import leash as wire
 from releasd.adapters.sources import Frames, cache_question, input_frames, objects_question, source_frames
 from releasd.errors import Cancelled, DiskFull, Permanent, ReleasdError
-from releasd.model import HostSpec
+from releasd.model import ContainerSpec, HostSpec
 from releasd.ports import Output, Probe, ShouldStop, Sink, Task, TaskResult
 
 WORKDIR = "~/.cache/releasd/builds"
@@ -35,7 +36,8 @@ def check_task(spec: HostSpec, task: Task) -> None:
         raise Permanent(f"two inputs of task {task.id} have the same file name")
     if not TASK_ID.fullmatch(task.id) or task.id.endswith(".lock"):
         raise Permanent(f"{task.id!r} is no task id: letters, digits, '.', '_' and '-' are allowed")
-    for name, value in (*spec.env.items(), *task.env.items()):
+    inside = task.container.env if task.container else {}
+    for name, value in (*spec.env.items(), *task.env.items(), *inside.items()):
         if not VARIABLE.fullmatch(name) or "\0" in value:
             raise Permanent(
                 f"{name!r} cannot be an environment variable of a build on host {spec.name}",
@@ -48,22 +50,34 @@ def is_plain_name(name: str) -> bool:
     return name not in {"", ".", ".."} and "/" not in name and name.isprintable()
 
 
-def probe(talk: Conversation, spec: HostSpec, tools: Iterable[str]) -> Probe:
+def probe(talk: Conversation, spec: HostSpec, tools: Iterable[str], container: ContainerSpec | None) -> Probe:
     """Ask a fresh runner what its host can do; leftovers of dead runners are removed on the way."""
     question = {"leash": LEASH, "workdir": spec.workdir or WORKDIR, "path": spec.path, "tools": sorted(set(tools))}
+    question |= _container_question(spec, container, {})
     talk.send(wire.SPEC, json.dumps(question).encode())
     frame = None
     while frame is None:
         frame = talk.next(LOOK_EVERY)
     answer = json.loads(frame[1])["probe"]
     found: dict[str, str | None] = answer["tools"]
+    boxed = answer.get("container", {"problem": None, "is_absent": False})
     return Probe(
         system=answer["system"],
         machine=answer["machine"],
         tools={tool: path for tool, path in found.items() if path},
         missing=tuple(tool for tool, path in found.items() if not path),
         disk_free=answer["disk_free"],
+        container_problem=boxed["problem"],
+        is_image_absent=boxed["is_absent"],
     )
+
+
+def _container_question(
+    spec: HostSpec, container: ContainerSpec | None, env: Mapping[str, str]
+) -> dict[str, dict[str, Any] | str | None]:
+    """Return what the runner is told of a container; the host's own variables are for its engine alone."""
+    wanted = None if container is None else asdict(container) | {"env": {**env, **container.env}}
+    return {"container": wanted, "engine": spec.engine, "host_env": dict(spec.env)}
 
 
 class TaskRun:
@@ -121,6 +135,7 @@ class TaskRun:
             "cache": cache_question(self._task.cache),
             "cache_limit": self._spec.cache_limit,
             "inputs": [str(path.absolute()) for path in inputs] if self._by_path else [],
+            **_container_question(self._spec, self._task.container, self._task.env),
         }
 
     def _bring_sources(self, have: Sequence[str] | None) -> None:
@@ -183,7 +198,8 @@ class TaskRun:
         self._talk.send(wire.BYE)
         message = self._message("removed")
         if not message["removed"]:
-            text = f"releasd: {message['folder']} on host {self._spec.name} holds another user's files and stays\n"
+            where = f"{message['folder']} on host {self._spec.name}"
+            text = f"releasd: {where} holds another user's files, or a container that cannot be removed, and stays\n"
             self._sink(text.encode())
 
     def _fetch(self, file: dict[str, Any]) -> Output:

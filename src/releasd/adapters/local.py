@@ -11,7 +11,7 @@ from releasd.adapters.conversation import Conversation, LinkClosed
 from releasd.adapters.runner import BOOTSTRAP
 from releasd.adapters.runner.leash import CHUNK
 from releasd.errors import HostLost
-from releasd.model import HostSpec
+from releasd.model import ContainerSpec, HostSpec
 from releasd.ports import Probe, ShouldStop, Sink, Task, TaskResult
 
 SEND_LIMIT = 30.0  # seconds in which a live runner has taken something
@@ -31,10 +31,10 @@ class LocalHost:
         self.spec = spec
         self._leash = leash
 
-    def probe(self, tools: Iterable[str]) -> Probe:
+    def probe(self, tools: Iterable[str], container: ContainerSpec | None = None) -> Probe:
         """Look at this machine. Errors are those of `ports.Host.probe`."""
         with self._talk() as talk:
-            return hostrun.probe(talk, self.spec, tools)
+            return hostrun.probe(talk, self.spec, tools, container)
 
     def run(self, task: Task, sink: Sink, should_stop: ShouldStop) -> TaskResult:
         """Run `task` to its end. Errors are those of `ports.Host.run`."""

@@ -19,7 +19,7 @@ from releasd.adapters.conversation import Conversation, LinkClosed
 from releasd.adapters.runner import BOOTSTRAP
 from releasd.adapters.runner.leash import CHUNK
 from releasd.errors import Denied, HostLost, Permanent, ReleasdError
-from releasd.model import HostSpec
+from releasd.model import ContainerSpec, HostSpec
 from releasd.ports import Probe, ShouldStop, Sink, Task, TaskResult
 
 CONNECT_LIMIT = 10  # seconds, for each of: connection, banner, authentication, channel
@@ -43,7 +43,7 @@ class SshHost:
         self.spec = spec
         self._leash = leash
 
-    def probe(self, tools: Iterable[str]) -> Probe:
+    def probe(self, tools: Iterable[str], container: ContainerSpec | None = None) -> Probe:
         """Look at the host.
 
         Raises:
@@ -51,7 +51,7 @@ class SshHost:
             Permanent: its key is unknown or changed, it refuses us, or it has no Python.
         """
         with _connected(self.spec) as connection, self._talk(connection) as talk:
-            return hostrun.probe(talk, self.spec, tools)
+            return hostrun.probe(talk, self.spec, tools, container)
 
     def run(self, task: Task, sink: Sink, should_stop: ShouldStop) -> TaskResult:
         """Run `task` to its end. Errors are those of `ports.Host.run` and of `probe`."""

@@ -154,6 +154,6 @@ def _builds(git: Git, commit: str, project: Project, hosts: tuple[frozenset[str]
     found = (
         build
         for config in seen.config.packages or (seen.config,)
-        for build in config.builds or recipe(seen.files, config, hosts)
+        for build in config.builds or recipe(seen.files, config, hosts, project.container)
     )
     return tuple(found)

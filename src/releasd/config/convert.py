@@ -36,4 +36,5 @@ def _host_spec(name: str, host: Host) -> HostSpec:
         env=dict(host.env),
         workdir=host.workdir,
         cache_limit=host.cache_limit,
+        engine=host.engine,
     )

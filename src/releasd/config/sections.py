@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from releasd.config.places import sqlite_url
-from releasd.config.tables import Builds, Gates
+from releasd.config.tables import Builds, Container, Gates
 from releasd.config.types import Address, Duration, Email, Folder, Mode, Name, Names, Repository, Size, Text, WebUrl
 
 # The one index whose addresses uv knows by itself.
@@ -58,6 +58,8 @@ class Policy(Section):
     allow_repository_builds: bool = True
     allow_full_cache: bool = False
     hosts: Names = ()  # empty: all
+    require_digest: bool = False
+    allowed_images: tuple[Text, ...] = ()  # empty: all
     verify_timeout: Duration = 1800.0
     lost_breaking: Literal["hold", "major", "ignore"] = "hold"
     reproduce: Literal["off", "report", "require"] = "off"
@@ -77,6 +79,7 @@ class Project(Section):
     builds: Builds = Field(default=(), repr=False)  # empty: what the repository says
     gates: Gates = Field(default=(), repr=False)  # empty: what the repository says
     smoke: Text | None = Field(default=None, repr=False)  # None: what the repository says
+    container: Container | None = None  # None: what the repository says
     policy: Policy = Policy()
 
 
@@ -97,6 +100,7 @@ class Host(Section):
     workdir: Text | None = None
     cache_limit: Size = 10_000_000_000
     leash: Duration = 15.0
+    engine: Literal["docker", "podman"] | None = None
 
     @model_validator(mode="after")
     def _ssh_keys_need_an_address(self) -> Self:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from releasd.core import files as version_files
 from releasd.core import lines, project, version
+from releasd.core.containers import ImagePolicy
 from releasd.core.lines import Standing
 from releasd.core.packages import pathspecs
 from releasd.core.plan import Policy, plan
@@ -165,6 +166,8 @@ def policy_of(registered: Project, bump: Bump | None, hosts: Hosts) -> Policy:
         lost_breaking=registered.lost_breaking,
         smoke=registered.smoke,
         hosts=tuple(host.spec.labels for host in hosts.able(()) if not allowed or host.spec.name in allowed),
+        container=registered.container,
+        images=ImagePolicy(require_digest=registered.require_digest, allowed=registered.allowed_images),
     )
 
 

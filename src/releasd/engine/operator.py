@@ -85,7 +85,7 @@ class Operator:
 
     def probe(self) -> list[dict[str, Any]]:
         """Look at every host with the tools that the configured builds name; remember and return what each said."""
-        tools = {tool for p in self.world.projects.values() for build in p.builds for tool in build.tools}
+        tools = {tool for p in self.world.projects.values() for build in p.builds for tool in build.host_tools}
         found = probe_hosts(self.world.hosts.able(()), tools)
         for host in found:
             facts = {key: value for key, value in host.items() if key not in {"name", "ok", "reason"}}

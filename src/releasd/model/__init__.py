@@ -11,6 +11,7 @@ from typing import Any, NewType
 
 from releasd.model.project import (
     BuildSpec,
+    ContainerSpec,
     Gate,
     HostSpec,
     IndexRules,
@@ -32,6 +33,7 @@ __all__ = [
     "Bump",
     "ChangelogForm",
     "Commit",
+    "ContainerSpec",
     "Decision",
     "Event",
     "Evidence",

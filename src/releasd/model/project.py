@@ -22,6 +22,29 @@ class ReleaseRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerSpec:
+    """The container in which a build runs, on a host that has docker or podman.
+
+    Attributes:
+        image: a name with or without tag, `name@sha256:…`, or an image's id as `sha256:…`.
+        pull: "missing", "always" or "never".
+        network: "none", or "default" for what the engine gives.
+        memory: bytes, swap included; None: all that the host has.
+        cpus: processors' time, such as 1.5; None: all.
+        pids: processes and threads at the same time; None: the engine's own limit.
+        env: variables for the script besides the build's, which they overrule.
+    """
+
+    image: str
+    pull: str = "missing"
+    network: str = "none"
+    memory: int | None = None
+    cpus: float | None = None
+    pids: int | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BuildSpec:
     """One build target, as the repository names it.
 
@@ -37,6 +60,12 @@ class BuildSpec:
     env: Mapping[str, str] = field(default_factory=dict)
     timeout: float = 3600.0
     cache: str = "deps"  # what a host keeps for the next release: "none", "deps" (downloads) or "full"
+    container: ContainerSpec | None = None  # None: on the host itself
+
+    @property
+    def host_tools(self) -> tuple[str, ...]:
+        """Return the programs that the host has to have: in a container they are the image's."""
+        return () if self.container else self.tools
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +196,7 @@ class ProjectConfig:
     version_files: tuple[str, ...] = ()  # empty: pyproject.toml and Cargo.toml, where present
     builds: tuple[BuildSpec, ...] = ()  # empty: the recipe of the build backend
     gates: tuple[Gate, ...] = ()
+    container: ContainerSpec | None = None  # where the recipe's builds run, when `builds` is empty
     analysis: str = "conventional-commits"  # or "semantic-release"
     semantic_release: SemanticReleaseOptions = field(default_factory=SemanticReleaseOptions)
     branches: tuple[ReleaseBranch, ...] = ()  # empty: semantic-release's defaults
@@ -216,6 +246,7 @@ class HostSpec:
     env: Mapping[str, str] = field(default_factory=dict)
     workdir: str | None = None  # where fresh folders are made; None: ~/.cache/releasd/builds
     cache_limit: int = 10_000_000_000  # bytes that all caches may take there
+    engine: str | None = None  # "docker" or "podman"; None: the first of them that works
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,6 +267,9 @@ class Project:
     hosts: tuple[str, ...] = ()
     allow_repository_builds: bool = True
     allow_full_cache: bool = False  # whether a build that the repository describes may keep compiled files
+    container: ContainerSpec | None = None  # used instead of the repository's own
+    require_digest: bool = False  # whether images have to be named by digest
+    allowed_images: tuple[str, ...] = ()  # globs; empty: every image
     lost_breaking: str = "hold"  # "hold", "major" or "ignore": a breaking change that the rules would lose
     smoke: str | None = None  # replaces the repository's own
     reproduce: str = "off"  # "off", "report" or "require": every build a second time, bytes compared

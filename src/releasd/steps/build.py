@@ -92,6 +92,7 @@ def task(ctx: Context, build: BuildSpec, host: Host, source: Path, epoch: int, *
         env=environment(ctx, build, epoch),
         outputs=build.artifacts,
         timeout=build.timeout,
+        container=build.container,
     )
 
 
@@ -105,6 +106,8 @@ def _build(ctx: Context, build: BuildSpec, source: Path, epoch: int) -> None:
     host, result = farm.run_build(
         ctx, build.name, hosts(ctx, build), lambda host: task(ctx, build, host, source, epoch, part=build.name)
     )
+    if "image" in result.evidence:
+        ctx.say(build.name, f"ran in {result.evidence['image']} ({result.evidence['image_id']})")
     wrong = problem(build, result)
     if wrong:
         ctx.journal.build_failed(build.name, host.spec.name, wrong)
@@ -149,11 +152,18 @@ def problem(build: BuildSpec, result: TaskResult) -> str | None:
     """Return what is wrong with how a build ended, None where it ended well."""
     if result.why == "timeout":
         return f"it ran longer than its limit of {build.timeout:.0f} s and was ended"
+    if result.why == "memory":
+        return f"it used more memory than its container may have ({_memory(build)}), and was killed"
     if result.exit_status != 0:
         return f"its command ended with exit status {result.exit_status}"
     if not result.outputs:
         return f"it ended well but left no file matching {', '.join(build.artifacts)} in $RELEASD_OUT"
     return None
+
+
+def _memory(build: BuildSpec) -> str:
+    limit = build.container.memory if build.container else None
+    return f"{limit >> 20} MB" if limit else "all that the host has"
 
 
 def _adopted(ctx: Context, build: BuildSpec, host: Host, output: Output) -> Artifact:

@@ -8,6 +8,7 @@ Rule 3: *Nothing leaks.* The build sees an environment made from nothing, and ne
 are ever part of an argument list.
 Rule 4: *A lock, not a process id, says that a folder is in use.* `flock` on `<id>.lock` ends with its holder, however
 that dies; a later start or probe removes every folder whose lock is free, and kills what still runs for it.
+Rules 5 to 7 are about containers and stand in container.py.
 """
 
 import base64
@@ -17,7 +18,7 @@ from pathlib import Path
 # The whole argument of `python3 -c`: the first line on the stream says how many bytes of Python follow.
 BOOTSTRAP = "import sys; i = sys.stdin.buffer; exec(i.read(int(i.readline())))"
 # Each imports only those before it, and names from them: in the bundle there are no packages.
-MODULES = ("leash", "processes", "folders", "files", "kept", "objects", "sources", "caches", "main")
+MODULES = ("leash", "processes", "container", "folders", "files", "kept", "objects", "sources", "caches", "main")
 
 
 def bundle() -> bytes:

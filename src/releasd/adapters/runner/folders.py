@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Callable  # noqa: UP035 - also read by Python 3.8
 
+from releasd.adapters.runner.container import remove_container
 from releasd.adapters.runner.processes import Refused, kill_marked
 
 PRIVATE = 0o700
@@ -67,7 +68,10 @@ def claim(folder: Path) -> int:
 
 
 def release(folder: Path, lock: int, beat: Callable[[], None]) -> bool:
-    """Remove the folder, then its lock; return whether nothing is left."""
+    """Remove the container, the folder, then its lock; return whether nothing is left."""
+    if not remove_container(folder):
+        os.close(lock)  # the next runner tries again
+        return False
     is_gone = remove(folder, beat)
     if is_gone:
         _lock_of(folder).unlink()

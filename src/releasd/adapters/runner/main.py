@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from releasd.adapters.runner.caches import Cache, open_cache, trim_caches
+from releasd.adapters.runner.container import Box, client_environment, look
 from releasd.adapters.runner.files import collect, read_plain, unpack
 from releasd.adapters.runner.folders import claim, free, home, open_workdir, release
 from releasd.adapters.runner.leash import BYE, DATA, GO, KILL, OUTPUT, PUT, TICK, Leash, LeashBroken
@@ -57,7 +58,15 @@ def probe(spec: dict[str, Any]) -> dict[str, Any]:
     folder = open_workdir(spec["workdir"])
     found = {tool: shutil.which(tool, path=search_path(spec)) for tool in spec["tools"]}
     system = os.uname()
-    return {"system": system.sysname, "machine": system.machine, "tools": found, "disk_free": free(folder)}
+    answer = {"system": system.sysname, "machine": system.machine, "tools": found, "disk_free": free(folder)}
+    if spec["container"] is None:
+        return answer
+    return {**answer, "container": look(spec["container"], spec["engine"], engine_environment(spec))}
+
+
+def engine_environment(spec: dict[str, Any]) -> dict[str, str]:
+    """Return what the client of docker or podman gets to see: the operator's variables, none of the build's."""
+    return client_environment(search_path(spec), home(), spec["host_env"])
 
 
 def environment(spec: dict[str, Any], folder: Path, cache: dict[str, str]) -> dict[str, str]:
@@ -95,24 +104,38 @@ def _run_in(leash: Leash, spec: dict[str, Any], folder: Path) -> None:
     if not bring_sources(leash, spec, folder, search_path(spec), receive):
         return
     put_in_place(leash, spec, folder)
-    with open_cache(leash, spec, folder) as cache:
+    box = Box(spec, folder, engine_environment(spec)) if spec["container"] else None
+    with open_cache(leash, spec, folder, box.image_id() if box else "host") as cache:
         cache.prepare(folder / "src")
-        build_in(leash, spec, folder, cache)
+        build_in(leash, spec, folder, cache, box)
 
 
-def build_in(leash: Leash, spec: dict[str, Any], folder: Path, cache: Cache) -> None:
+def start(spec: dict[str, Any], folder: Path, cache: Cache, box: Box | None) -> Build:
+    """Start the script, in its container where it has one."""
+    if box:
+        box.write(spec["script"], cache.folder, cache.variables)
+        return Build(box.client, f"{folder}/src", box.env, box.end)
+    (folder / "script").write_text(spec["script"], encoding="utf-8")
+    return Build(f"{folder}/script", f"{folder}/src", environment(spec, folder, cache.variables))
+
+
+def build_in(leash: Leash, spec: dict[str, Any], folder: Path, cache: Cache, box: Box | None) -> None:
     """Run the script, tell how it ended, and hand its files over."""
-    build = Build(f"{folder}/script", f"{folder}/src", environment(spec, folder, cache.variables))
+    build = start(spec, folder, cache, box)
     leash.control(started=build.pid)
     try:
         why, is_full = supervise(leash, build, spec["timeout"], folder)
     except BaseException:
         build.end(GRACE)
         raise
+    if box and not why:
+        box.check_begun()
+        why = "memory" if build.status and box.is_out_of_memory else None
     status = build.status or (TIMED_OUT if why else 0)  # a script that was ended never counts as a success
     files, left_out = ([], []) if status else collect(folder / "out", spec["outputs"], leash.wait)
     cache.is_good = status == 0
     evidence = {"cache": cache.mode} if cache.folder else {}
+    evidence |= box.evidence if box else {}
     leash.control(exit=status, why=why, files=files, left_out=left_out, disk_full=is_full, evidence=evidence)
     serve(leash, folder / "out")
 
@@ -142,7 +165,6 @@ def put_in_place(leash: Leash, spec: dict[str, Any], folder: Path) -> None:
         shutil.copyfile(path, folder / "inputs" / path.name)
     if spec["source"]:
         unpack(folder / spec["source"], folder / "src", leash.wait)
-    (folder / "script").write_text(spec["script"], encoding="utf-8")
 
 
 def supervise(leash: Leash, build: Build, timeout: float, folder: Path) -> tuple[str | None, bool]:
