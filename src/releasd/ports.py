@@ -16,6 +16,18 @@ Sink = Callable[[bytes], None]  # takes live output, as it comes
 ShouldStop = Callable[[], bool]  # asked several times a second by whatever runs long
 
 
+class Outputs(Protocol):
+    """Where the output of one step goes, live: one log for each part (a build, an index)."""
+
+    def __call__(self, part: str) -> Sink:
+        """Return what takes the output of a part."""
+        ...
+
+    def written(self, part: str) -> int:
+        """Return how many bytes of that part's output are kept, those of earlier attempts included."""
+        ...
+
+
 class Clock(Protocol):
     """Time, handed in."""
 
@@ -112,7 +124,12 @@ class Task:
     """Something to run on a host in a fresh folder. `source` is a tar that is unpacked there; `inputs` are put there.
 
     `script` runs under `sh -eu` in the unpacked sources with exactly `env` plus what the host itself defines, and
-    leaves its files in `$RELEASD_OUT`. Files matching `outputs` come back into `dest`. `id` is unique to the attempt.
+    leaves its files in `$RELEASD_OUT`. Files matching `outputs` come back into `dest`. Times are seconds.
+
+    Attributes:
+        id: unique to the attempt that begins it.
+        token: the attempt that has it now; a host refuses one that is older than what it has seen.
+        kept: whether it goes on without its daemon for the host's leash, to be attached to again.
     """
 
     id: str
@@ -123,6 +140,9 @@ class Task:
     env: Mapping[str, str] = field(default_factory=dict)
     outputs: Sequence[str] = ()
     timeout: float = 3600.0
+    idle_timeout: float = float("inf")
+    token: int = 0
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +160,8 @@ class TaskResult:
 
     exit_status: int
     outputs: tuple[Output, ...] = ()
-    why: str | None = None  # "timeout"
+    why: str | None = None  # "timeout", "idle"
+    evidence: Mapping[str, str] = field(default_factory=dict)  # what the host says of how it was done
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,10 +185,19 @@ class Host(Protocol):
         ...
 
     def run(self, task: Task, sink: Sink, should_stop: ShouldStop) -> TaskResult:
-        """Run `task` to its end.
+        """Run `task` to its end. A connection that is lost meanwhile is made again, for `spec.lost_after` seconds.
 
         Raises `HostLost` when the host went away, `Cancelled` when `should_stop` said so, `Permanent` when what came
-        back is not what the host hashed.
+        back is not what the host hashed, `Fenced` when a newer attempt has the task. What `should_stop` itself raises
+        leaves a task that is `kept` running; every other error ends it.
+        """
+        ...
+
+    def attach(self, task: Task, sink: Sink, should_stop: ShouldStop, found: Callable[[], int]) -> TaskResult | None:
+        """See a task to its end that an earlier attempt began; None when the host knows of no such task.
+
+        `found` is called once it is known to be there, and returns how many bytes of its output need not come again.
+        Raises as `run` does.
         """
         ...
 
@@ -186,6 +216,10 @@ class Hosts(Protocol):
 
     def able(self, labels: Iterable[str]) -> tuple[Host, ...]:
         """Return the hosts that have all these labels, in the order of registration."""
+        ...
+
+    def close(self) -> None:
+        """Let go of all connections."""
         ...
 
 
@@ -209,6 +243,15 @@ class ArtifactStore(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftRunning:
+    """A build that may still run: on which host, as which task, and where in its log its output begins, in bytes."""
+
+    host: str
+    task: str
+    log_start: int
+
+
 class Journal(Protocol):
     """One claimed job's memory. Every call is guarded by the claim's token and raises `Fenced` once it is lost."""
 
@@ -228,12 +271,25 @@ class Journal(Protocol):
         """Return the names of the builds of this job that ended well. What they left may be sealed under another's."""
         ...
 
-    def build_begun(self, build: str, host: str, *, slots: int) -> bool:
-        """Take one of the host's slots for this build; False when all are taken."""
+    def build_begun(self, build: str, host: str, *, slots: int, task: str, log_start: int) -> bool:
+        """Take one of the host's slots for this build; False when all are taken.
+
+        `task` is the host's name for it, `log_start` where in the build's log its output begins: for `left_running`.
+        """
         ...
 
-    def build_sealed(self, build: str, host: str, artifacts: Sequence[Artifact]) -> None:
+    def left_running(self, build: str) -> LeftRunning | None:
+        """Return where an earlier attempt of this job began the build and did not see its end."""
+        ...
+
+    def build_attached(self, build: str) -> None:
+        """Record that the build still runs, and that this attempt has it now. It takes its slot back."""
+        ...
+
+    def build_sealed(self, build: str, host: str, artifacts: Sequence[Artifact], *, evidence: Evidence) -> None:
         """Record, in one transaction, that the build ended well and that these are its files for ever.
+
+        `evidence` is how it was done.
 
         Raises `Conflict` when another build left one of these names with other bytes; the same bytes are fine.
         """

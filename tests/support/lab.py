@@ -112,14 +112,8 @@ class Lab:
         return path
 
     @contextmanager
-    def _output(self, job: JobId, step: StepName) -> Iterator[Callable[[str], Sink]]:
-        def sink(part: str) -> Sink:
-            def write(data: bytes) -> None:
-                self.said[job, step, part] += data
-
-            return write
-
-        yield sink
+    def _output(self, job: JobId, step: StepName) -> Iterator["_Outputs"]:
+        yield _Outputs(self, (job, step))
 
     def push(self, message: str = "feat: more", files: dict[str, str] | None = None) -> str:
         """Commit on top of the remote's main and push, as a maintainer does; return the commit."""
@@ -204,6 +198,23 @@ class Lab:
         assert (self.tags(), self.main(), self.index.stored) == ({"v1.0.0"}, main, {})
         assert self.private_refs() == []
         assert self.scratch_folders() == []
+
+
+class _Outputs:
+    """The outputs of one step, in the lab's memory."""
+
+    def __init__(self, lab: Lab, where: tuple[int, str]) -> None:
+        self._lab = lab
+        self._where = where
+
+    def __call__(self, part: str) -> Sink:
+        def write(data: bytes) -> None:
+            self._lab.said[*self._where, part] += data
+
+        return write
+
+    def written(self, part: str) -> int:
+        return len(self._lab.said[*self._where, part])
 
 
 def at(lab: Lab, point: str, error: BaseException | type[BaseException]) -> None:

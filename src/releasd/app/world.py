@@ -61,8 +61,7 @@ def build_world(
 
 def registered_hosts(settings: config.Settings, environ: Mapping[str, str]) -> RegisteredHosts:
     """Return the hosts of these settings; nothing is connected yet."""
-    leashes = {name: host.leash for name, host in settings.hosts.items()}
-    return RegisteredHosts(config.host_specs(settings), leashes, path=environ.get("PATH", os.defpath))
+    return RegisteredHosts(config.host_specs(settings), path=environ.get("PATH", os.defpath))
 
 
 def job_log(settings: config.Settings) -> JobLog:

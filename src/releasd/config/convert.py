@@ -35,4 +35,6 @@ def _host_spec(name: str, host: Host) -> HostSpec:
         path=host.path,
         env=dict(host.env),
         workdir=host.workdir,
+        leash=host.leash,
+        lost_after=host.lost_after,
     )

@@ -76,7 +76,7 @@ class Project(Section):
 
 
 class Host(Section):
-    """`[hosts.NAME]`: a machine that builds; with an `address` it is reached over SSH. `leash` in seconds."""
+    """`[hosts.NAME]`: a machine that builds; with an `address` it is reached over SSH. Durations are seconds."""
 
     address: Address | None = None
     port: int = Field(default=22, ge=1, le=65535)
@@ -87,7 +87,8 @@ class Host(Section):
     path: Text | None = None
     env: dict[str, str] = Field(default_factory=dict, repr=False)
     workdir: Text | None = None
-    leash: Duration = 15.0
+    leash: Duration = 60.0
+    lost_after: Duration = 30.0
 
     @model_validator(mode="after")
     def _ssh_keys_need_an_address(self) -> Self:

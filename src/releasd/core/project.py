@@ -205,6 +205,9 @@ def _build(reader: Reader) -> BuildSpec:
         artifacts=reader.take("artifacts", _all(_pattern), defaults.artifacts, "a list of patterns like *.whl"),
         env=reader.take("env", _environment, {}, "a table of texts, no name starting with RELEASD_"),
         timeout=reader.take("timeout", duration, defaults.timeout, 'a time like "30m", "90s", "2h", or seconds'),
+        idle_timeout=reader.take(
+            "idle_timeout", duration, defaults.idle_timeout, 'a time like "30m", "90s", "2h", or seconds'
+        ),
     )
     reader.finish()
     return build

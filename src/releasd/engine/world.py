@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from releasd.model import JobId, Project, StepName
-from releasd.ports import ArtifactStore, Clock, Git, Hosts, Index, Notifier, Sink
+from releasd.ports import ArtifactStore, Clock, Git, Hosts, Index, Notifier, Outputs
 from releasd.store import Store
 
 
@@ -39,7 +39,7 @@ class World:
     indexes: Mapping[str, Index]
     notifier: Notifier
     artifacts: ArtifactStore
-    output: Callable[[JobId, StepName], AbstractContextManager[Callable[[str], Sink]]]
+    output: Callable[[JobId, StepName], AbstractContextManager[Outputs]]
     scratch: Callable[[str], Path]
     forget: Callable[[Path], None]
     stopping: Callable[[], bool]

@@ -36,6 +36,7 @@ class BuildSpec:
     artifacts: tuple[str, ...] = ("*.whl", "*.tar.gz")
     env: Mapping[str, str] = field(default_factory=dict)
     timeout: float = 3600.0
+    idle_timeout: float = 1800.0  # without a byte of output
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +136,8 @@ class HostSpec:
     path: str | None = None  # PATH for builds; None: the host's own
     env: Mapping[str, str] = field(default_factory=dict)
     workdir: str | None = None  # where fresh folders are made; None: ~/.cache/releasd/builds
+    leash: float = 60.0  # seconds that a build goes on without the daemon
+    lost_after: float = 30.0  # seconds without a sign of life after which its builds move to another host
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from releasd.errors import BuildFailed, Cancelled, Conflict, Permanent
+from releasd.errors import BuildFailed, Cancelled, Conflict, Permanent, Stopping
 from releasd.model import Artifact, BuildSpec, Evidence, StepName
 from releasd.ports import Host, Output, Task, TaskResult
 from releasd.steps import farm, version
@@ -31,7 +31,7 @@ def apply(ctx: Context) -> Evidence:
     with ThreadPoolExecutor(max_workers=len(wanted), thread_name_prefix="build") as pool:
         futures = [pool.submit(_build, ctx, build, source, epoch) for build in wanted]
     errors = [error for future in futures if (error := future.exception())]
-    for error in sorted(errors, key=lambda error: isinstance(error, Cancelled)):
+    for error in sorted(errors, key=lambda error: isinstance(error, Cancelled | Stopping)):
         raise error
     return _evidence(ctx)
 
@@ -75,9 +75,13 @@ def _build(ctx: Context, build: BuildSpec, source: Path, epoch: int) -> None:
             env=environment(ctx, build, epoch),
             outputs=build.artifacts,
             timeout=build.timeout,
+            idle_timeout=build.idle_timeout,
+            token=ctx.job.token,
+            kept=True,
         )
 
-    host, result = farm.run_build(ctx, build.name, _hosts(ctx, build), task)
+    begun = farm.resume_build(ctx, build.name, task)
+    host, result = begun or farm.run_build(ctx, build.name, _hosts(ctx, build), task)
     problem = _problem(build, result)
     if problem:
         ctx.journal.build_failed(build.name, host.spec.name, problem)
@@ -86,7 +90,7 @@ def _build(ctx: Context, build: BuildSpec, source: Path, epoch: int) -> None:
         )
     sealed = [_adopted(ctx, build, host, output) for output in result.outputs]
     ctx.fault("build.adopted")
-    _seal(ctx, build, host, sealed)
+    _seal(ctx, build, host, sealed, {"host": host.spec.name, **result.evidence})
     ctx.fault("build.sealed")
 
 
@@ -101,9 +105,9 @@ def _hosts(ctx: Context, build: BuildSpec) -> Sequence[Host]:
     return chosen
 
 
-def _seal(ctx: Context, build: BuildSpec, host: Host, files: Sequence[Artifact]) -> None:
+def _seal(ctx: Context, build: BuildSpec, host: Host, files: Sequence[Artifact], evidence: Evidence) -> None:
     try:
-        ctx.journal.build_sealed(build.name, host.spec.name, files)
+        ctx.journal.build_sealed(build.name, host.spec.name, files, evidence=evidence)
     except Conflict:
         problem = "; ".join(_collisions(ctx, files))
         ctx.journal.build_failed(build.name, host.spec.name, problem)
@@ -123,6 +127,8 @@ def _collisions(ctx: Context, files: Sequence[Artifact]) -> Iterator[str]:
 def _problem(build: BuildSpec, result: TaskResult) -> str | None:
     if result.why == "timeout":
         return f"it ran longer than its limit of {build.timeout:.0f} s and was ended"
+    if result.why == "idle":
+        return f"it wrote nothing for {build.idle_timeout:.0f} s, its idle_timeout, and was ended"
     if result.exit_status != 0:
         return f"its command ended with exit status {result.exit_status}"
     if not result.outputs:
