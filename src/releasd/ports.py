@@ -272,10 +272,7 @@ class Journal(Protocol):
         ...
 
     def build_begun(self, build: str, host: str, *, slots: int, task: str, log_start: int) -> bool:
-        """Take one of the host's slots for this build; False when all are taken.
-
-        `task` is the host's name for it, `log_start` where in the build's log its output begins: for `left_running`.
-        """
+        """Take one of the host's slots for this build (`LeftRunning` has the rest); False when all are taken."""
         ...
 
     def left_running(self, build: str) -> LeftRunning | None:
@@ -287,9 +284,7 @@ class Journal(Protocol):
         ...
 
     def build_sealed(self, build: str, host: str, artifacts: Sequence[Artifact], *, evidence: Evidence) -> None:
-        """Record, in one transaction, that the build ended well and that these are its files for ever.
-
-        `evidence` is how it was done.
+        """Record, in one transaction, that the build ended well, how, and that these are its files for ever.
 
         Raises `Conflict` when another build left one of these names with other bytes; the same bytes are fine.
         """

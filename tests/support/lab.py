@@ -75,6 +75,7 @@ class Lab:
             clone=lambda _: self.clone, peek=lambda _: GitRepo(self.remote),
             same=lambda told, _, registered: {told} & set(registered), hosts=self.hosts, indexes={"pypi": self.index},
             notifier=self.notifier, artifacts=ArtifactFolder(self.folder / "artifacts"), output=self._output,
+            last_line=lambda *_: "",
             scratch=self._scratch, forget=shutil.rmtree, stopping=lambda: self.is_stopping, fault=self._fault,
         )  # fmt: skip
 

@@ -106,7 +106,9 @@ def test_an_unknown_key_is_answered_with_the_nearest_one() -> None:
     )
     assert found["daemon.staet"] == "unknown key; did you mean state?"
     assert found["projects.demo.policy.alow_repository_builds"].endswith("did you mean allow_repository_builds?")
-    assert found["projects.demo.builds[0].rum"] == "is not known; artifacts, env, labels, name, run, timeout, tools are"
+    assert found["projects.demo.builds[0].rum"] == (
+        "is not known; artifacts, env, idle_timeout, labels, name, run, timeout, tools are"
+    )
     assert found["projects.demo.builds[0].run"].startswith("is missing")
 
 

@@ -52,7 +52,7 @@ def test_a_build_is_sealed_with_its_files(scene: Scene) -> None:
     (artifact,) = scene.journal.sealed
     assert (artifact.size, artifact.build, artifact.host) == (4, "demo", "one")
     assert scene.artifacts.has(artifact)
-    assert scene.journal.calls == ["build.adopted", "sealed demo", "build.sealed"]
+    assert scene.journal.calls == ["build.begun", "build.adopted", "sealed demo", "build.sealed"]
     assert scene.output("demo") == "building\n"
 
 

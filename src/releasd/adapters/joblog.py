@@ -95,25 +95,25 @@ class StepOutputs:
 
     def __init__(self, make: Callable[[str], "_Writer"]) -> None:
         self._make = make
-        self._writers: dict[str, _Writer] = {}
+        self._writers: list[tuple[str, _Writer]] = []
 
     def __call__(self, part: str) -> Sink:
-        """Return what appends to the part's file."""
-        return self._writer(part).append
+        """Return what appends to the part's file; each sink keeps its lines whole."""
+        writer = self._make(part)
+        self._writers.append((part, writer))
+        return writer.append
 
     def written(self, part: str) -> int:
         """Return the size of the part's file, with all that was appended so far."""
-        writer = self._writer(part)
-        writer.flush()
-        return writer.size()
+        for name, writer in tuple(self._writers):
+            if name == part:
+                writer.flush()
+        return self._make(part).size()
 
     def flush(self) -> None:
         """Write what is left of each part."""
-        for writer in tuple(self._writers.values()):
+        for _, writer in tuple(self._writers):
             writer.flush()
-
-    def _writer(self, part: str) -> "_Writer":
-        return self._writers.setdefault(part, self._make(part))
 
 
 class _Writer:

@@ -151,7 +151,6 @@ def _serve(
         sources=sources,
         longest_wait=min(LONGEST_WAIT, supervisor.watchdog_interval() or LONGEST_WAIT),
     )
-    stack.callback(lambda: service.world.hosts.close())
     stack.enter_context(
         Intake(
             sockets.get("hook") or daemon.runtime / HOOK_SOCKET,

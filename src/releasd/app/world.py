@@ -52,6 +52,7 @@ def build_world(
         notifier=Webhooks({name: _webhook(hook, secrets) for name, hook in settings.webhooks.items()}),
         artifacts=ArtifactFolder(state / "artifacts"),
         output=job_log(settings).outputs,
+        last_line=job_log(settings).last_line,
         scratch=functools.partial(_scratch, state / "scratch"),
         forget=functools.partial(shutil.rmtree, ignore_errors=True),
         stopping=stopping,

@@ -22,6 +22,7 @@ class World:
         same: `same(told, sender, registered)` gives those of the registered repositories that a hook told of; `sender`
             is its user id, if known.
         output: `with output(job, step) as sink:` gives `sink(part)`, where that part's output goes, live.
+        last_line: `last_line(job, step, part)` gives the newest line of that output, "" where there is none.
         forget: `forget(folder)` removes a scratch folder.
         stopping: whether the daemon was told to stop.
         fault: ends the process at the point that a test armed; does nothing in production.
@@ -40,6 +41,7 @@ class World:
     notifier: Notifier
     artifacts: ArtifactStore
     output: Callable[[JobId, StepName], AbstractContextManager[Outputs]]
+    last_line: Callable[[JobId, StepName, str], str]
     scratch: Callable[[str], Path]
     forget: Callable[[Path], None]
     stopping: Callable[[], bool]

@@ -26,14 +26,27 @@ from support.store import NOW, claim, enqueue, in_state, plan, run_steps, runnin
 
 
 def ddl_of(url: str) -> dict[str, set[str]]:
-    """Return the lines of the statements that make tables and indexes, in no order."""
+    """Return the parts of the statements that make tables and indexes, in no order."""
     engine = create_engine(url)
     with engine.connect() as conn:
         found = conn.execute(
             text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND type <> 'trigger'")
         ).all()
     engine.dispose()
-    return {name: {line.strip(" ,\t") for line in sql.splitlines()} for name, sql in found if name != "alembic_version"}
+    return {name: set(parts_of(sql)) for name, sql in found if name != "alembic_version"}
+
+
+def parts_of(sql: str) -> list[str]:
+    """Return what a statement lists between its parentheses, and what stands around them, wherever lines end."""
+    begin, end, depth = sql.index("("), sql.rindex(")"), 0
+    parts = [sql[:begin], sql[end + 1 :], ""]
+    for char in sql[begin + 1 : end]:
+        depth += {"(": 1, ")": -1}.get(char, 0)
+        if char == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += char
+    return [" ".join(part.split()) for part in parts]
 
 
 def test_the_migrations_make_exactly_the_tables_of_the_code(url: str, tmp_path: Path) -> None:
@@ -88,7 +101,7 @@ def test_every_migration_can_be_said_in_postgresql(name: str) -> None:
     options = {"as_sql": True, "output_buffer": out}
     with Operations.context(MigrationContext.configure(dialect_name="postgresql", opts=options)):
         module.upgrade()
-    assert "CREATE TABLE" in out.getvalue()
+    assert "CREATE TABLE" in out.getvalue() or "ALTER TABLE" in out.getvalue()
     assert "RAISE(ABORT" not in out.getvalue()
 
 
