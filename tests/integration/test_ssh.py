@@ -64,13 +64,11 @@ def fails_after(place: Place, act: Callable[[], None]) -> float:
     return time.monotonic() - acted[0]
 
 
-def session_of(place: Place) -> list[psutil.Process]:
-    """Return the server's processes for the connection that carries the place's build."""
-    found = []
-    for process in psutil.Process().children(recursive=True):
-        if process.name().startswith("sshd") and "[listener]" not in " ".join(process.cmdline()):
-            found.append(process)
-    return found
+def session_of(_: Place) -> list[psutil.Process]:
+    """Return the server's processes for the connections that there are."""
+    ours = psutil.Process().children(recursive=True)
+    servers = [process for process in ours if process.name().startswith("sshd")]
+    return [process for process in servers if "[listener]" not in " ".join(process.cmdline())]
 
 
 # --- a lost link

@@ -11,6 +11,7 @@ import ctypes
 import os
 import secrets
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -112,7 +113,7 @@ def farm(tmp_path: Path) -> Iterator[Farm]:
 
 
 def ip(*arguments: str) -> None:
-    """Run ip(8)."""
+    """Run the tool of that name."""
     _run("ip", *arguments)
 
 
@@ -165,8 +166,6 @@ def _start_sshd(stack: ExitStack, host: NetHost) -> None:
 
 
 def _wait_for(host: NetHost) -> None:
-    import socket  # noqa: PLC0415 - made in the namespace that we are in by now
-
     for _ in range(200):
         with socket.socket() as probe:
             probe.settimeout(1.0)
