@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from releasd.model import Artifact, Commit, Evidence, HostSpec, StepName, Tag
+from releasd.model import Artifact, Commit, Evidence, HostSpec, LeftRunning, StepName, Tag
 
 Sink = Callable[[bytes], None]  # takes live output, as it comes
 ShouldStop = Callable[[], bool]  # asked several times a second by whatever runs long
@@ -20,7 +20,7 @@ class Outputs(Protocol):
     """Where the output of one step goes, live: one log for each part (a build, an index)."""
 
     def __call__(self, part: str) -> Sink:
-        """Return what takes the output of a part."""
+        """Return what takes it."""
         ...
 
     def written(self, part: str) -> int:
@@ -59,8 +59,19 @@ class Git(Protocol):
         """Return the tags reachable from `commit`."""
         ...
 
-    def log(self, commit: str, *, since: str | None) -> tuple[Commit, ...]:
-        """Return the commits reachable from `commit` and not from `since`, newest first, in git's default order."""
+    def branches(self) -> Mapping[str, str]:
+        """Return the branches known here and their tips: the remote's as last fetched, else the ones made here."""
+        ...
+
+    def log(self, commit: str, *, since: str | None, paths: Sequence[str] = ()) -> tuple[Commit, ...]:
+        """Return the commits reachable from `commit` and not from `since`, newest first, in git's default order.
+
+        With `paths`, pathspecs, only those that touch them; a merge counts by what it brings into its first parent.
+        """
+        ...
+
+    def touching(self, commit: str, *, since: str | None, paths: Sequence[str]) -> frozenset[str]:
+        """Return the names of the commits that `log` returns."""
         ...
 
     def read(self, commit: str, paths: Sequence[str]) -> Mapping[str, bytes]:
@@ -126,10 +137,8 @@ class Task:
     `script` runs under `sh -eu` in the unpacked sources with exactly `env` plus what the host itself defines, and
     leaves its files in `$RELEASD_OUT`. Files matching `outputs` come back into `dest`. Times are seconds.
 
-    Attributes:
-        id: unique to the attempt that begins it.
-        token: the attempt that has it now; a host refuses one that is older than what it has seen.
-        kept: whether it goes on without its daemon for the host's leash, to be attached to again.
+    `id` is unique to the attempt that begins it, `token` says which attempt has it now: a host refuses an older one.
+    What is `kept` goes on without its daemon for the host's leash, to be attached to again.
     """
 
     id: str
@@ -185,7 +194,7 @@ class Host(Protocol):
         ...
 
     def run(self, task: Task, sink: Sink, should_stop: ShouldStop) -> TaskResult:
-        """Run `task` to its end. A connection that is lost meanwhile is made again, for `spec.lost_after` seconds.
+        """Run `task` to its end.
 
         Raises `HostLost` when the host went away, `Cancelled` when `should_stop` said so, `Permanent` when what came
         back is not what the host hashed, `Fenced` when a newer attempt has the task. What `should_stop` itself raises
@@ -194,10 +203,9 @@ class Host(Protocol):
         ...
 
     def attach(self, task: Task, sink: Sink, should_stop: ShouldStop, found: Callable[[], int]) -> TaskResult | None:
-        """See a task to its end that an earlier attempt began; None when the host knows of no such task.
+        """See a task to its end that an earlier attempt began, as `run` does; None when it is not there.
 
-        `found` is called once it is known to be there, and returns how many bytes of its output need not come again.
-        Raises as `run` does.
+        `found` is called when it is, and returns how many bytes of its output need not come again.
         """
         ...
 
@@ -241,15 +249,6 @@ class ArtifactStore(Protocol):
     def open(self, artifact: Artifact) -> BinaryIO:
         """Open the file for reading."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeftRunning:
-    """A build that may still run: on which host, as which task, and where in its log its output begins, in bytes."""
-
-    host: str
-    task: str
-    log_start: int
 
 
 class Journal(Protocol):

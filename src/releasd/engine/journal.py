@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from releasd.model import Artifact, Evidence, Job, StepName, StepState
-from releasd.ports import Clock, LeftRunning
+from releasd.model import Artifact, Evidence, Job, LeftRunning, StepName, StepState
+from releasd.ports import Clock
 from releasd.store import Store
 
 
@@ -64,7 +64,7 @@ class JobJournal:
     def own_push(self, commit: str) -> None:
         """Remember our own commit before it is public."""
         self.fence()
-        self.store.set_head(self.job.project, commit, now=self.clock.now())
+        self.store.set_head(self.job.project, self.job.branch, commit, now=self.clock.now())
 
     def audit_head(self) -> str:
         """Return `SEQ:HASH` of the newest event."""

@@ -13,7 +13,11 @@ from releasd.model.project import (
     BuildSpec,
     Gate,
     HostSpec,
+    LeftRunning,
     NotesOptions,
+    NotesStyle,
+    NotesType,
+    Package,
     Project,
     ProjectConfig,
     ReleaseBranch,
@@ -26,6 +30,7 @@ __all__ = [
     "Artifact",
     "BuildSpec",
     "Bump",
+    "ChangelogForm",
     "Commit",
     "Decision",
     "Event",
@@ -38,13 +43,19 @@ __all__ = [
     "JobId",
     "JobState",
     "LastRelease",
+    "LeftRunning",
     "NoRelease",
     "NotesOptions",
+    "NotesStyle",
+    "NotesType",
+    "Package",
+    "Part",
     "Plan",
     "Project",
     "ProjectConfig",
     "PushHint",
     "ReleaseBranch",
+    "ReleaseLine",
     "ReleaseRule",
     "SemanticReleaseOptions",
     "StepName",
@@ -86,11 +97,35 @@ class LastRelease:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseLine:
+    """What may be released from a branch.
+
+    Attributes:
+        kind: "release", "maintenance" or "prerelease".
+        channel: the distribution channel; None: the default one.
+        prerelease: the identifier of a pre-release branch.
+        least: the lowest version that may be released; None: any.
+        below: the version that all releases have to stay below; None: any.
+        highest: the highest version that is reachable, pre-releases included; None: there is none.
+        refused: why nothing may be released from this branch at all; empty: it may.
+    """
+
+    kind: str = "release"
+    channel: str | None = None
+    prerelease: str | None = None
+    least: str | None = None
+    below: str | None = None
+    highest: str | None = None
+    refused: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """Everything that a decision may depend on, read before it is made.
 
-    `commits` are those reachable from `ref` and not from `last`, newest first. `files` holds the text of the
-    version and lock files at `ref`.
+    `commits` are those reachable from `ref` and not from `last`, newest first; of a package only those that concern it,
+    `indirect` being the names of those that do so through what it depends on. `files` holds the text of the version and
+    lock files at `ref`. `group` is the highest version of the packages that share theirs with this one.
     """
 
     repository: str
@@ -99,12 +134,33 @@ class Facts:
     last: LastRelease | None
     commits: tuple[Commit, ...]
     files: Mapping[str, str] = field(default_factory=dict)
-    web_url: str | None = None  # https base for links in notes, None where unknown
+    remote_url: str | None = None  # the repository's address, its ssh alias resolved; links in notes follow from it
+    line: ReleaseLine = field(default_factory=ReleaseLine)
+    indirect: frozenset[str] = frozenset()
+    group: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One of several commits within a squash or merge commit's message, as `Verdict` and notes need it."""
+
+    type: str | None
+    scope: str | None
+    subject: str
+    bump: Bump
+    breaking_notes: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    revert: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What one commit asks for, and why, in one sentence."""
+    """What one commit asks for, and why, in one sentence.
+
+    Attributes:
+        parts: of a squash or merge commit, all that it stands for, its own title first; empty for any other commit.
+        release_as: the version that its footer `Release-As` asks for.
+    """
 
     commit: str
     type: str | None
@@ -113,6 +169,8 @@ class Verdict:
     breaking: bool
     bump: Bump
     why: str
+    parts: tuple[Part, ...] = ()
+    release_as: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +193,21 @@ class Decision:
     tag: str | None
     reason: str
     verdicts: tuple[Verdict, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangelogForm:
+    """How notes go into the changelog.
+
+    Attributes:
+        kind: "default", "semantic-release" (as its plug-in does) or "keep-a-changelog".
+        title: as in ProjectConfig.
+        unreleased_url: what the link list of Keep a Changelog says for `[Unreleased]`; None where there is no page.
+    """
+
+    kind: str = "default"
+    title: str | None = None
+    unreleased_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,9 +234,10 @@ class Plan:
     planned_at: datetime
     verdicts: tuple[Verdict, ...] = ()
     commit_message: str | None = None  # of the release commit, as in ProjectConfig
-    changelog_title: str | None = None  # as in ProjectConfig
-    semantic_changelog: bool = False  # written as semantic-release's plug-in does
+    changelog_form: ChangelogForm = field(default_factory=ChangelogForm)
     hold: str = ""  # why a person has to approve it first; empty: nobody has to
+    channel: str | None = None  # the distribution channel; None: the default one
+    package: str = ""  # which of the repository's packages; empty: the repository is one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,6 +316,7 @@ class Job:
     approved: bool = False  # an operator let a held job go on
     version: str | None = None
     tag: str | None = None
+    package: str = ""  # which of the repository's packages; empty: the repository as a whole
     plan: Plan | None = None
 
 

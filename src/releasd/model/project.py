@@ -98,13 +98,70 @@ class NotesOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """One of several packages in a repository, each with its own versions.
+
+    Attributes:
+        name: what the repository calls it.
+        root: its folder, without a slash at the end; empty for the repository's own.
+        paths: globs of what belongs to it, by git's `:(glob)` rules; a commit that touches one counts in full.
+        apart: globs of what does not belong to it, although `paths` match.
+        depends: the packages that it depends on, directly or not; a release-worthy change in one is a patch here.
+        indirect: globs of what belongs to those.
+        group: the other packages that share one version with it, by their tag formats; empty: it has its own.
+    """
+
+    name: str
+    root: str = ""
+    paths: tuple[str, ...] = ()
+    apart: tuple[str, ...] = ()
+    depends: tuple[str, ...] = ()
+    indirect: tuple[str, ...] = ()
+    group: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotesType:
+    """How commits of one type show in releasd's own notes, as an entry of npm's `presetConfig.types` says it.
+
+    `scope` is one scope that it is for, None for all; `hidden` shows them only where they are breaking.
+    """
+
+    type: str
+    section: str | None = None  # None: the type's usual title
+    scope: str | None = None
+    hidden: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotesStyle:
+    """`[notes]`: how releasd's own notes look, and where their links lead.
+
+    Attributes:
+        format: "default", "keep-a-changelog" or "template"; the default is npm's where the analysis is npm's.
+        template: the path of a Jinja template in the repository.
+        contributors: whether the notes end with who wrote the commits.
+        types: what is shown and under which titles, in this order; empty: the usual.
+        forge: a name in `core.pages.FORGES`; None: by the host's name.
+        urls: forms of addresses by what they lead to: `compare`, `commit`, `issue`, `user`.
+    """
+
+    format: str = "default"
+    template: str | None = None
+    contributors: bool = False
+    types: tuple[NotesType, ...] = ()
+    forge: str | None = None
+    urls: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectConfig:
     """What a repository says about its own releases: *what* to build, never where it may go (DESIGN.md §5.3)."""
 
     source: str = "defaults"
     name: str | None = None  # the distribution's name; None: read from pyproject.toml
     tag_format: str = "v{version}"
-    initial_version: str = "0.1.0"
+    initial_version: str | None = None  # None: 1.0.0 where semantic-release's analysis decides, else 0.1.0
     changelog: str = "CHANGELOG.md"
     release_rules: tuple[ReleaseRule, ...] = ()
     version_files: tuple[str, ...] = ()  # empty: pyproject.toml and Cargo.toml, where present
@@ -115,10 +172,18 @@ class ProjectConfig:
     branches: tuple[ReleaseBranch, ...] = ()  # empty: semantic-release's defaults
     major_on_zero: bool = True  # whether a breaking change takes 0.x to 1.0.0; if not, to the next minor
     notes: NotesOptions = field(default_factory=NotesOptions)
+    notes_style: NotesStyle = field(default_factory=NotesStyle)
     repository_url: str | None = None  # for links; None: the remote's
     changelog_title: str | None = None  # what stays on top of the changelog; None: what is there
     commit_message: str | None = None  # of the release commit, with {version}, {tag}, {notes}, …; None: the default
     warnings: tuple[str, ...] = ()  # what was found and cannot be honoured, never silently dropped
+    package: Package | None = None  # the one that this is the configuration of; None: the whole repository
+    packages: tuple["ProjectConfig", ...] = ()  # dependencies first; empty: the repository is one package
+
+    @property
+    def first_version(self) -> str:
+        """Return the version of the first release."""
+        return self.initial_version or ("1.0.0" if self.analysis == "semantic-release" else "0.1.0")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +206,15 @@ class HostSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LeftRunning:
+    """A build that may still run: on which host, as which task, and where in its log its output begins, in bytes."""
+
+    host: str
+    task: str
+    log_start: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
     """A project, as the operator registered it: where it may go, never what it contains. Times are seconds.
 
@@ -150,6 +224,7 @@ class Project:
     name: str
     repository: str  # path or URL
     branch: str = "main"
+    branches: tuple[str, ...] = ()  # further ones that are released from: names, or globs
     indexes: tuple[str, ...] = ()
     webhooks: tuple[str, ...] = ()
     builds: tuple[BuildSpec, ...] = ()
@@ -157,4 +232,6 @@ class Project:
     hosts: tuple[str, ...] = ()
     allow_repository_builds: bool = True
     lost_breaking: str = "hold"  # "hold", "major" or "ignore": a breaking change that the rules would lose
+    unknown_plugins: str = "refuse"  # or "ignore": plug-ins of semantic-release that releasd does not know
+    remote_url: str | None = None  # `repository` with its ssh alias resolved, for links; None: as it is
     verify_timeout: float = 1800.0

@@ -23,6 +23,8 @@ INSIDE = (
     "job.finished",
 )
 
+OF_PACKAGES = ("job.split",)  # the packages' jobs are queued, that of the repository is not over
+
 # Reached only by a daemon that finds a build of its predecessor's still running.
 ATTACHING = ("build.attached",)
 

@@ -7,13 +7,14 @@ what the private ref or the clone lost is written again, and what the ref holds 
 import re
 from collections.abc import Mapping
 
-from releasd.core.changelog import prepend, put_on_top
+from releasd.core.changelog import written
 from releasd.core.files import apply_edit
 from releasd.errors import Permanent, Replan
 from releasd.model import Evidence, Plan
 from releasd.steps.context import Context
 
 _MESSAGE = "chore(release): {version} [skip ci]\n\n{notes}"
+_MESSAGE_OF_PACKAGE = "chore(release): {tag} [skip ci]\n\n{notes}"
 _PLACE = re.compile(r"\{([a-z_]+)\}")
 
 
@@ -81,9 +82,9 @@ def message(plan: Plan) -> str:
         "notes": plan.notes.strip(),
         "last_version": plan.last.version if plan.last else "",
         "last_tag": plan.last.tag if plan.last else "",
-        "channel": "",
+        "channel": plan.channel or "",
     }
-    template = plan.commit_message or _MESSAGE
+    template = plan.commit_message or (_MESSAGE_OF_PACKAGE if plan.package else _MESSAGE)
     return f"{_PLACE.sub(lambda place: values.get(place[1], place[0]), template).strip()}\n"
 
 
@@ -97,14 +98,8 @@ def _edited(plan: Plan, found: Mapping[str, bytes]) -> dict[str, bytes]:
     for edit in plan.edits:
         texts[edit.path] = apply_edit(edit, texts[edit.path])
     if plan.changelog:
-        texts[plan.changelog] = _changelog(plan, texts.get(plan.changelog))
+        texts[plan.changelog] = written(texts.get(plan.changelog), plan.notes, plan.changelog_form)
     return {path: text.encode() for path, text in texts.items()}
-
-
-def _changelog(plan: Plan, existing: str | None) -> str:
-    if plan.semantic_changelog:
-        return put_on_top(existing, plan.notes, title=plan.changelog_title)
-    return prepend(existing, plan.notes)
 
 
 def _text(path: str, content: bytes) -> str:
