@@ -22,6 +22,7 @@ class Scripted:
     exit_status: int = 0
     files: Mapping[str, bytes] = field(default_factory=dict)
     hangs: bool = False
+    why: str = "timeout"  # what ends one that hangs
     error: ReleasdError | None = None
 
 
@@ -78,7 +79,7 @@ class FakeHost:
         if played.error is not None:
             raise played.error
         if played.hangs:
-            return TaskResult(exit_status=143, why="timeout")
+            return TaskResult(exit_status=143, why=played.why)
         if played.exit_status:
             return TaskResult(exit_status=played.exit_status)
         return TaskResult(exit_status=0, outputs=tuple(_arrive(task, played.files)))
