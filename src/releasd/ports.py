@@ -234,10 +234,6 @@ class Hosts(Protocol):
         """Return the hosts that have all these labels, in the order of registration."""
         ...
 
-    def close(self) -> None:
-        """Let go of all connections."""
-        ...
-
 
 class ArtifactStore(Protocol):
     """Built files by digest, kept on disk until retention removes them."""

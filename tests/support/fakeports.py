@@ -248,10 +248,6 @@ class FakeHosts:
         wanted = frozenset(labels)
         return tuple(host for host in self.registered if wanted <= host.spec.labels)
 
-    def close(self) -> None:
-        for host in self.registered:
-            host.close()
-
 
 class FakeOutputs:
     """Output in memory: `said[part]` are its pieces."""

@@ -30,11 +30,6 @@ class RegisteredHosts:
         wanted = frozenset(labels)
         return tuple(host for host in self._hosts if wanted <= host.spec.labels)
 
-    def close(self) -> None:
-        """Let go of all connections. What runs on a host waits for its daemon as long as its leash is."""
-        for host in self._hosts:
-            host.close()
-
 
 def _host(spec: HostSpec, path: str) -> Host:
     if spec.address is None:

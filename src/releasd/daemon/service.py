@@ -200,7 +200,8 @@ class Service:
         deadline = time.monotonic() + STOP_WITHIN
         end_sources()
         ended = self.workers.close(max(0.0, deadline - time.monotonic()))
-        self.world.hosts.close()
+        for host in self.world.hosts.able(()):
+            host.close()
         self._event("daemon.stopped", clean=ended)
         self.outlet.flush()
         return ended
