@@ -10,10 +10,22 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from releasd.model import Artifact, Commit, ContainerSpec, Evidence, HostSpec, IndexRules, StepName, Tag
+from releasd.model import Artifact, Commit, ContainerSpec, Evidence, HostSpec, IndexRules, LeftRunning, StepName, Tag
 
 Sink = Callable[[bytes], None]  # takes live output, as it comes
 ShouldStop = Callable[[], bool]  # asked several times a second by whatever runs long
+
+
+class Outputs(Protocol):
+    """Where the output of one step goes, live: one log for each part (a build, an index)."""
+
+    def __call__(self, part: str) -> Sink:
+        """Return what takes it."""
+        ...
+
+    def written(self, part: str) -> int:
+        """Return how many bytes of that part's output are kept, those of earlier attempts included."""
+        ...
 
 
 class Clock(Protocol):
@@ -157,7 +169,10 @@ class Task:
     """Something to run on a host in a fresh folder. `source` is a tar that is unpacked there; `inputs` are put there.
 
     `script` runs under `sh -eu` in the unpacked sources with exactly `env` plus what the host itself defines, and
-    leaves its files in `$RELEASD_OUT`. Files matching `outputs` come back into `dest`. `id` is unique to the attempt.
+    leaves its files in `$RELEASD_OUT`. Files matching `outputs` come back into `dest`. Times are seconds.
+
+    `id` is unique to the attempt that begins it, `token` says which attempt has it now: a host refuses an older one.
+    What is `kept` goes on without its daemon for the host's leash, to be attached to again.
     `objects` are the same sources for a host that keeps git objects. Without a `cache` the script finds the tools'
     caches of the host's user.
     In a `container` it sees nothing of the host: `env`, the image's own variables, and a copy of the sources.
@@ -174,6 +189,9 @@ class Task:
     outputs: Sequence[str] = ()
     timeout: float = 3600.0
     container: ContainerSpec | None = None
+    idle_timeout: float = float("inf")
+    token: int = 0
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,9 +207,9 @@ class Output:
 class TaskResult:
     """How a task ended: its exit status and, when that is 0, its files.
 
-    `why` is set when it was ended from outside: "timeout", or "memory" for its container's limit. `evidence` is what the
-    host says of how it ran: `cache` is the mode of what was kept between builds, and for a container `engine`, `image`,
-    `image_id` and `image_digests`.
+    `why` is set when it was ended from outside: "timeout", "idle", or "memory" (its container's). `evidence` is what
+    the host says of how it ran: `seconds`, `cache` (the mode of what was kept between builds), and for a container
+    `engine`, `image`, `image_id` and `image_digests`.
     """
 
     exit_status: int
@@ -229,7 +247,15 @@ class Host(Protocol):
         """Run `task` to its end.
 
         Raises `HostLost` when the host went away, `Cancelled` when `should_stop` said so, `Permanent` when what came
-        back is not what the host hashed.
+        back is not what the host hashed, `Fenced` when a newer attempt has the task. What `should_stop` itself raises
+        leaves a task that is `kept` running; every other error ends it.
+        """
+        ...
+
+    def attach(self, task: Task, sink: Sink, should_stop: ShouldStop, found: Callable[[], int]) -> TaskResult | None:
+        """See a task to its end that an earlier attempt began, as `run` does; None when it is not there.
+
+        `found` is called when it is, and returns how many bytes of its output need not come again.
         """
         ...
 
@@ -290,12 +316,20 @@ class Journal(Protocol):
         """Return the names of the builds of this job that ended well. What they left may be sealed under another's."""
         ...
 
-    def build_begun(self, build: str, host: str, *, slots: int) -> bool:
-        """Take one of the host's slots for this build; False when all are taken."""
+    def build_begun(self, build: str, host: str, *, slots: int, task: str, log_start: int) -> bool:
+        """Take one of the host's slots for this build (`LeftRunning` has the rest); False when all are taken."""
         ...
 
-    def build_sealed(self, build: str, host: str, artifacts: Sequence[Artifact]) -> None:
-        """Record, in one transaction, that the build ended well and that these are its files for ever.
+    def left_running(self, build: str) -> LeftRunning | None:
+        """Return where an earlier attempt of this job began the build and did not see its end."""
+        ...
+
+    def build_attached(self, build: str) -> None:
+        """Record that the build still runs, and that this attempt has it now. It takes its slot back."""
+        ...
+
+    def build_sealed(self, build: str, host: str, artifacts: Sequence[Artifact], *, evidence: Evidence) -> None:
+        """Record, in one transaction, that the build ended well, how, and that these are its files for ever.
 
         Raises `Conflict` when another build left one of these names with other bytes; the same bytes are fine.
         """

@@ -26,7 +26,7 @@ from releasd.adapters.local import LocalHost
 from releasd.model import ContainerSpec, HostSpec
 from releasd.ports import Task
 sys.executable = {python!r}
-host = LocalHost({spec!r}, leash=2.0)
+host = LocalHost({spec!r})
 task = Task(id="t-1", script={script!r}, dest=Path({dest!r}), container=ContainerSpec(image={image!r}))
 host.run(task, lambda data: (sys.stdout.buffer.write(data), sys.stdout.flush()), lambda: False)
 """
@@ -72,7 +72,7 @@ def test_a_killed_daemon_leaves_no_container(site: Site, tmp_path: Path) -> None
     """SIGKILL of the process that drives a build ends the container with nobody asking."""
     text = DRIVER.format(
         python=sys.executable,
-        spec=site.place.host.spec,
+        spec=replace(site.place.host.spec, leash=2.0),
         script=STUBBORN.replace("SLEEP", f"sleep {site.place.mark}"),
         dest=str(tmp_path / "dest"),
         image=IMAGE,

@@ -99,16 +99,16 @@ def test_deps_keeps_downloads_and_nothing_that_was_made(place: Place) -> None:
 
 def test_full_keeps_compiled_files_and_is_apart_from_deps(place: Place) -> None:
     """What "full" leaves is never found by a build with "deps", nor by another target's or project's."""
-    assert run(place, FILL, "full").evidence == {"cache": "full"}
+    assert run(place, FILL, "full").evidence["cache"] == "full"
     assert {"./target/release/lib.o", "./cargo/registry/src/r/dep/lib.rs"} <= seen(place, "full")
     assert seen(place, "deps") == set()
     assert seen(place, "full", target="macos") == set()
-    assert run(place, FILL, "deps").evidence == {"cache": "deps"}
+    assert run(place, FILL, "deps").evidence["cache"] == "deps"
 
 
 def test_none_keeps_nothing_and_finds_nothing(place: Place) -> None:
     """Tools are sent to an empty folder that goes with the build, not to the user's own caches."""
-    assert run(place, FILL, "none").evidence == {"cache": "none"}
+    assert run(place, FILL, "none").evidence["cache"] == "none"
     assert seen(place, "none") == set()
     assert not (place.workdir.parent / "caches").exists()
 
@@ -116,7 +116,7 @@ def test_none_keeps_nothing_and_finds_nothing(place: Place) -> None:
 def test_a_task_without_a_cache_is_left_alone(place: Place) -> None:
     """Gates and trial installations use what the host's user has."""
     result = place.run('test -z "${CARGO_HOME-}${UV_CACHE_DIR-}${PIP_CACHE_DIR-}"')
-    assert (result.exit_status, result.evidence) == (0, {})
+    assert (result.exit_status, "cache" in result.evidence) == (0, False)
 
 
 @pytest.mark.parametrize("how", ["fails", "is late", "is cancelled", "kills the runner"])

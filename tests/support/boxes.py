@@ -5,7 +5,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -72,7 +72,7 @@ def site(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
     workdir = make_workdir(engine)
     if engine.user:
         run_as(engine.user, engine, monkeypatch)
-    host = LocalHost(local_spec(engine, workdir), leash=LEASH)
+    host = LocalHost(replace(local_spec(engine, workdir), leash=LEASH))
     made = make_place(host, tmp_path)
     site = Site(place=Place(host=host, workdir=workdir, dest=made.dest, mark=made.mark), engine=engine)
     yield site

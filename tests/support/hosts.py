@@ -63,13 +63,13 @@ class Place:
 
 def make_local(_: pytest.FixtureRequest, workdir: Path) -> Host:
     """Return this machine."""
-    return LocalHost(HostSpec(name="here", labels=frozenset(), workdir=str(workdir)), leash=LEASH)
+    return LocalHost(HostSpec(name="here", labels=frozenset(), workdir=str(workdir), leash=LEASH))
 
 
 def make_ssh(request: pytest.FixtureRequest, workdir: Path) -> Host:
     """Return this machine by way of a real sshd."""
     server: Sshd = request.getfixturevalue("sshd")
-    return SshHost(server.spec(workdir), leash=LEASH)
+    return SshHost(server.spec(workdir, leash=LEASH))
 
 
 def make_place(host: Host, tmp_path: Path) -> Place:

@@ -109,7 +109,7 @@ def test_an_unknown_key_is_answered_with_the_nearest_one() -> None:
     )
     assert found["daemon.staet"] == "unknown key; did you mean state?"
     assert found["projects.demo.policy.alow_repository_builds"].endswith("did you mean allow_repository_builds?")
-    known = "artifacts, cache, container, env, labels, name, run, timeout, tools"
+    known = "artifacts, cache, container, env, idle_timeout, labels, name, run, timeout, tools"
     assert found["projects.demo.builds[0].rum"] == f"is not known; {known} are"
     assert found["projects.demo.builds[0].run"].startswith("is missing")
 

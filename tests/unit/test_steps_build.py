@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from releasd.errors import BuildFailed, Cancelled, HostLost, Permanent
-from releasd.model import BuildSpec, ContainerSpec, HostSpec, StepName
+from releasd.errors import BuildFailed, Cancelled, HostLost, Permanent, Stopping
+from releasd.model import BuildSpec, ContainerSpec, HostSpec, LeftRunning, StepName
 from releasd.ports import Cache, Task, TaskResult
 from releasd.steps import build, farm
 from support.fakehost import FakeHost, Scripted
@@ -52,7 +52,7 @@ def test_a_build_is_sealed_with_its_files(scene: Scene) -> None:
     (artifact,) = scene.journal.sealed
     assert (artifact.size, artifact.build, artifact.host) == (4, "demo", "one")
     assert scene.artifacts.has(artifact)
-    assert scene.journal.calls == ["build.adopted", "sealed demo", "build.sealed"]
+    assert scene.journal.calls == ["build.begun", "build.adopted", "sealed demo", "build.sealed"]
     assert scene.output("demo") == "building\n"
 
 
@@ -348,3 +348,62 @@ def test_compiled_files_are_kept_only_where_the_operator_said_so(
     assert task.cache is not None
     assert task.cache.mode == mode
     assert ("policy.allow_full_cache" in scene.output("demo")) == (mode == "deps")
+
+
+def left_running(scene: Scene, host: str = "one") -> FakeHost:
+    """Have a build that an earlier attempt began, and printed three bytes of, on a host; return the host."""
+    scene.journal.left["demo"] = LeftRunning(host=host, task="demo-3-4-demo", log_start=2)
+    scene.said["demo"] = [b"--", b"bui"]
+    (registered,) = scene.hosts.registered
+    return registered
+
+
+def test_a_build_that_still_runs_is_attached_to(scene: Scene) -> None:
+    """It is not begun again; what is in the log already does not come twice, and the newer token is shown."""
+    host = left_running(scene)
+    host.left["demo-3-4-demo"] = Scripted(output=b"building\n", files={WHEEL: b"demo"})
+    build.apply(scene.context())
+    assert host.tasks == []
+    (task,) = host.attached
+    assert (task.id, task.token, task.kept) == ("demo-3-4-demo", 5, True)
+    assert scene.output("demo") == "--building\n"
+    assert scene.journal.begun == []
+    assert scene.journal.calls[:2] == ["attached demo", "build.attached"]
+    assert scene.journal.build_evidence["demo"]["host"] == "one"
+
+
+@pytest.mark.parametrize("host", ["one", "removed"])
+def test_a_build_that_is_not_known_any_more_begins_anew(scene: Scene, host: str) -> None:
+    """A host that was rebooted, or is no longer registered, has nothing to attach to."""
+    registered = left_running(scene, host)
+    build.apply(scene.context())
+    (task,) = registered.tasks
+    assert (task.id, registered.attached) == ("demo-3-5-demo", [])
+
+
+def test_a_host_lost_while_attached_is_recorded_and_the_build_begins_anew(scene: Scene) -> None:
+    """What ran there counts as a failed attempt of the build; another host, or the same, begins again."""
+    host = left_running(scene)
+    host.left["demo-3-4-demo"] = Scripted(error=HostLost("gone"))
+    build.apply(scene.context())
+    assert scene.journal.failed == [("demo", "one", "gone")]
+    assert sealed(scene) == {WHEEL: "demo"}
+
+
+def test_a_stop_of_the_daemon_leaves_the_build_open(scene: Scene) -> None:
+    """No failure is recorded: the next daemon asks for it."""
+
+    def stop() -> bool:
+        raise Stopping("the daemon is stopping")
+
+    scene.stop = stop
+    with pytest.raises(Stopping):
+        build.apply(scene.context())
+    assert scene.journal.failed == []
+
+
+def test_a_silent_build_says_so(scene: Scene) -> None:
+    """The limit that was met is named."""
+    scene.hosts = FakeHosts([FakeHost(host_spec(), lambda _: Scripted(hangs=True, why="idle"))])
+    with pytest.raises(BuildFailed, match="wrote nothing for 1800 s"):
+        build.apply(scene.context())

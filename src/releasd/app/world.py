@@ -58,6 +58,7 @@ def build_world(
         notifier=Webhooks({name: _webhook(hook, secrets) for name, hook in settings.webhooks.items()}),
         artifacts=ArtifactFolder(state / "artifacts"),
         output=job_log(settings).outputs,
+        last_line=job_log(settings).last_line,
         scratch=functools.partial(_scratch, state / "scratch"),
         forget=functools.partial(shutil.rmtree, ignore_errors=True),
         stopping=stopping,
@@ -67,8 +68,7 @@ def build_world(
 
 def registered_hosts(settings: config.Settings, environ: Mapping[str, str]) -> RegisteredHosts:
     """Return the hosts of these settings; nothing is connected yet."""
-    leashes = {name: host.leash for name, host in settings.hosts.items()}
-    return RegisteredHosts(config.host_specs(settings), leashes, path=environ.get("PATH", os.defpath))
+    return RegisteredHosts(config.host_specs(settings), path=environ.get("PATH", os.defpath))
 
 
 def job_log(settings: config.Settings) -> JobLog:

@@ -37,4 +37,6 @@ def _host_spec(name: str, host: Host) -> HostSpec:
         workdir=host.workdir,
         cache_limit=host.cache_limit,
         engine=host.engine,
+        leash=host.leash,
+        lost_after=host.lost_after,
     )

@@ -86,7 +86,7 @@ class Project(Section):
 class Host(Section):
     """`[hosts.NAME]`: a machine that builds; with an `address` it is reached over SSH.
 
-    `leash` in seconds, `cache_limit` in bytes.
+    Durations are seconds, `cache_limit` is bytes.
     """
 
     address: Address | None = None
@@ -99,8 +99,9 @@ class Host(Section):
     env: dict[str, str] = Field(default_factory=dict, repr=False)
     workdir: Text | None = None
     cache_limit: Size = 10_000_000_000
-    leash: Duration = 15.0
     engine: Literal["docker", "podman"] | None = None
+    leash: Duration = 60.0
+    lost_after: Duration = 30.0
 
     @model_validator(mode="after")
     def _ssh_keys_need_an_address(self) -> Self:

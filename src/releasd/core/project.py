@@ -244,6 +244,9 @@ def _build(reader: Reader) -> BuildSpec:
         timeout=reader.take("timeout", duration, defaults.timeout, 'a time like "30m", "90s", "2h", or seconds'),
         cache=reader.take("cache", one_of(CACHES), defaults.cache, '"none", "deps" or "full"'),
         container=read_container(reader, network="none"),
+        idle_timeout=reader.take(
+            "idle_timeout", duration, defaults.idle_timeout, 'a time like "30m", "90s", "2h", or seconds'
+        ),
     )
     reader.finish()
     return build

@@ -59,6 +59,7 @@ class BuildSpec:
     artifacts: tuple[str, ...] = ("*.whl", "*.tar.gz")
     env: Mapping[str, str] = field(default_factory=dict)
     timeout: float = 3600.0
+    idle_timeout: float = 1800.0  # without a byte of output
     cache: str = "deps"  # what a host keeps for the next release: "none", "deps" (downloads) or "full"
     container: ContainerSpec | None = None  # None: on the host itself
 
@@ -247,6 +248,17 @@ class HostSpec:
     workdir: str | None = None  # where fresh folders are made; None: ~/.cache/releasd/builds
     cache_limit: int = 10_000_000_000  # bytes that all caches may take there
     engine: str | None = None  # "docker" or "podman"; None: the first of them that works
+    leash: float = 60.0  # seconds that a build goes on without the daemon
+    lost_after: float = 30.0  # seconds without a sign of life after which its builds move to another host
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftRunning:
+    """A build that may still run: on which host, as which task, and where in its log its output begins, in bytes."""
+
+    host: str
+    task: str
+    log_start: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

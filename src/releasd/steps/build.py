@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from releasd.errors import BuildFailed, Cancelled, Conflict, Permanent
+from releasd.errors import BuildFailed, Cancelled, Conflict, Permanent, Stopping
 from releasd.model import Artifact, BuildSpec, Evidence, StepName
 from releasd.ports import Cache, Host, Objects, Output, Task, TaskResult
 from releasd.steps import farm, version
@@ -32,7 +32,7 @@ def apply(ctx: Context) -> Evidence:
     with ThreadPoolExecutor(max_workers=len(wanted), thread_name_prefix="build") as pool:
         futures = [pool.submit(_build, ctx, build, source, epoch) for build in wanted]
     errors = [error for future in futures if (error := future.exception())]
-    for error in sorted(errors, key=lambda error: isinstance(error, Cancelled)):
+    for error in sorted(errors, key=lambda error: isinstance(error, Cancelled | Stopping)):
         raise error
     return _evidence(ctx)
 
@@ -70,12 +70,9 @@ def _objects(ctx: Context) -> Objects:
     return Objects(project=ctx.plan.project, commit=commit, pack=partial(ctx.git.pack, commit))
 
 
-def cache_mode(ctx: Context, build: BuildSpec) -> str:
-    """Return the mode of a build's cache. Compiled files are kept only where the operator said so."""
-    if build.cache != "full" or ctx.project.builds or ctx.project.allow_full_cache:
-        return build.cache
-    ctx.say(build.name, 'cache = "full" is for the operator to allow (policy.allow_full_cache); "deps" is used')
-    return "deps"
+def may_keep_all(ctx: Context) -> bool:
+    """Return whether a build may keep compiled files on a host: only where the operator said so."""
+    return bool(ctx.project.builds) or ctx.project.allow_full_cache
 
 
 def task(ctx: Context, build: BuildSpec, host: Host, source: Path, epoch: int, *, part: str) -> Task:
@@ -92,20 +89,27 @@ def task(ctx: Context, build: BuildSpec, host: Host, source: Path, epoch: int, *
         env=environment(ctx, build, epoch),
         outputs=build.artifacts,
         timeout=build.timeout,
+        idle_timeout=build.idle_timeout,
         container=build.container,
+        token=ctx.job.token,
+        kept=part == build.name,
     )
 
 
 def _cache_of(ctx: Context, build: BuildSpec, part: str) -> str:
     """Return the cache's mode; a second run shares no compiled file with the first."""
-    mode = cache_mode(ctx, build)
-    return "deps" if part != build.name and mode == "full" else mode
+    is_full = build.cache == "full" and part == build.name and may_keep_all(ctx)
+    return "deps" if build.cache == "full" and not is_full else build.cache
 
 
 def _build(ctx: Context, build: BuildSpec, source: Path, epoch: int) -> None:
-    host, result = farm.run_build(
-        ctx, build.name, hosts(ctx, build), lambda host: task(ctx, build, host, source, epoch, part=build.name)
-    )
+    def on(host: Host) -> Task:
+        return task(ctx, build, host, source, epoch, part=build.name)
+
+    begun = farm.resume_build(ctx, build.name, on)
+    if begun is None and build.cache == "full" and not may_keep_all(ctx):
+        ctx.say(build.name, 'cache = "full" is for the operator to allow (policy.allow_full_cache); "deps" is used')
+    host, result = begun or farm.run_build(ctx, build.name, hosts(ctx, build), on)
     if "image" in result.evidence:
         ctx.say(build.name, f"ran in {result.evidence['image']} ({result.evidence['image_id']})")
     wrong = problem(build, result)
@@ -114,7 +118,7 @@ def _build(ctx: Context, build: BuildSpec, source: Path, epoch: int) -> None:
         raise BuildFailed(f"{build.name} on {host.spec.name}: {wrong}", advice=f"releasd log {ctx.job.id} --step build")
     sealed = [_adopted(ctx, build, host, output) for output in result.outputs]
     ctx.fault("build.adopted")
-    _seal(ctx, build, host, sealed)
+    _seal(ctx, build, host, sealed, {"host": host.spec.name, **result.evidence})
     ctx.fault("build.sealed")
 
 
@@ -129,9 +133,9 @@ def hosts(ctx: Context, build: BuildSpec) -> Sequence[Host]:
     return chosen
 
 
-def _seal(ctx: Context, build: BuildSpec, host: Host, files: Sequence[Artifact]) -> None:
+def _seal(ctx: Context, build: BuildSpec, host: Host, files: Sequence[Artifact], evidence: Evidence) -> None:
     try:
-        ctx.journal.build_sealed(build.name, host.spec.name, files)
+        ctx.journal.build_sealed(build.name, host.spec.name, files, evidence=evidence)
     except Conflict:
         problem = "; ".join(_collisions(ctx, files))
         ctx.journal.build_failed(build.name, host.spec.name, problem)
@@ -154,6 +158,8 @@ def problem(build: BuildSpec, result: TaskResult) -> str | None:
         return f"it ran longer than its limit of {build.timeout:.0f} s and was ended"
     if result.why == "memory":
         return f"it used more memory than its container may have ({_memory(build)}), and was killed"
+    if result.why == "idle":
+        return f"it wrote nothing for {build.idle_timeout:.0f} s, its idle_timeout, and was ended"
     if result.exit_status != 0:
         return f"its command ended with exit status {result.exit_status}"
     if not result.outputs:

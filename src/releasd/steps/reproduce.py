@@ -92,7 +92,7 @@ def _second(ctx: Context, build: BuildSpec, artifacts: Sequence[Artifact], sourc
         ctx.journal.build_failed(part, host.spec.name, problem)
         found: tuple[str, ...] = (f"{build.name}: built again on {host.spec.name}, {problem}",)
     else:
-        ctx.journal.build_sealed(part, host.spec.name, ())
+        ctx.journal.build_sealed(part, host.spec.name, (), evidence=result.evidence)
         found = tuple(_compared(ctx, artifacts, mine, host, result.outputs))
     return Second(build=build.name, host=host.spec.name, is_other_host=host.spec.name not in before, found=found)
 

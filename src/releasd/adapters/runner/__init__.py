@@ -1,9 +1,11 @@
 """What runs on a build host: standard library only, Python 3.8 or later, sent there at each start as one text.
 
-Rule 1: *Leash.* The daemon sends a byte at least every second. When none came for `leash` seconds, or the stream
-ended, every process of the build is killed and the folder removed, with nobody asking.
+Rule 1: *Leash.* The daemon sends a byte at least every second. When none came for `leash` seconds, every process of the
+build is killed and the folder removed, with nobody asking. The end of the connection alone ends a task at once, unless
+it is a build: that waits `leash` seconds for its daemon to come back (keeper.py).
 Rule 2: *Nothing escapes.* On Linux the runner is the subreaper of the build, so a process that forks twice or opens
-its own session still is a descendant, and is killed. Elsewhere only the build's process group is; nobody ran that.
+its own session still is a descendant, and is killed; where systemd lets us, all are in a scope of their own, too.
+Elsewhere only the build's process group is; nobody ran that.
 Rule 3: *Nothing leaks.* The build sees an environment made from nothing, and neither its script nor its variables
 are ever part of an argument list.
 Rule 4: *A lock, not a process id, says that a folder is in use.* `flock` on `<id>.lock` ends with its holder, however
@@ -18,7 +20,10 @@ from pathlib import Path
 # The whole argument of `python3 -c`: the first line on the stream says how many bytes of Python follow.
 BOOTSTRAP = "import sys; i = sys.stdin.buffer; exec(i.read(int(i.readline())))"
 # Each imports only those before it, and names from them: in the bundle there are no packages.
-MODULES = ("leash", "processes", "container", "folders", "files", "kept", "objects", "sources", "caches", "main")
+MODULES = (
+    *("leash", "processes", "scope", "container", "folders", "files", "spool", "keeper"),
+    *("kept", "objects", "sources", "caches", "main"),
+)
 
 
 def bundle() -> bytes:

@@ -11,6 +11,7 @@ from typing import Callable  # noqa: UP035 - also read by Python 3.8
 
 from releasd.adapters.runner.container import remove_container
 from releasd.adapters.runner.processes import Refused, kill_marked
+from releasd.adapters.runner.scope import kill_scope
 
 PRIVATE = 0o700
 CLAIM_LIMIT = 1.0  # seconds; only a living task holds a lock for longer
@@ -24,9 +25,14 @@ def home() -> str:
         return os.environ.get("HOME", "/")
 
 
+def workdir_at(path: str) -> Path:
+    """Return the folder in which fresh folders are made, as it is."""
+    return Path(home() + path[1:] if path.startswith("~/") else path)
+
+
 def open_workdir(path: str) -> Path:
     """Return the folder in which fresh folders are made, made if need be, with what dead runners left removed."""
-    folder = Path(home() + path[1:] if path.startswith("~/") else path)
+    folder = workdir_at(path)
     folder.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
     for lock in folder.glob("*.lock"):
         _remove_leftover(lock)
@@ -40,6 +46,7 @@ def _remove_leftover(lock: Path) -> None:
         return  # its runner ended just now
     if fd is not None:
         folder = lock.with_suffix("")
+        kill_scope(os.pread(fd, 4096, 0).decode(errors="replace"))
         kill_marked(f"RELEASD_OUT={folder}/out")
         release(folder, fd, lambda: None)
 
