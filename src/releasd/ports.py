@@ -67,6 +67,14 @@ class History(Protocol):
         """Return the branches known here and their tips: the remote's as last fetched, else the ones made here."""
         ...
 
+    def trunk(self) -> str | None:
+        """Return the remote's main branch, where it is known."""
+        ...
+
+    def takes_no_tags(self) -> bool:
+        """Return whether this clone was told to fetch no tags."""
+        ...
+
     def log(self, commit: str, *, since: str | None, paths: Sequence[str] = ()) -> tuple[Commit, ...]:
         """Return the commits reachable from `commit` and not from `since`, newest first, in git's default order.
 

@@ -47,6 +47,7 @@ def status(
 def job_view(store: Store, job: Job, last_line: LastLine = no_output) -> dict[str, Any]:
     """Return everything about one job: its steps with their evidence, builds, files, and why it waits."""
     return _brief(job) | {
+        "children": list(store.children_of(job)),
         "attempt": job.attempt,
         "not_before": _time(job.not_before),
         "owner": job.owner,

@@ -19,7 +19,7 @@ JOB = {
     "finished_at": str | None,
 }  # fmt: skip
 DETAILS = JOB | {
-    "attempt": int, "not_before": str | None, "owner": str | None, "steps": list, "builds": list, "artifacts": list,
+    "children": list, "attempt": int, "not_before": str | None, "owner": str | None, "steps": list, "builds": list, "artifacts": list,
 }  # fmt: skip
 STEP = {
     "name": str, "state": str, "attempts": int, "error": str | None, "advice": str, "evidence": dict,
