@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from releasd.core.schedule import Placement
 from releasd.model import Artifact, Commit, Evidence, HostSpec, StepName, Tag
 
 Sink = Callable[[bytes], None]  # takes live output, as it comes
@@ -228,8 +229,23 @@ class Journal(Protocol):
         """Return the names of the builds of this job that ended well. What they left may be sealed under another's."""
         ...
 
-    def build_begun(self, build: str, host: str, *, slots: int) -> bool:
-        """Take one of the host's slots for this build; False when all are taken."""
+    def build_begun(self, build: str, hosts: Mapping[str, int], labels: Sequence[str]) -> Placement:
+        """Take a slot of one of `hosts` (name to slots) when it is this build's turn; until then say why it waits.
+
+        To be asked again until it has one. A slot that it holds already, it keeps.
+        """
+        ...
+
+    def build_left(self, build: str) -> None:
+        """Wait for a slot no longer; one that was given meanwhile is given back."""
+        ...
+
+    def hosts_out(self) -> Mapping[str, str]:
+        """Return the hosts that take nothing new, being drained or quarantined, and why."""
+        ...
+
+    def host_lost(self, host: str, why: str) -> None:
+        """Record that a host went away or cannot build: it is quarantined until a look at it succeeds."""
         ...
 
     def build_sealed(self, build: str, host: str, artifacts: Sequence[Artifact]) -> None:

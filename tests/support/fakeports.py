@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from releasd.core.schedule import Placement, no_host
 from releasd.errors import Conflict, Fenced, Permanent, ReleasdError
 from releasd.model import (
     Artifact,
@@ -72,6 +73,7 @@ class FakeJournal:
     own: list[str] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     taken: dict[str, int] = field(default_factory=dict)  # slots that others hold, by host
+    out: dict[str, str] = field(default_factory=dict)  # hosts that take nothing new, and why
     lost: bool = False
 
     def fence(self) -> None:
@@ -88,11 +90,24 @@ class FakeJournal:
     def built(self) -> frozenset[str]:
         return frozenset(self.done)
 
-    def build_begun(self, build: str, host: str, *, slots: int) -> bool:
-        if self.taken.get(host, 0) >= slots:
-            return False
-        self.begun.append((build, host))
-        return True
+    def build_begun(self, build: str, hosts: Mapping[str, int], labels: Sequence[str]) -> Placement:
+        able = {name: slots for name, slots in hosts.items() if name not in self.out}
+        if not able:
+            return Placement(reason=no_host(labels, {name: self.out[name] for name in hosts}), is_stuck=True)
+        for host, slots in able.items():
+            if self.taken.get(host, 0) < slots:
+                self.begun.append((build, host))
+                return Placement(host=host)
+        return Placement(reason="waits for a free slot")
+
+    def build_left(self, build: str) -> None:
+        self.calls.append(f"left {build}")
+
+    def hosts_out(self) -> Mapping[str, str]:
+        return dict(self.out)
+
+    def host_lost(self, host: str, why: str) -> None:
+        self.out[host] = f"is quarantined ({why})"
 
     def build_sealed(self, build: str, host: str, artifacts: Sequence[Artifact]) -> None:
         before = {artifact.filename: artifact.sha256 for artifact in self.sealed}

@@ -59,9 +59,16 @@ def wheel(digest: str = "a", name: str = "a.whl") -> Artifact:
     return Artifact(filename=name, sha256=digest * 64, size=5_000_000_000, build="wheel", host="h")
 
 
+def start_build(
+    store: Store, job: Job, name: str = "wheel", host: str = "h", *, slots: int = 1, now: datetime = NOW
+) -> bool:
+    """Ask for a slot of one host; return whether there was one."""
+    return store.place_build(job.id, job.token, name, hosts={host: slots}, now=now).host is not None
+
+
 def build(store: Store, job: Job, *files: Artifact) -> None:
     """Let the build `wheel` of a running job leave `files`."""
-    store.build_started(job.id, job.token, "wheel", "h", slots=1, now=NOW)
+    start_build(store, job)
     store.build_sealed(job.id, job.token, "wheel", "h", files, now=NOW)
 
 
@@ -115,7 +122,9 @@ def guarded_writes(store: Store, job_id: JobId, token: int) -> dict[str, Callabl
         "step_started": lambda: store.step_started(*held, StepName.PREFLIGHT, NOW),
         "step_finished": lambda: store.step_finished(*held, StepName.PREFLIGHT, {}, NOW),
         "step_failed": lambda: store.step_failed(*held, StepName.PREFLIGHT, **failed),
-        "build_started": lambda: store.build_started(*held, "wheel", "host", slots=9, now=NOW),
+        "place_build": lambda: store.place_build(*held, "wheel", hosts={"host": 9}, now=NOW),
+        "leave_build": lambda: store.leave_build(*held, "wheel", now=NOW),
+        "park": lambda: store.park(*held, "wheel", hosts={"host": 9}, reason="", now=NOW),
         "build_sealed": lambda: store.build_sealed(*held, "wheel", "host", (wheel(),), now=NOW),
         "build_failed": lambda: store.build_failed(*held, "wheel", "host", "no", now=NOW),
     }

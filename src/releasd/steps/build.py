@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from releasd.errors import BuildFailed, Cancelled, Conflict, Permanent
+from releasd.errors import BuildFailed, Cancelled, Conflict, NoHost, Permanent
 from releasd.model import Artifact, BuildSpec, Evidence, StepName
 from releasd.ports import Host, Output, Task, TaskResult
 from releasd.steps import farm, version
@@ -31,7 +31,7 @@ def apply(ctx: Context) -> Evidence:
     with ThreadPoolExecutor(max_workers=len(wanted), thread_name_prefix="build") as pool:
         futures = [pool.submit(_build, ctx, build, source, epoch) for build in wanted]
     errors = [error for future in futures if (error := future.exception())]
-    for error in sorted(errors, key=lambda error: isinstance(error, Cancelled)):
+    for error in sorted(errors, key=lambda error: isinstance(error, Cancelled | NoHost)):
         raise error
     return _evidence(ctx)
 

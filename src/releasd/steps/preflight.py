@@ -64,22 +64,28 @@ def _able_hosts(ctx: Context) -> dict[str, list[str]]:
 
 def _hosts_for(ctx: Context, build: BuildSpec) -> list[str]:
     hosts = farm.candidates(ctx, build.labels)
-    verdicts = {host.spec.name: _verdict(host, build) for host in hosts}
+    out = ctx.journal.hosts_out()
+    looked_at = farm.usable(ctx, build.name, hosts, build.labels)
+    verdicts = {host.spec.name: _verdict(ctx, host, build) for host in looked_at}
     able = [name for name, why in verdicts.items() if why is None]
     if able:
         return able
-    told = "; ".join(f"{name}: {why}" for name, why in verdicts.items())
-    if any(isinstance(why, HostLost) for why in verdicts.values()):
-        raise HostLost(f"no host can do the build {build.name} now: {told}", advice="releasd hosts probe")
+    away = [host for host in hosts if isinstance(verdicts.get(host.spec.name), HostLost) or host.spec.name in out]
+    told = "; ".join(f"{host.spec.name}: {verdicts.get(host.spec.name) or out[host.spec.name]}" for host in hosts)
+    if away:
+        raise farm.waits_for(build.name, away, f"no host can do the build {build.name} now: {told}")
     raise Permanent(
         f"no host can do the build {build.name}: {told}", advice="install what is missing, then releasd retry"
     )
 
 
-def _verdict(host: Host, build: BuildSpec) -> Exception | str | None:
+def _verdict(ctx: Context, host: Host, build: BuildSpec) -> Exception | str | None:
     try:
         probe: Probe = host.probe((*build.tools, TRIAL_TOOL))
-    except (HostLost, Permanent) as error:
+    except HostLost as error:
+        ctx.journal.host_lost(host.spec.name, error.message)
+        return error
+    except Permanent as error:
         return error
     if probe.missing:
         return f"lacks {', '.join(probe.missing)}"
@@ -89,6 +95,7 @@ def _verdict(host: Host, build: BuildSpec) -> Exception | str | None:
 
 
 def _gate(ctx: Context, gate: Gate) -> str:
+    hosts = farm.usable(ctx, f"gate-{gate.name}", farm.candidates(ctx, gate.labels), gate.labels)
     source = ctx.scratch / "gate.tar"
     if not source.exists():
         ctx.git.archive(ctx.plan.commit, source)
@@ -99,7 +106,7 @@ def _gate(ctx: Context, gate: Gate) -> str:
         source=source,
         timeout=gate.timeout,
     )
-    host, result = farm.run_anywhere(ctx, f"gate-{gate.name}", farm.candidates(ctx, gate.labels), task)
+    host, result = farm.run_anywhere(ctx, f"gate-{gate.name}", hosts, task)
     if result.exit_status != 0:
         raise CheckFailed(
             f"the gate {gate.name} failed on {host.spec.name}: {result.why or f'exit status {result.exit_status}'}",

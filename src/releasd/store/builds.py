@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from releasd.core.lifecycle import require_step
 from releasd.errors import Conflict
 from releasd.model import Artifact, JobId, StepState
 from releasd.store.codec import clean
 from releasd.store.rows import Brief, Part, guarded, record
+from releasd.store.slots import hand_out, note_place
 from releasd.store.tables import artifact as artifact_table
 from releasd.store.tables import build as build_table
 from releasd.store.values import BuildRecord
@@ -36,7 +37,9 @@ class Builds(Part):
             for artifact in artifacts:
                 _seal(conn, job, artifact, now)
             _close(conn, job, name, StepState.SUCCEEDED, host=host, error=None, finished_at=now)
+            note_place(conn, job.project, name, host, what="succeeded_at", now=now)
             record(conn, "build.succeeded", job, now=now, build=name, host=host)
+            hand_out(conn, now)
 
     def artifacts(self, job_id: JobId) -> tuple[Artifact, ...]:
         """Return the sealed files of a job, by name."""
@@ -44,29 +47,13 @@ class Builds(Part):
         with self._db.read() as conn:
             return tuple(Artifact(**row) for row in conn.execute(query).mappings())
 
-    def build_started(self, job_id: JobId, token: int, name: str, host: str, *, slots: int, now: datetime) -> bool:
-        """Open the next attempt of a build on `host`; False, and nothing changes, when all its slots are taken."""
-        with self._db.write(durable=False) as conn:
-            job = guarded(conn, job_id, token)
-            if _busy(conn, job_id, name, host) >= slots:
-                return False
-            before = _build(conn, job_id, name)
-            attempts = before.attempts + 1 if before else 1
-            values: dict[str, Any] = {"host": host, "state": StepState.STARTED, "attempts": attempts}
-            values |= {"error": None, "started_at": now, "finished_at": None}
-            if before is None:
-                conn.execute(insert(build_table).values(job_id=job_id, name=name, **values))
-            else:
-                conn.execute(_change(job_id, name).values(values))
-            record(conn, "build.started", job, now=now, build=name, host=host, build_attempt=attempts)
-            return True
-
     def build_failed(self, job_id: JobId, token: int, name: str, host: str, error: str, *, now: datetime) -> None:
         """Close a build that ended badly, or whose host was lost."""
         with self._db.write(durable=False) as conn:
             job = guarded(conn, job_id, token)
             _close(conn, job, name, StepState.FAILED, host=host, error=clean(error), finished_at=now)
             record(conn, "build.failed", job, now=now, build=name, host=host, error=clean(error))
+            hand_out(conn, now)
 
     def builds(self, job_id: JobId) -> tuple[BuildRecord, ...]:
         """Return the builds of a job, by name."""
@@ -89,13 +76,6 @@ def _artifact(conn: Connection, job_id: JobId, filename: str) -> Artifact | None
     mine = (artifact_table.c.job_id == job_id, artifact_table.c.filename == filename)
     row = conn.execute(select(*_ARTIFACT).where(*mine)).mappings().one_or_none()
     return None if row is None else Artifact(**row)
-
-
-def _busy(conn: Connection, job_id: JobId, name: str, host: str) -> int:
-    """Return how many builds run on a host, the one asked about aside."""
-    running = and_(build_table.c.host == host, build_table.c.state == StepState.STARTED)
-    other = or_(build_table.c.job_id != job_id, build_table.c.name != name)
-    return conn.execute(select(func.count()).select_from(build_table).where(running, other)).scalar_one()
 
 
 def _close(conn: Connection, job: Brief, name: str, state: StepState, **values: Any) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, select, update
 
 from releasd.core.lifecycle import require_job
 from releasd.errors import Fenced, UsageError
@@ -14,6 +14,7 @@ from releasd.store.codec import clean
 from releasd.store.database import Database
 from releasd.store.tables import build as build_table
 from releasd.store.tables import job as job_table
+from releasd.store.tables import waiting_build
 
 JOB_COLUMNS = tuple(job_table.c[field.name] for field in fields(Job))
 """Statements that every step of every job runs are made once: making them costs more than running them."""
@@ -131,7 +132,8 @@ def move(
 
 
 def end_builds(conn: Connection, job_id: JobId, now: datetime) -> None:
-    """Close what an attempt that is over left open, so that it takes no host's slot."""
+    """Close what an attempt that is over left open, so that it takes no host's slot and waits for none."""
     mine = and_(build_table.c.job_id == job_id, build_table.c.state == StepState.STARTED)
     ended = {"state": StepState.FAILED, "error": "the attempt ended", "finished_at": now}
     conn.execute(update(build_table).where(mine).values(ended))
+    conn.execute(delete(waiting_build).where(waiting_build.c.job_id == job_id))

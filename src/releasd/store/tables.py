@@ -8,6 +8,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -132,6 +133,7 @@ build = Table(
     Column("finished_at", Utc),
     CheckConstraint("state IN ('started', 'succeeded', 'failed')", name="state"),
 )
+_partial("ix_build_started", build.c.host, where="state = 'started'", unique=False)
 
 # Sealed files. Nothing updates a row.
 artifact = Table(
@@ -179,4 +181,51 @@ project_head = Table(
     Column("project", String, primary_key=True),
     Column("commit", String, nullable=False),
     Column("at", Utc, nullable=False),
+)
+
+# Whether builds may go to a host. `failures`: looks and builds in a row at which it failed; with one or more it is
+# quarantined, `since` then and until a look succeeds, the next of which is due at `look_at`.
+host_state = Table(
+    "host_state",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("spec", Json, nullable=False),
+    Column("removed", Boolean, nullable=False),
+    Column("drained", Boolean, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("since", Utc),
+    Column("look_at", Utc),
+    Column("why", Text, nullable=False),
+    Column("cores", Integer, nullable=False),
+    Column("load", Float, nullable=False),
+    CheckConstraint(
+        "(failures = 0) = (since IS NULL) AND (failures = 0) = (look_at IS NULL)",
+        name="quarantine",
+    ),
+)
+
+# Builds that wait for a host: of a running job (its token says of which attempt) for a slot, of a queued one for any
+# host that can be used. `hosts` maps each that could take it to its slots.
+waiting_build = Table(
+    "waiting_build",
+    metadata,
+    Column("job_id", ForeignKey("job.id"), primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("token", Integer, nullable=False),
+    Column("since", Utc, nullable=False),
+    Column("looked_at", Utc, nullable=False),
+    Column("hosts", Json, nullable=False),
+    Column("labels", Json, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
+# Where the builds of a project ran: whose turn it was last, and where caches are warm.
+build_place = Table(
+    "build_place",
+    metadata,
+    Column("project", String, primary_key=True),
+    Column("build", String, primary_key=True),
+    Column("host", String, primary_key=True),
+    Column("started_at", Utc, nullable=False),
+    Column("succeeded_at", Utc),
 )
