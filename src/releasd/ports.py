@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from releasd.core.schedule import Placement
 from releasd.model import Artifact, Commit, Evidence, HostSpec, StepName, Tag
@@ -146,13 +146,18 @@ class TaskResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """What a host can do. `missing` are the tools asked for and not found; `disk_free` in bytes."""
+    """What a host can do. `missing` are the tools asked for and not found; `disk_free` in bytes.
+
+    `facts`: `cores`, `memory` (bytes), `load`, `libc`, `clock_offset` (seconds that its clock is ahead); of a survey
+    also `programs` (versions by name) and `images` (names by container engine that answers).
+    """
 
     system: str
     machine: str
     tools: Mapping[str, str]
     missing: tuple[str, ...]
     disk_free: int
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Host(Protocol):
@@ -160,8 +165,8 @@ class Host(Protocol):
 
     spec: HostSpec
 
-    def probe(self, tools: Iterable[str]) -> Probe:
-        """Look at the host. Raises `HostLost` when it cannot be reached."""
+    def probe(self, tools: Iterable[str], *, survey: bool = False) -> Probe:
+        """Look at the host; with `survey` also at what is installed. Raises `HostLost` when it cannot be reached."""
         ...
 
     def run(self, task: Task, sink: Sink, should_stop: ShouldStop) -> TaskResult:

@@ -47,9 +47,10 @@ def is_plain_name(name: str) -> bool:
     return name not in {"", ".", ".."} and "/" not in name and name.isprintable()
 
 
-def probe(talk: Conversation, spec: HostSpec, tools: Iterable[str]) -> Probe:
+def probe(talk: Conversation, spec: HostSpec, tools: Iterable[str], *, survey: bool) -> Probe:
     """Ask a fresh runner what its host can do; leftovers of dead runners are removed on the way."""
     question = {"leash": LEASH, "workdir": spec.workdir or WORKDIR, "path": spec.path, "tools": sorted(set(tools))}
+    question["survey"] = survey
     talk.send(wire.SPEC, json.dumps(question).encode())
     frame = None
     while frame is None:
@@ -62,6 +63,7 @@ def probe(talk: Conversation, spec: HostSpec, tools: Iterable[str]) -> Probe:
         tools={tool: path for tool, path in found.items() if path},
         missing=tuple(tool for tool, path in found.items() if not path),
         disk_free=answer["disk_free"],
+        facts=answer["facts"] | {"clock_offset": round(answer["facts"].pop("clock") - time.time(), 1)},
     )
 
 

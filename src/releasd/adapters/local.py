@@ -31,10 +31,10 @@ class LocalHost:
         self.spec = spec
         self._leash = leash
 
-    def probe(self, tools: Iterable[str]) -> Probe:
+    def probe(self, tools: Iterable[str], *, survey: bool = False) -> Probe:
         """Look at this machine. Errors are those of `ports.Host.probe`."""
         with self._talk() as talk:
-            return hostrun.probe(talk, self.spec, tools)
+            return hostrun.probe(talk, self.spec, tools, survey=survey)
 
     def run(self, task: Task, sink: Sink, should_stop: ShouldStop) -> TaskResult:
         """Run `task` to its end. Errors are those of `ports.Host.run`."""

@@ -43,7 +43,7 @@ class SshHost:
         self.spec = spec
         self._leash = leash
 
-    def probe(self, tools: Iterable[str]) -> Probe:
+    def probe(self, tools: Iterable[str], *, survey: bool = False) -> Probe:
         """Look at the host.
 
         Raises:
@@ -51,7 +51,7 @@ class SshHost:
             Permanent: its key is unknown or changed, it refuses us, or it has no Python.
         """
         with _connected(self.spec) as connection, self._talk(connection) as talk:
-            return hostrun.probe(talk, self.spec, tools)
+            return hostrun.probe(talk, self.spec, tools, survey=survey)
 
     def run(self, task: Task, sink: Sink, should_stop: ShouldStop) -> TaskResult:
         """Run `task` to its end. Errors are those of `ports.Host.run` and of `probe`."""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 # The whole argument of `python3 -c`: the first line on the stream says how many bytes of Python follow.
 BOOTSTRAP = "import sys; i = sys.stdin.buffer; exec(i.read(int(i.readline())))"
-MODULES = ("leash", "processes", "folders", "files", "main")  # each imports only those before it
+MODULES = ("leash", "processes", "folders", "files", "survey", "main")  # each imports only those before it
 
 
 def bundle() -> bytes:

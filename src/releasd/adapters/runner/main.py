@@ -15,6 +15,7 @@ from releasd.adapters.runner.files import collect, read_plain, unpack
 from releasd.adapters.runner.folders import claim, free, home, open_workdir, release
 from releasd.adapters.runner.leash import BYE, DATA, GO, KILL, OUTPUT, PUT, TICK, Leash, LeashBroken
 from releasd.adapters.runner.processes import GRACE, Build, Refused, become_subreaper
+from releasd.adapters.runner.survey import facts, programs
 
 TIMED_OUT = 124  # timeout(1)'s exit status
 FULL = 1 << 18  # bytes: with less than this free, a failed build is blamed on the disk
@@ -55,7 +56,10 @@ def probe(spec: dict[str, Any]) -> dict[str, Any]:
     folder = open_workdir(spec["workdir"])
     found = {tool: shutil.which(tool, path=search_path(spec)) for tool in spec["tools"]}
     system = os.uname()
-    return {"system": system.sysname, "machine": system.machine, "tools": found, "disk_free": free(folder)}
+    more = {**(programs(search_path(spec)) if spec["survey"] else {}), **facts()}
+    return {
+        "system": system.sysname, "machine": system.machine, "tools": found, "disk_free": free(folder), "facts": more,
+    }  # fmt: skip
 
 
 def environment(spec: dict[str, Any], folder: Path) -> dict[str, str]:
