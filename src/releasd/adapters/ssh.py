@@ -6,6 +6,7 @@ changed here, for jump hosts too. The user's ssh configuration (names, ports, ju
 
 import base64
 import hashlib
+import logging
 import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -30,6 +31,9 @@ END_LIMIT = 5.0  # seconds in which a runner that did its work ends
 TAIL = 2000  # bytes kept of what the host says outside of the protocol
 KNOWN_HOSTS = (Path("~/.ssh/known_hosts"), Path("/etc/ssh/ssh_known_hosts"))
 SSH_PORT = 22
+
+# What goes wrong is raised as an error; without a log of ours Paramiko would print tracebacks beside it.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 
 class SshHost:

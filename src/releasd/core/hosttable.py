@@ -14,6 +14,7 @@ from typing import Any
 from releasd.errors import ConfigError
 
 _HEADER = re.compile(r"[ \t]*\[[^\n]*\][ \t]*(#[^\n]*)?\r?\n?")
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")  # as TOML counts them; str.splitlines knows more line ends
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _SAYS_NOTHING = re.compile(r"[ \t]*(#[^\n]*)?\r?\n?")
 IMPLICIT = "local"  # the one host where none is written (config.convert.host_specs)
@@ -41,7 +42,7 @@ def with_host(text: str, name: str, entry: Mapping[str, Any]) -> str:
     new = {name: dict(entry)} if hosts else {IMPLICIT: {}, name: dict(entry)}
     block = "\n".join(_table(key, value) for key, value in new.items())
     wanted = {**document, "hosts": {**hosts, **new}}
-    lines = text.splitlines(keepends=True)
+    lines = _LINE.findall(text)
     last = [section.end for section in _sections(lines) if section.keys[:1] == ("hosts",)]
     for at in (*last[-1:], len(lines)):
         made = _inserted(lines, at, block)
@@ -55,13 +56,13 @@ def without_host(text: str, name: str) -> str:
     document = tomllib.loads(text)
     kept = {key: value for key, value in document.get("hosts", {}).items() if key != name}
     wanted = {**document, "hosts": kept}
-    lines = text.splitlines(keepends=True)
+    lines = _LINE.findall(text)
     for section in reversed(tuple(_sections(lines))):
         if section.keys[:2] == ("hosts", name):
             before = section.start - 1
             start = before if before >= 0 and not lines[before].strip() else section.start  # one blank line goes too
             del lines[start : section.end]
-    made = "".join(lines).lstrip("\n") if not text.startswith("\n") else "".join(lines)
+    made = "".join(lines)
     if _means(made, wanted):
         return made
     raise ConfigError(f"[hosts.{name}] cannot be removed without changing the rest", advice="remove it by hand")
@@ -69,7 +70,7 @@ def without_host(text: str, name: str) -> str:
 
 def _sections(lines: Sequence[str]) -> Iterator[_Section]:
     starts = [(number, keys) for number, line in enumerate(lines) if (keys := _header(line))]
-    ends = [number for number, _ in starts[1:]] + [len(lines)]
+    ends = [number for number, _ in (*starts[1:], (len(lines), ()))][: len(starts)]
     for (start, keys), end in zip(starts, ends, strict=True):
         last = max(number for number in range(start, end) if not _SAYS_NOTHING.fullmatch(lines[number]))
         yield _Section(keys, start, last + 1)
@@ -98,7 +99,7 @@ def _inserted(lines: Sequence[str], at: int, block: str) -> str:
 
 
 def _table(name: str, entry: Mapping[str, Any]) -> str:
-    key = name if _BARE.fullmatch(name) else json.dumps(name)
+    key = name if _BARE.fullmatch(name) else _value(name)
     return "".join((f"[hosts.{key}]\n", *(f"{key} = {_value(value)}\n" for key, value in entry.items())))
 
 

@@ -31,8 +31,8 @@ BUILD = {
 }  # fmt: skip
 ARTIFACT = {"filename": str, "sha256": str, "size": int, "build": str, "host": str}
 HOST = {
-    "name": str, "ok": bool, "reason": str, "at": str | None, "facts": dict, "usable": bool, "why": str, "drained": bool,
-    "quarantined": dict | None, "running": list,
+    "name": str, "ok": bool, "reason": str, "at": str | None, "facts": dict, "usable": bool, "why": str,
+    "drained": bool, "quarantined": dict | None, "running": list,
 }  # fmt: skip
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 Shape = dict[str, object]
