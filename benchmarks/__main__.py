@@ -25,6 +25,7 @@ ROWS = {
     "idle": "memory, processor, start",
     "throughput": "no-op jobs a second",
     "commands": "releasd status and plan",
+    "scheduler": "200 builds of 50 projects over 20 simulated hosts",
     "plan": "releasd plan beside git log and the peers that are installed",
 }
 
