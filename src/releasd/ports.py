@@ -48,8 +48,19 @@ class Git(Protocol):
         """Return the tags reachable from `commit`."""
         ...
 
-    def log(self, commit: str, *, since: str | None) -> tuple[Commit, ...]:
-        """Return the commits reachable from `commit` and not from `since`, newest first, in git's default order."""
+    def branches(self) -> Mapping[str, str]:
+        """Return the branches known here and their tips: the remote's as last fetched, else the ones made here."""
+        ...
+
+    def log(self, commit: str, *, since: str | None, paths: Sequence[str] = ()) -> tuple[Commit, ...]:
+        """Return the commits reachable from `commit` and not from `since`, newest first, in git's default order.
+
+        With `paths`, pathspecs, only those that touch them; a merge counts by what it brings into its first parent.
+        """
+        ...
+
+    def touching(self, commit: str, *, since: str | None, paths: Sequence[str]) -> frozenset[str]:
+        """Return the names of the commits that `log` returns."""
         ...
 
     def read(self, commit: str, paths: Sequence[str]) -> Mapping[str, bytes]:

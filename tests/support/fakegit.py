@@ -113,7 +113,24 @@ class FakeGit:
         tags = {ref[10:]: self._peel(name) for ref, name in sorted(self.refs.items()) if ref.startswith("refs/tags/")}
         return tuple(Tag(name=name, commit=target) for name, target in tags.items() if target in inside)
 
-    def log(self, commit: str, *, since: str | None) -> tuple[Commit, ...]:
+    def branches(self) -> Mapping[str, str]:
+        """Return the branches fetched."""
+        start = "refs/remotes/origin/"
+        return {ref.removeprefix(start): name for ref, name in self.refs.items() if ref.startswith(start)}
+
+    def touching(self, commit: str, *, since: str | None, paths: Sequence[str]) -> frozenset[str]:
+        """Return the names of the commits that `log` returns."""
+        return frozenset(each.id for each in self.log(commit, since=since, paths=paths))
+
+    def _touches(self, made: Object, paths: Sequence[str]) -> bool:
+        """Return whether a commit changes, over its first parent, a path below one of the folders `:(glob)DIR/**`."""
+        before = self.remote.objects[made.parents[0]].files if made.parents else {}
+        changed = {path for path in {*before, *made.files} if before.get(path) != made.files.get(path)}
+        wanted = [path.removeprefix(":(glob)").removesuffix("**") for path in paths if path.startswith(":(glob)")]
+        out = [path.removeprefix(":(exclude,glob)").removesuffix("**") for path in paths if "exclude" in path]
+        return any(path.startswith(tuple(wanted)) and not path.startswith(tuple(out)) for path in changed)
+
+    def log(self, commit: str, *, since: str | None, paths: Sequence[str] = ()) -> tuple[Commit, ...]:
         """Return the commits reachable from `commit` and not from `since`, newest first."""
         hidden = self._reachable(since) if since else set()
         todo, found = [self._commit(commit)], dict[str, Object]()
@@ -124,7 +141,9 @@ class FakeGit:
                 found[made.id] = made
                 todo += [self.remote.objects[parent] for parent in made.parents]
         return tuple(
-            Commit(id=name, message=made.message.strip(), parents=made.parents) for name, made in found.items()
+            Commit(id=name, message=made.message.strip(), parents=made.parents)
+            for name, made in found.items()
+            if not paths or self._touches(made, paths)
         )
 
     def read(self, commit: str, paths: Sequence[str]) -> Mapping[str, bytes]:
@@ -150,7 +169,10 @@ class FakeGit:
             raise GitError(f"cannot fetch {branch}: " + ("no such branch" if refs else "the repository has no commits"))
         tags = {ref: name for ref, name in refs.items() if ref.startswith("refs/tags/")}
         kept = {ref: name for ref, name in self.refs.items() if not ref.startswith("refs/tags/")}
-        self.refs = {**kept, **tags, f"refs/remotes/origin/{branch}": refs[f"refs/heads/{branch}"]}
+        heads = {
+            ref.replace("heads", "remotes/origin", 1): to for ref, to in refs.items() if ref.startswith("refs/heads/")
+        }
+        self.refs = {**kept, **tags, **heads}
         return refs[f"refs/heads/{branch}"]
 
     def can_push(self, branch: str) -> None:

@@ -116,6 +116,7 @@ def test_the_json_is_schema_1() -> None:
         "ref": "a" * 40,
         "branch": "main",
         "channel": None,
+        "package": None,
         "last": {"tag": "v1.2.3", "version": "1.2.3", "commit": "f" * 40},
         "bump": "major",
         "next": {"version": "2.0.0", "pep440": "2.0.0", "tag": "v2.0.0"},

@@ -129,7 +129,7 @@ def test_a_second_configuration_is_named_not_silently_dropped() -> None:
 def test_semantic_releases_configuration_decides_where_there_is_no_other(name: str, content: str) -> None:
     """Its file chooses its analysis, its first version and what it calls its own."""
     config = load({name: content, "pyproject.toml": PYPROJECT})
-    assert (config.source, config.analysis, config.initial_version) == (name, "semantic-release", "1.0.0")
+    assert (config.source, config.analysis, config.first_version) == (name, "semantic-release", "1.0.0")
     assert config.name == "My_Proj"
 
 

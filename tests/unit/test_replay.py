@@ -5,7 +5,7 @@ import pytest
 from releasd.core.ancestry import History, Node
 from releasd.core.channel import next_on_channel
 from releasd.core.replay import Replayed, pairs, releases_in, replayed, without_release_commit
-from releasd.core.version import parse_semver
+from releasd.core.semver import parse_semver
 from releasd.model import Bump, Commit, ProjectConfig
 
 CONFIG = ProjectConfig()

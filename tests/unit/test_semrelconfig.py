@@ -63,7 +63,7 @@ def test_a_whole_configuration_is_understood() -> None:
     """All that a project says in YAML arrives in releasd's words, with nothing to warn about but the gate."""
     config = project.load({".releaserc.yml": YAML, "pyproject.toml": '[project]\nname = "p"\nversion = "1"\n'})
     assert config.source == ".releaserc.yml"
-    assert (config.analysis, config.initial_version, config.tag_format) == (
+    assert (config.analysis, config.first_version, config.tag_format) == (
         "semantic-release",
         "1.0.0",
         "rel-{version}",

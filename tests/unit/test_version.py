@@ -7,22 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.version import Version
 
-from releasd.core.version import (
-    check_tag_format,
-    decide,
-    last_release,
-    next_version,
-    parse_semver,
-    tag_name,
-    to_pep440,
-)
+from releasd.core.semver import next_version, parse_semver
+from releasd.core.version import check_tag_format, decide, last_release, tag_name, to_pep440
 from releasd.errors import ConfigError
 from releasd.model import Bump, LastRelease, ProjectConfig, Tag
 from support.facts import LAST, facts
 
 
-def highest(*names: str, tag_format: str = "v{version}", prereleases: bool = False) -> str | None:
-    found = last_release([Tag(name=name, commit="c" * 40) for name in names], tag_format, prereleases=prereleases)
+def highest(*names: str, tag_format: str = "v{version}") -> str | None:
+    found = last_release([Tag(name=name, commit="c" * 40) for name in names], tag_format)
     return found and found.version
 
 
@@ -55,12 +48,9 @@ def test_a_tag_that_is_no_exact_release_tag_is_ignored(name: str) -> None:
     assert highest("v1.0.0", name) == "1.0.0"
 
 
-def test_prereleases_count_only_when_asked_for() -> None:
+def test_prereleases_do_not_count() -> None:
     """A stable release starts from the last stable one."""
-    names = ("v1.2.3", "v1.3.0-beta.2", "v1.3.0-beta.10")
-    assert highest(*names) == "1.2.3"
-    assert highest(*names, prereleases=True) == "1.3.0-beta.10"
-    assert highest(*names, "v1.3.0", prereleases=True) == "1.3.0"
+    assert highest("v1.2.3", "v1.3.0-beta.2", "v1.3.0-beta.10") == "1.2.3"
 
 
 def test_build_metadata_is_no_part_of_the_version() -> None:

@@ -15,8 +15,8 @@ from releasd.adapters.secrets import SecretStore, Surroundings
 from releasd.app.repositories import peek
 from releasd.app.world import index_of, registered, registered_hosts, secret_sources
 from releasd.config.places import config_path
-from releasd.core.recipes import default_builds
-from releasd.engine.facts import gather
+from releasd.core.plan import recipe
+from releasd.engine.facts import snapshot
 from releasd.engine.probing import probe_hosts
 from releasd.errors import CheckFailed, GitError, Permanent, ReleasdError
 from releasd.model import BuildSpec, Project
@@ -148,5 +148,10 @@ def _project(project: Project, able: Callable[[tuple[str, ...]], tuple[object, .
 
 
 def _builds(git: Git, commit: str, project: Project) -> tuple[BuildSpec, ...]:
-    facts, own = gather(git, commit, repository=project.repository, branch=project.branch)
-    return own.builds or default_builds(facts.files)
+    seen = snapshot(git, commit, repository=project.repository, branch=project.branch)
+    found = (
+        build
+        for config in seen.config.packages or (seen.config,)
+        for build in config.builds or recipe(seen.files, config)
+    )
+    return tuple(found)

@@ -1,7 +1,7 @@
 """Decides for any repository, with no daemon and no configuration, and touches nothing."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,19 +10,19 @@ from releasd.adapters.git import GitRepo
 from releasd.app.whereabouts import Where, builds
 from releasd.core.files import GIVEN
 from releasd.core.notes import web_url_of
-from releasd.core.plan import to_json
+from releasd.core.plan import SCHEMA, to_json
 from releasd.core.preview import Change, changes
 from releasd.core.version import decide
-from releasd.engine.facts import gather
+from releasd.engine.facts import Snapshot, config_of, gather, snapshot
 from releasd.errors import GitError, UsageError
-from releasd.model import Decision, Facts, ProjectConfig
+from releasd.model import Bump, Decision, Facts, ProjectConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """What to decide about. `date` is the day in the notes, in UTC.
 
-    `config` and `analysis` are used instead of the repository's own.
+    `config` and `analysis` are used instead of the repository's own; `package` is the one of several that is meant.
     """
 
     repo: Path
@@ -31,6 +31,7 @@ class Asked:
     config: Path | None = None
     repository_url: str | None = None
     analysis: str | None = None
+    package: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,39 +45,85 @@ class Preview:
 
 
 def plan(asked: Asked) -> dict[str, Any]:
-    """Return `plan --json`'s document (DESIGN.md §5.2).
+    """Return `plan --json`'s document (DESIGN.md §5.2); of several packages, that of the whole with one for each.
 
     Raises:
         GitError: no repository, no commit of that name, or a history that is cut off.
         ConfigError: the project's configuration is wrong.
+        UsageError: there is no such package.
+        Permanent: the branch may not release the version that comes next.
     """
-    facts, config, decision = _decided(asked)
+    git, seen = _read(asked)
+    wanted = _wanted(seen, asked)
+    found = [_document(git, seen, asked, config) for config in wanted]
+    return found[0] if wanted == (seen.config,) or asked.package else _whole(seen, found)
+
+
+def previews(asked: Asked, environ: Mapping[str, str]) -> Iterator[Preview]:
+    """Yield the plan of the repository, or of each of its packages, with its consequences. Raises as `plan` does."""
+    git, seen = _read(asked)
+    for config in _wanted(seen, asked):
+        facts, decision = _decided(git, seen, asked, config)
+        document = to_json(facts, config, decision, date=asked.date)
+        if decision.version is None:
+            yield Preview(document=document, changes=(), builds=(), warnings=())
+            continue
+        where, warnings = builds(facts, config, repo=asked.repo, environ=environ)
+        changed = changes(facts, config, decision, document["notes"])
+        yield Preview(document=document, changes=changed, builds=where, warnings=warnings)
+
+
+def _wanted(seen: Snapshot, asked: Asked) -> tuple[ProjectConfig, ...]:
+    if asked.package:
+        return (config_of(seen.config, asked.package),)
+    return seen.config.packages or (seen.config,)
+
+
+def _document(git: GitRepo, seen: Snapshot, asked: Asked, config: ProjectConfig) -> dict[str, Any]:
+    facts, decision = _decided(git, seen, asked, config)
     return to_json(facts, config, decision, date=asked.date)
 
 
-def preview(asked: Asked, environ: Mapping[str, str]) -> Preview:
-    """Return the plan with its consequences. Raises as `plan` does."""
-    facts, config, decision = _decided(asked)
-    document = to_json(facts, config, decision, date=asked.date)
-    if decision.version is None:
-        return Preview(document=document, changes=(), builds=(), warnings=())
-    where, warnings = builds(facts, config, repo=asked.repo, environ=environ)
-    changed = changes(facts, config, decision, document["notes"])
-    return Preview(document=document, changes=changed, builds=where, warnings=warnings)
+def _whole(seen: Snapshot, packages: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the document of a repository with several packages: no version of its own, and what each of them does."""
+    released = [each for each in packages if each["next"]]
+    named = ", ".join(f"{each['package']} {each['next']['version']}" for each in released)
+    bumps = sorted((Bump(each["bump"]) for each in packages), key=lambda bump: bump.rank)
+    return {
+        "schema": SCHEMA,
+        "repo": seen.repository,
+        "ref": seen.commit,
+        "branch": seen.branch,
+        "channel": packages[0]["channel"],
+        "package": None,
+        "last": None,
+        "bump": str(bumps[-1]),
+        "next": None,
+        "reason": f"{len(released)} of {len(packages)} packages: {named}" if named else "no package is released",
+        "commits": [],
+        "files": [],
+        "notes": "",
+        "warnings": list(dict.fromkeys(warning for each in packages for warning in each["warnings"])),
+        "packages": packages,
+    }
 
 
-def _decided(asked: Asked) -> tuple[Facts, ProjectConfig, Decision]:
+def _read(asked: Asked) -> tuple[GitRepo, Snapshot]:
     git = GitRepo(asked.repo)
     commit = git.resolve(asked.ref)
     if commit is None:
         raise _no_commit(git, asked)
-    branch = _branch(git, asked.ref)
     own = own_config(asked.config) if asked.config else {}
-    facts, config = gather(git, commit, repository=str(asked.repo.absolute()), branch=branch, instead=own)
+    branch = _branch(git, asked.ref)
+    return git, snapshot(git, commit, repository=str(asked.repo.absolute()), branch=branch, instead=own)
+
+
+def _decided(git: GitRepo, seen: Snapshot, asked: Asked, config: ProjectConfig) -> tuple[Facts, Decision]:
     config = replace(config, analysis=asked.analysis) if asked.analysis else config
+    facts = gather(git, seen, config)
     url = asked.repository_url or next(iter(git.remote_urls()), "")
     facts = replace(facts, web_url=web_url_of(url))
-    return facts, config, decide(facts, config, None)
+    return facts, decide(facts, config, None)
 
 
 def own_config(file: Path) -> dict[str, str]:

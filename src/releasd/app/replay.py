@@ -20,7 +20,7 @@ from releasd.core.files import SEMANTIC_RELEASE_FILES
 from releasd.core.notes import render_notes, web_url_of
 from releasd.core.replay import Pair, PastRelease, Replayed, pairs, releases_in, replayed, without_release_commit
 from releasd.core.replaywhy import step
-from releasd.core.version import parse_semver
+from releasd.core.semver import parse_semver
 from releasd.errors import ConfigError
 from releasd.model import Commit, Decision, LastRelease, ProjectConfig
 

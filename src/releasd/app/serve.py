@@ -21,6 +21,7 @@ from releasd.app.housekeeping import ticks
 from releasd.app.reload import require_same_places
 from releasd.app.repositories import peek
 from releasd.app.world import build_world, clear_scratch, owner_name
+from releasd.core.branchnames import patterns
 from releasd.daemon.api import Api
 from releasd.daemon.inbox import DrainSpool, Inbox, Reload, Stop, Wake
 from releasd.daemon.intake import Intake
@@ -181,14 +182,14 @@ def _drain(spool: Spool, world: World, inbox: Inbox, complain: Callable[[str, ob
         inbox.put(DrainSpool())  # the rest has its turn after all else that waits
 
 
-def _watched(world: World, complain: Callable[[str, object], None]) -> dict[str, tuple[Path, str]]:
+def _watched(world: World, complain: Callable[[str, object], None]) -> dict[str, tuple[Path, tuple[str, ...]]]:
     """Return the git folders of the projects whose repository is on this machine; one that is broken is left out."""
-    found: dict[str, tuple[Path, str]] = {}
+    found: dict[str, tuple[Path, tuple[str, ...]]] = {}
     for project in world.projects.values():
         here = peek(project)
         try:
             if here is not None:
-                found[project.name] = (Path(here.git_folder()), project.branch)
+                found[project.name] = (Path(here.git_folder()), patterns(project))
         except ReleasdError as error:
             complain(f"watching {project.name}", error.message)
     return found

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from releasd.config.places import config_path, read_toml
-from releasd.core.recipes import default_builds
+from releasd.core.plan import recipe
 from releasd.errors import ConfigError
 from releasd.model import BuildSpec, Facts, ProjectConfig
 
@@ -49,7 +49,7 @@ def _specs(facts: Facts, config: ProjectConfig, warnings: list[str]) -> Sequence
     if config.builds:
         return config.builds
     try:
-        return default_builds(facts.files)
+        return recipe(facts.files, config)
     except ConfigError as error:
         warnings.append(f"{error.message.splitlines()[0]}; {error.advice}")
         return ()

@@ -76,6 +76,7 @@ def registered(name: str, project: config.Project) -> Project:
         name=name,
         repository=project.repository,
         branch=project.branch,
+        branches=project.branches,
         indexes=project.publish,
         webhooks=project.webhooks,
         builds=config.build_specs(project),

@@ -12,6 +12,7 @@ from releasd.errors import NothingToRelease
 EPILOG = """\b
 Examples:
   releasd notes
+  releasd notes --package core              one of several packages
   releasd notes --ref v1.3.0 --date 2026-11-23 > NOTES.md
 """
 
@@ -23,9 +24,17 @@ def command(as_json: bool, **asked: Any) -> None:
     from releasd.app.inspect import plan
 
     found = plan(asked_of(**asked))
-    if found["next"] is None:
+    released = [each for each in found.get("packages", [found]) if each["next"]]
+    if not released:
         raise NothingToRelease(found["reason"])
-    if as_json:
-        output.print_json({"schema": 1, "version": found["next"]["version"], "notes": found["notes"]})
+    if not as_json:
+        sys.stdout.write("\n".join(each["notes"] for each in released))
+    elif "packages" in found:
+        output.print_json({"schema": 1, "packages": [_as_json(each) for each in released]})
     else:
-        sys.stdout.write(found["notes"])
+        output.print_json({"schema": 1} | _as_json(found))
+
+
+def _as_json(found: dict[str, Any]) -> dict[str, Any]:
+    named = {"package": found["package"]} if found["package"] else {}
+    return named | {"version": found["next"]["version"], "notes": found["notes"]}

@@ -19,6 +19,7 @@ EPILOG = """\b
 Examples:
   releasd plan                              this repository, from HEAD
   releasd plan --repo ~/src/demo --ref main
+  releasd plan --package core               one of several packages
   releasd plan --json | jq -r .next.version
 \b
 Needs no daemon and no configuration; fetches and changes nothing. Exit code 3 when nothing would be released.
@@ -40,6 +41,7 @@ def asked_options(function: F) -> F:
         ),
         click.option("--analysis", type=click.Choice(ANALYSES), help="How to read commits; default: as configured."),
         click.option("--ref", default="HEAD", show_default=True, help="The commit, branch or tag to decide about."),
+        click.option("--package", help="One of the repository's packages; default: all."),
         options.repo,
     ):
         function = option(function)
@@ -53,28 +55,39 @@ def asked_of(
     analysis: str | None,
     date: dt.datetime | None,
     repository_url: str | None,
+    package: str | None,
 ) -> "Asked":
     """Return what the options ask for."""
     from releasd.app.inspect import Asked
 
     day = date.date() if date else dt.datetime.now(dt.UTC).date()
-    return Asked(repo=repo, ref=ref, date=day, config=config_file, repository_url=repository_url, analysis=analysis)
+    return Asked(
+        repo=repo,
+        ref=ref,
+        date=day,
+        config=config_file,
+        repository_url=repository_url,
+        analysis=analysis,
+        package=package,
+    )
 
 
 @click.command(epilog=EPILOG)
 @asked_options
 def command(as_json: bool, **asked: Any) -> None:
     """Show what would be released, and why, commit by commit."""
-    from releasd.app.inspect import plan, preview
+    from releasd.app.inspect import plan, previews
 
     if as_json:
         found = plan(asked_of(**asked))
         output.print_json(found)
+        documents = found.get("packages", [found])
     else:
         from releasd.cli.planview import show
 
-        seen = preview(asked_of(**asked), options.environ())
-        found = seen.document
-        show(seen)
-    if found["next"] is None:
+        documents = []
+        for seen in previews(asked_of(**asked), options.environ()):
+            show(seen)
+            documents.append(seen.document)
+    if not any(document["next"] for document in documents):
         sys.exit(NothingToRelease.exit_code)

@@ -35,6 +35,8 @@ def show(seen: "Preview") -> None:
     """Print a plan."""
     out = output.console() if sys.stdout.isatty() else _Plain()
     found = seen.document
+    if found["package"]:
+        out.print(f"{found['package']}:", style="bold")
     for warning in (*found["warnings"], *seen.warnings):
         out.print(f"warning: {warning}", style="yellow")
     if out.is_terminal:

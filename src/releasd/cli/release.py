@@ -17,6 +17,8 @@ Examples:
   releasd release demo --wait             release what is on main now, and see it through
   releasd release demo --bump minor       whatever the commits ask for
   releasd release demo --ref 1a2b3c4      a commit that is not the newest
+  releasd release demo --branch 1.x       another of its branches
+  releasd release mono --package core     one of its packages
 \b
 With --wait the exit code is the release's: 0 released, 1 failed, 3 nothing to release.
 """
@@ -27,18 +29,18 @@ With --wait the exit code is the release's: 0 released, 1 failed, 3 nothing to r
 @click.option(
     "--bump", type=click.Choice([b.value for b in Bump if b is not Bump.NONE]), help="Instead of the commits' word."
 )
-@click.option("--ref", help="A commit on the project's branch; default: its tip.")
+@click.option("--ref", help="A commit on the branch; default: its tip.")
+@click.option("--branch", help="Another of the project's branches.")
+@click.option("--package", help="One of the repository's packages; default: all that their commits ask for.")
 @click.option("--wait", is_flag=True, help="Follow it to its end.")
 @options.as_json
 @options.config
-def command(
-    project: str, bump: str | None, ref: str | None, wait: bool, as_json: bool, config_file: Path | None
-) -> None:
+def command(project: str, wait: bool, as_json: bool, config_file: Path | None, **asked: str | None) -> None:
     """Ask for a release now."""
     from releasd.app import remote
 
     daemon = remote.connect(config_file, options.environ())
-    job = daemon.post("/v1/release", project=project, ref=ref, bump=bump)["job"]
+    job = daemon.post("/v1/release", project=project, **asked)["job"]
     if wait:
         _wait(daemon, job, as_json=as_json)
     elif as_json:

@@ -30,7 +30,7 @@ def _sections(found: dict[str, Any]) -> Iterator[RenderableType]:
     yield _projects(found["projects"]) if found["projects"] else Text("no project was looked at yet", style="dim")
     for project in found["projects"]:
         for job in project["unfinished"]:
-            yield Text(f"unfinished: {job['project']} {job['version']}: {job['reason']}", style="bold red")
+            yield Text(f"unfinished: {named(job)} {job['version']}: {job['reason']}", style="bold red")
     if found["recent"]:
         yield Text()
         yield _recent(found["recent"])
@@ -39,10 +39,15 @@ def _sections(found: dict[str, Any]) -> Iterator[RenderableType]:
         yield hostsview.table([{**host["facts"], **host} for host in found["hosts"]])
 
 
+def named(job: dict[str, Any]) -> str:
+    """Return what a job is for: its project, and the package where the repository has several."""
+    return f"{job['project']}/{job['package']}" if job["package"] else str(job["project"])
+
+
 def job_screen(job: dict[str, Any]) -> RenderableType:
     """Return one job: its headline, its steps, its builds."""
     head = Text(f"job {job['id']} ", style="bold")
-    head.append(f"{job['project']} {job['version'] or job['commit'][:SHORT]} ")
+    head.append(f"{named(job)} {job['version'] or job['commit'][:SHORT]} ")
     head.append(job["state"], style=output.style(job["state"]))
     if job["reason"] and job["reason"] != job["state"]:
         head.append(f": {job['reason']}")
@@ -103,7 +108,7 @@ def _recent(jobs: list[dict[str, Any]]) -> Table:
     for job in jobs:
         table.add_row(
             str(job["id"]),
-            job["project"],
+            named(job),
             job["version"] or job["commit"][:SHORT],
             Text(job["state"], style=output.style(job["state"])),
             output.since(job["started_at"], job["finished_at"]),

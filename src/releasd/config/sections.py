@@ -68,6 +68,7 @@ class Project(Section):
 
     repository: Repository
     branch: Text = "main"
+    branches: tuple[Text, ...] = ()
     publish: Names = ()
     webhooks: Names = ()
     builds: Builds = Field(default=(), repr=False)  # empty: what the repository says

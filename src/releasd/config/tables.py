@@ -6,7 +6,8 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, InstanceOf
 from pydantic_core import PydanticCustomError
 
-from releasd.core.project import Reader, read_builds, read_gates
+from releasd.core.project import read_builds, read_gates
+from releasd.core.reading import Reader
 from releasd.model import BuildSpec, Gate
 
 MISTAKES = "releasd_tables"  # the type of pydantic's error; its context holds `problems` as `key: what is allowed`

@@ -41,17 +41,35 @@ def edits(files: Mapping[str, str], root: str, version: str) -> list[FileEdit]:
 
     None where the root names no version and the crates differ in theirs. Raises `ConfigError` for malformed manifests.
     """
-    base = dirname(root)
+    base = _workspace_of(files, dirname(root))
     crates = _crates(files, base)
+    if base != dirname(root):
+        return _member_edits(files, base, crates, dirname(root), version)
     old = _own_version(crates, base, dirname(_manifest_of_maturin(files)))
     if old is None:
         return []
     own = sorted(_names(crates, base, old))
-    kind = f"cargo:{','.join(own)}"
+    return _edits(files, base, crates, ("cargo", own, old, version))
+
+
+def _member_edits(files: Mapping[str, str], base: str, crates: Crates, folder: str, version: str) -> list[FileEdit]:
+    """Return the edits that one member of a workspace asks for, which has a version of its own; else none."""
+    package = toml.table(crates[folder], "package")
+    name, old = package.get("name"), package.get("version")
+    if not isinstance(name, str) or not isinstance(old, str):
+        return []
+    return _edits(files, base, crates, ("cargo-member", [name], old, version))
+
+
+def _edits(
+    files: Mapping[str, str], base: str, crates: Crates, what: tuple[str, list[str], str, str]
+) -> list[FileEdit]:
+    editor, own, old, version = what
+    kind = f"{editor}:{','.join(own)}"
     found = [
         FileEdit(path=join(folder, "Cargo.toml"), kind=kind, old=old, new=version)
         for folder, manifest in sorted(crates.items())
-        if any(_changes(manifest, frozenset(own), old, version))
+        if any(_changes(manifest, frozenset(own), (old, version), is_member=editor == "cargo-member"))
     ]
     lock = join(base, "Cargo.lock")
     if lock in files:
@@ -61,10 +79,24 @@ def edits(files: Mapping[str, str], root: str, version: str) -> list[FileEdit]:
 
 def apply_edit(edit: FileEdit, text: str, crates: Sequence[str]) -> str:
     """Return the manifest `text` with the versions of `crates` moved. Raises `ConfigError` where nothing fits."""
-    wanted = dict(_changes(toml.read(edit.path, text), frozenset(crates), edit.old, edit.new))
+    is_member = edit.kind.startswith("cargo-member:")
+    wanted = dict(_changes(toml.read(edit.path, text), frozenset(crates), (edit.old, edit.new), is_member=is_member))
     if not wanted:
         raise ConfigError(f"{edit.path} holds no version {edit.old} to change", advice="plan the release again")
     return toml.replace_strings(edit.path, text, wanted)
+
+
+def _workspace_of(files: Mapping[str, str], folder: str) -> str:
+    """Return the folder of the workspace that has the crate in `folder` as a member, else `folder` itself."""
+    if not folder or "workspace" in toml.read(join(folder, "Cargo.toml"), files[join(folder, "Cargo.toml")]):
+        return folder
+    above = folder
+    while above:
+        above = dirname(above)
+        manifest = join(above, "Cargo.toml")
+        if manifest in files and folder in _crates(files, above):
+            return above
+    return folder
 
 
 def _crates(files: Mapping[str, str], base: str) -> dict[str, dict[str, Any]]:
@@ -132,10 +164,11 @@ def _version(manifest: Mapping[str, Any], inherited: Any) -> Any:
 
 
 def _changes(
-    manifest: Mapping[str, Any], own: frozenset[str], old: str, new: str
+    manifest: Mapping[str, Any], own: frozenset[str], versions: tuple[str, str], *, is_member: bool
 ) -> Iterator[tuple[toml.Path, tuple[str, str]]]:
-    """Yield the values of one manifest that move: (path, (old, new))."""
-    for keys in _VERSION_TABLES:
+    """Yield the values of one manifest that move: (path, (old, new)). A member's version is not the workspace's."""
+    old, new = versions
+    for keys in _VERSION_TABLES[1:] if is_member else _VERSION_TABLES:
         if toml.table(manifest, *keys).get("version") == old and _is_ours(manifest, keys, own):
             yield (*keys, "version"), (old, new)
     for keys, name, dependency in _path_dependencies(manifest):

@@ -8,7 +8,7 @@ way, semantic-release's: the notes go above everything but a title.
 import re
 
 from releasd.core.semrel.jstext import trim
-from releasd.core.version import SEMVER
+from releasd.core.semver import SEMVER
 
 TITLE = "# Changelog"
 

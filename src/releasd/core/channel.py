@@ -1,9 +1,35 @@
-"""Versions on a pre-release channel, as semantic-release counts them (versioning-facts.md §2.1, 8)."""
+"""Versions on a branch's line of releases, as semantic-release counts them (versioning-facts.md §2.1, 8 and 9)."""
 
-from releasd.core.version import SemVer, next_version, parse_semver
-from releasd.model import Bump
+from releasd.core.semver import SemVer, next_version, parse_semver
+from releasd.errors import Permanent
+from releasd.model import Bump, ReleaseLine
 
 _FIRST = "1"
+
+
+def next_on_line(line: ReleaseLine, last: str | None, bump: Bump, initial: str) -> str:
+    """Return the version that comes after `last` on a line. Raises `ValueError` for `Bump.NONE`."""
+    if line.prerelease is not None:
+        return next_on_channel(_parsed(last), _parsed(line.highest), bump, line.prerelease, initial)
+    return next_version(last, bump, initial)
+
+
+def check_range(line: ReleaseLine, branch: str | None, version: str, bump: Bump) -> None:
+    """Raise `Permanent` where a line may not release this version (semantic-release's EINVALIDNEXTVERSION)."""
+    least, below, wanted = _parsed(line.least), _parsed(line.below), parse_semver(version)
+    if wanted is None or least is None:
+        return
+    if least.precedence <= wanted.precedence and (below is None or wanted.precedence < below.precedence):
+        return
+    allowed = f">={least}{f' <{below}' if below else ''}"
+    raise Permanent(
+        f"{branch} may only release versions {allowed}, and the next one would be {version}",
+        advice=f"move the commits that ask for {bump} to a branch that may release them",
+    )
+
+
+def _parsed(version: str | None) -> SemVer | None:
+    return parse_semver(version) if version else None
 
 
 def next_on_channel(last: SemVer | None, highest: SemVer | None, bump: Bump, channel: str, initial: str) -> str:

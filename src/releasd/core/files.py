@@ -6,7 +6,7 @@ and nothing else: line ends, comments and layout stay. Python files get the PEP 
 The kinds of `FileEdit`, which a colon may follow with the crates or the distribution that are meant:
 
 * `pyproject`: `project.version` (PEP 621), else `tool.poetry.version`
-* `cargo:CRATE,…`: see core/cargo.py
+* `cargo:CRATE,…` and `cargo-member:CRATE`: see core/cargo.py
 * `cargo-lock:CRATE,…`: the entries of these crates without a `source`, and what depends on them by version
 * `uv-lock:NAME`: the entry of the project itself, whose source is `editable` or `virtual`
 * `poetry-lock:NAME,FOLDER`: the entry of another project's lock for the one in that folder
@@ -22,7 +22,7 @@ from functools import partial
 from posixpath import basename, dirname, join
 
 from releasd.core import cargo, jsonfiles, lockfiles, textfiles, toml
-from releasd.core.version import parse_semver
+from releasd.core.semver import parse_semver
 from releasd.errors import ConfigError
 from releasd.model import FileEdit, ProjectConfig
 
@@ -36,9 +36,11 @@ SEMANTIC_RELEASE_FILES = tuple(  # core/semrelconfig reads them; cosmiconfig 9 l
     for ending in endings
 )
 _ROOT_MANIFESTS = frozenset({"pyproject.toml", "Cargo.toml"})
+_PACKAGE_FILES = ("pyproject.toml", "setup.py", "setup.cfg", "package.json")
 _ROOT_FILES = frozenset(
     {
-        *(".releasd.toml", "pyproject.toml", "setup.py", "setup.cfg", "package.json"),
+        ".releasd.toml",
+        *_PACKAGE_FILES,
         *SEMANTIC_RELEASE_FILES,
     }
 )
@@ -74,9 +76,13 @@ class Changes:
 
 def wanted_paths(all_paths: Sequence[str], config: ProjectConfig) -> tuple[str, ...]:
     """Return those of a commit's paths whose text the core needs to plan a release."""
-    entries = [_split(entry)[0] for entry in config.version_files]
-    named = {config.changelog, *entries} | _ROOT_FILES
-    if any(basename(path) == jsonfiles.PACKAGE for path in entries) or _ROOT_MANIFESTS.isdisjoint(all_paths):
+    each = (config, *config.packages)
+    entries = [_split(entry)[0] for one in each for entry in one.version_files]
+    roots = [one.package.root for one in config.packages if one.package]
+    manifests = {join(root, name) for root in roots for name in _PACKAGE_FILES}
+    named = {*(one.changelog for one in each), *entries, *manifests} | _ROOT_FILES
+    wants_locks = any(basename(path) == jsonfiles.PACKAGE for path in (*entries, *(manifests & set(all_paths))))
+    if wants_locks or _ROOT_MANIFESTS.isdisjoint(all_paths):
         named |= {path for path in all_paths if basename(path) in jsonfiles.LOCKS}
     return tuple(path for path in all_paths if path in named or basename(path) in _ANYWHERE)
 
@@ -137,14 +143,17 @@ def _split(entry: str) -> tuple[str, str]:
 def _listed(files: Mapping[str, str], config: ProjectConfig) -> tuple[str, ...]:
     if config.version_files:
         return config.version_files
-    found = tuple(path for path in ("pyproject.toml", cargo.root_of(files)) if path in files)
-    if "setup.cfg" in files and not _has_pyproject_version(files):
-        found += ("setup.cfg",) if textfiles.setup_cfg_version("setup.cfg", files["setup.cfg"]) else ()
-    return found or tuple(path for path in (jsonfiles.PACKAGE,) if path in files and _has_version(path, files[path]))
+    root = config.package.root if config.package else ""
+    pyproject, setup_cfg, package = (join(root, name) for name in ("pyproject.toml", "setup.cfg", jsonfiles.PACKAGE))
+    rust = join(root, "Cargo.toml") if root else cargo.root_of(files)
+    found = tuple(path for path in (pyproject, rust) if path in files)
+    if setup_cfg in files and not _has_pyproject_version(files, pyproject):
+        found += (setup_cfg,) if textfiles.setup_cfg_version(setup_cfg, files[setup_cfg]) else ()
+    return found or tuple(path for path in (package,) if path in files and _has_version(path, files[path]))
 
 
-def _has_pyproject_version(files: Mapping[str, str]) -> bool:
-    return "pyproject.toml" in files and _version_keys(toml.read("pyproject.toml", files["pyproject.toml"])) is not None
+def _has_pyproject_version(files: Mapping[str, str], path: str) -> bool:
+    return path in files and _version_keys(toml.read(path, files[path])) is not None
 
 
 def _has_version(path: str, text: str) -> bool:
@@ -286,6 +295,7 @@ def _dunder(path: str, text: str) -> re.Match[str]:
 _EDITORS: Mapping[str, Callable[[FileEdit, str, Sequence[str]], str]] = {
     "pyproject": _edit_pyproject,
     "cargo": cargo.apply_edit,
+    "cargo-member": cargo.apply_edit,
     "cargo-lock": lockfiles.apply_cargo,
     "uv-lock": lockfiles.apply_uv,
     "poetry-lock": lockfiles.apply_poetry,

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from releasd.core.conventional import ParsedCommit, parse
 from releasd.core.rules import SHORT, drop_reverted
-from releasd.core.version import parse_semver
+from releasd.core.semver import parse_semver
 from releasd.model import Bump, Commit, Decision, LastRelease
 
 _TITLES: Mapping[str, str] = {

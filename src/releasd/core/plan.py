@@ -4,17 +4,18 @@ The repository says what to build, in its `ProjectConfig`; the operator says whe
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from releasd.core import files as version_files
 from releasd.core.analysis import lost_breaking
 from releasd.core.notes import render_notes
+from releasd.core.packages import build_in
 from releasd.core.recipes import default_builds
 from releasd.core.version import decide, one_line
 from releasd.errors import ConfigError
-from releasd.model import BuildSpec, Bump, Decision, Facts, Gate, NoRelease, Plan, ProjectConfig, Verdict
+from releasd.model import BuildSpec, Bump, Commit, Decision, Facts, Gate, NoRelease, Plan, ProjectConfig, Verdict
 
 SCHEMA = 1  # of `plan --json`; a key's meaning never changes within a number (DESIGN.md §5.2)
 
@@ -48,8 +49,8 @@ def plan(facts: Facts, config: ProjectConfig, policy: Policy, planned_at: dt.dat
     `planned_at` is aware UTC; its day dates the notes. Raises `ConfigError` for malformed files, an unusable
     configuration, or a project that nothing says how to build.
     """
-    if (off := off_branch(config, facts.branch)) is not None:
-        raise ConfigError(off, advice="register the release branch, or release by hand from this one")
+    if facts.line.refused:
+        raise ConfigError(facts.line.refused, advice="register the release branch, or name this one in its branches")
     decision, hold = _decided(facts, config, policy)
     if decision.version is None or decision.pep440 is None or decision.tag is None:
         return NoRelease(reason=decision.reason, verdicts=decision.verdicts, last=facts.last, hold=hold)
@@ -79,12 +80,14 @@ def plan(facts: Facts, config: ProjectConfig, policy: Policy, planned_at: dt.dat
         changelog_title=config.changelog_title,
         semantic_changelog=config.analysis == "semantic-release",
         hold=hold,
+        channel=facts.line.channel,
+        package=config.package.name if config.package else "",
     )
 
 
 def _decided(facts: Facts, config: ProjectConfig, policy: Policy) -> tuple[Decision, str]:
     """Return the decision, and why it has to wait for an approval. An operator's own word is approval enough."""
-    lost = lost_breaking(facts.commits, config) if policy.forced_bump is None else ()
+    lost = lost_breaking(_own(facts), config) if policy.forced_bump is None else ()
     if not lost or policy.lost_breaking == "ignore":
         return decide(facts, config, policy.forced_bump), ""
     if policy.lost_breaking == "hold":
@@ -108,7 +111,8 @@ def to_json(facts: Facts, config: ProjectConfig, decision: Decision, *, date: dt
         "repo": facts.repository,
         "ref": facts.ref,
         "branch": facts.branch,
-        "channel": None,
+        "channel": facts.line.channel,
+        "package": config.package.name if config.package else None,
         "last": asdict(facts.last) if facts.last else None,
         "bump": str(decision.bump),
         "next": {"version": decision.version, "pep440": decision.pep440, "tag": decision.tag} if released else None,
@@ -120,19 +124,13 @@ def to_json(facts: Facts, config: ProjectConfig, decision: Decision, *, date: dt
     }
 
 
-def off_branch(config: ProjectConfig, branch: str | None) -> str | None:
-    """Say why a branch that semantic-release's configuration names is not released from, None where it is.
-
-    Maintenance and pre-release branches are known, and not released from yet: a stable version must not come of one.
-    """
-    if not config.branches or branch is None:
-        return None
-    from releasd.core.semrel.branches import expand, kind_of  # noqa: PLC0415 - only for those who ask for it
-
-    for entry in expand(config.branches, (branch,)):
-        kind = kind_of(entry)
-        return None if kind == "release" else f"{branch} is a {kind} branch, which releasd does not release from yet"
-    return f"{branch} is none of the project's release branches"
+def _own(facts: Facts) -> tuple[Commit, ...]:
+    """Return the commits that concern a package itself, not only what it depends on."""
+    return (
+        tuple(commit for commit in facts.commits if commit.id not in facts.indirect)
+        if facts.indirect
+        else facts.commits
+    )
 
 
 def _backwards(facts: Facts, config: ProjectConfig, decision: Decision) -> str | None:
@@ -162,9 +160,9 @@ def _is_above(declared: str, version: str) -> bool:
 
 
 def _more_warnings(facts: Facts, config: ProjectConfig, decision: Decision) -> list[str]:
-    lost = lost_breaking(facts.commits, config)
+    lost = lost_breaking(_own(facts), config)
     told = [f"{lost_message(lost)}; policy.lost_breaking decides what the daemon does"] if lost else []
-    further = (off_branch(config, facts.branch), _backwards(facts, config, decision))
+    further = (facts.line.refused, _backwards(facts, config, decision))
     return [*told, *(text for text in further if text)]
 
 
@@ -189,7 +187,17 @@ def _builds(facts: Facts, config: ProjectConfig, policy: Policy) -> tuple[BuildS
             f"nothing says how to build {policy.project}: scripts of the repository may not run",
             advice=f"add [[projects.{policy.project}.builds]] to the operator's configuration",
         )
-    return config.builds or default_builds(facts.files)
+    return config.builds or recipe(facts.files, config)
+
+
+def recipe(files: Mapping[str, str], config: ProjectConfig) -> tuple[BuildSpec, ...]:
+    """Return the builds of a repository, or of one of its packages, that does not say how it is built.
+
+    Raises `ConfigError` as `default_builds` does.
+    """
+    root = f"{config.package.root}/" if config.package and config.package.root else ""
+    inside = {path.removeprefix(root): text for path, text in files.items() if path.startswith(root)}
+    return tuple(build_in(build, root.rstrip("/")) for build in default_builds(inside))
 
 
 def _notes(facts: Facts, config: ProjectConfig, decision: Decision, date: dt.date) -> str:

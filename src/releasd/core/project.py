@@ -6,14 +6,16 @@ operator's configuration, which uses `read_builds` and `read_gates` from here.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
-from releasd.core import toml
+from releasd.core import packages, toml
 from releasd.core.files import GIVEN, SEMANTIC_RELEASE_FILES
+from releasd.core.reading import Reader, duration, every, flag, matching, one_of, path, text, text_or_flag, version_file
 from releasd.core.rules import MATCHABLE
-from releasd.core.version import check_tag_format, parse_semver
+from releasd.core.semver import parse_semver
+from releasd.core.version import check_tag_format
 from releasd.errors import ConfigError
 from releasd.model import (
     BuildSpec,
@@ -34,59 +36,9 @@ PLACEHOLDERS = ("version", "tag", "commit", "bump", "channel", "branch", "notes"
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")  # PEP 508
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _VARIABLE = re.compile(r"(?!RELEASD_)[A-Za-z_][A-Za-z0-9_]*")
-_DURATION = re.compile(r"(?P<number>\d{1,7})(?P<unit>[smh])")
-_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
-_MISSING = object()
 _PLACE = "{version}"
 _PLACES = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
 _NAMED = re.compile(r"\{([a-z_]+)\}")
-
-T = TypeVar("T")
-
-
-@dataclass(slots=True)
-class Reader:
-    """One table being read. Takes keys out one by one and collects what is wrong; lives for one call.
-
-    `where` is what stands before a key in a problem: `file: ` and the table's name.
-    """
-
-    values: dict[str, Any]
-    where: str
-    problems: list[str]
-    known: set[str] = field(default_factory=set)
-
-    def take(self, key: str, read: Callable[[Any], T | None], default: T, allowed: str) -> T:
-        """Return the value of `key` as `read` understands it, or `default`; None from `read` is a mistake."""
-        self.known.add(key)
-        value = self.values.get(key, _MISSING)
-        if value is _MISSING:
-            return default
-        result = read(value)
-        if result is None:
-            self.problems.append(f"{self.where}{key}: {allowed}")
-            return default
-        return result
-
-    def need(self, key: str, read: Callable[[Any], T | None], default: T, allowed: str) -> T:
-        """Like `take`, for a key that has to be there; `default` stands in so that reading can go on."""
-        if key not in self.values:
-            self.problems.append(f"{self.where}{key}: is missing; {allowed}")
-        return self.take(key, read, default, allowed)
-
-    def tables(self, key: str) -> list["Reader"]:
-        """Return a reader for each table of an array of tables."""
-        self.known.add(key)
-        value = self.values.get(key, [])
-        if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
-            self.problems.append(f"{self.where}{key}: tables, each under its own [[{key}]]")
-            return []
-        return [Reader(each, f"{self.where}{key}[{at}].", self.problems) for at, each in enumerate(value)]
-
-    def finish(self) -> None:
-        """Report the keys that nobody asked for."""
-        for key in sorted(self.values.keys() - self.known):
-            self.problems.append(f"{self.where}{key}: is not known; {', '.join(sorted(self.known))} are")
 
 
 def load(files: Mapping[str, str]) -> ProjectConfig:
@@ -99,15 +51,16 @@ def load(files: Mapping[str, str]) -> ProjectConfig:
     name = distribution_name(document)
     if GIVEN[".toml"] in files:
         given = GIVEN[".toml"]
-        return read_project(toml.read(given, files[given]), f"{given}: ", source=given, name=name)
+        return read_project(toml.read(given, files[given]), f"{given}: ", source=given, name=name, files=files)
     if any(path in files for path in GIVEN.values()):
         return _semantic_release(files, name)
     in_pyproject = toml.table(document, "tool").get("releasd")
     if FILE in files:
         ignored = (f"{IN_PYPROJECT} is not read, because there is a {FILE}",) if in_pyproject is not None else ()
-        return read_project(toml.read(FILE, files[FILE]), f"{FILE}: ", source=FILE, name=name, warnings=ignored)
+        told = toml.read(FILE, files[FILE])
+        return read_project(told, f"{FILE}: ", source=FILE, name=name, warnings=ignored, files=files)
     if in_pyproject is not None:
-        return read_project(in_pyproject, "pyproject.toml: tool.releasd.", source=IN_PYPROJECT, name=name)
+        return read_project(in_pyproject, "pyproject.toml: tool.releasd.", source=IN_PYPROJECT, name=name, files=files)
     if "package.json" in files or any(path in files for path in SEMANTIC_RELEASE_FILES):
         return _semantic_release(files, name)
     return ProjectConfig(name=name)
@@ -129,21 +82,71 @@ def distribution_name(document: Mapping[str, Any]) -> str | None:
 
 
 def read_project(
-    values: Any, where: str, *, source: str, name: str | None = None, warnings: tuple[str, ...] = ()
+    values: Any,
+    where: str,
+    *,
+    source: str,
+    name: str | None = None,
+    warnings: tuple[str, ...] = (),
+    files: Mapping[str, str] | None = None,
 ) -> ProjectConfig:
-    """Return the configuration in one table. Raises `ConfigError` with every mistake in it."""
+    """Return the configuration in one table; `files` tell the names of its packages' distributions.
+
+    Raises `ConfigError` with every mistake in it.
+    """
     reader = Reader(values if isinstance(values, dict) else {}, where, [])
     reader.problems += [] if isinstance(values, dict) else [f"{where.rstrip('.')}: a table"]
-    defaults = ProjectConfig()
+    config = _read(reader, source=source, name=name, warnings=warnings)
+    shared: tuple[str, ...] = reader.take("shared", every(_glob), (), 'a list of globs like "common/**"')
+    tables: dict[str, dict[str, Any]] = reader.take(
+        "packages", _tables, {}, "tables, each under its own [packages.NAME]"
+    )
+    reader.finish()
+    if not reader.problems:
+        entries = [_package(reader, each, own, files or {}) for each, own in tables.items()]
+        reader.problems += [f"{where}packages.{problem}" for problem in packages.problems(entries)]
+        if not reader.problems:
+            config = replace(config, packages=packages.arranged(entries, shared))
+    if reader.problems:
+        raise ConfigError(f"{source} has mistakes", problems=tuple(reader.problems), advice=f"edit {source}")
+    return config
+
+
+def _package(base: Reader, name: str, own: dict[str, Any], files: Mapping[str, str]) -> packages.Entry:
+    where = f"{base.where}packages.{name}."
+    told = Reader({key: own[key] for key in packages.OWN_KEYS if key in own}, where, base.problems)
+    if not _WORD.fullmatch(name):
+        base.problems.append(f"{where.rstrip('.')}: a short name, in letters, digits, . _ -")
+    root = told.need("path", _folder, "", 'the package\'s folder in the repository, or "."')
+    manifest = "/".join(filter(None, (root, "pyproject.toml")))
+    document = toml.read(manifest, files[manifest]) if manifest in files else {}
+    reader = Reader(packages.merged(base.values, name, own), where, base.problems)
+    entry = packages.Entry(
+        name=name,
+        root=root,
+        paths=told.take("paths", every(_glob), (), 'a list of globs like "core/**"'),
+        depends=told.take("depends", every(text), (), "a list of packages"),
+        group=told.take("group", text, "", "a name"),
+        config=_read(
+            reader, source=f"[packages.{name}] in {base.where.rstrip(': .')}", name=distribution_name(document)
+        ),
+    )
+    reader.finish()
+    return entry
+
+
+def _read(reader: Reader, *, source: str, name: str | None, warnings: tuple[str, ...] = ()) -> ProjectConfig:
+    """Return what the keys of a project, or of one of its packages, say."""
+    where, defaults = reader.where, ProjectConfig()
     tag_format = reader.take("tag_format", text, defaults.tag_format, "a text")
     wrong = check_tag_format(tag_format)
     reader.problems += [f"{where}tag_format: {wrong}"] if wrong else []
     rules = tuple(_rule(each) for each in reader.tables("release_rules"))
     config = ProjectConfig(
         source=source,
-        name=reader.take("name", _matching(_NAME), name, "the distribution's name, in letters, digits, . _ -"),
+        name=reader.take("name", matching(_NAME), name, "the distribution's name, in letters, digits, . _ -"),
         tag_format=tag_format,
-        initial_version=reader.take("initial_version", _version, defaults.initial_version, "a version like 0.1.0"),
+        initial_version=reader.take("initial_version", _version, None, "a version like 0.1.0"),
         changelog=reader.take(
             "changelog", _changelog, defaults.changelog, 'a path inside the repository, or "" for none'
         ),
@@ -152,27 +155,24 @@ def read_project(
         release_rules=rules,
         version_files=reader.take(
             "version_files",
-            _all(version_file),
+            every(version_file),
             (),
             f'a list of paths inside the repository, or "path:pattern" with {_PLACE}',
         ),
         builds=read_builds(reader),
         gates=read_gates(reader),
-        analysis=reader.take("analysis", _one_of(ANALYSES), defaults.analysis, " or ".join(ANALYSES)),
+        analysis=reader.take("analysis", one_of(ANALYSES), defaults.analysis, " or ".join(ANALYSES)),
         semantic_release=SemanticReleaseOptions(
-            preset=reader.take("preset", _one_of(PRESETS), PRESETS[0], " or ".join(PRESETS)),
+            preset=reader.take("preset", one_of(PRESETS), PRESETS[0], " or ".join(PRESETS)),
             release_rules=tuple(_as_written(rule) for rule in rules) or None,
         ),
         branches=_branches(reader),
-        major_on_zero=reader.take("major_on_zero", _flag, default=True, allowed="true or false"),
+        major_on_zero=reader.take("major_on_zero", flag, default=True, allowed="true or false"),
         repository_url=reader.take("repository_url", text, None, "a URL"),
         warnings=warnings,
     )
-    reader.finish()
     if "preset" in reader.values and config.analysis != "semantic-release":
         reader.problems.append(f'{where}preset: only with analysis = "semantic-release"')
-    if reader.problems:
-        raise ConfigError(f"{source} has mistakes", problems=tuple(reader.problems), advice=f"edit {source}")
     return config
 
 
@@ -198,11 +198,11 @@ def _unique(reader: Reader, key: str, names: list[str]) -> None:
 def _build(reader: Reader) -> BuildSpec:
     defaults = BuildSpec(name="", run="")
     build = BuildSpec(
-        name=reader.need("name", _matching(_WORD), "", "a short name, in letters, digits, . _ -"),
+        name=reader.need("name", matching(_WORD), "", "a short name, in letters, digits, . _ -"),
         run=reader.need("run", text, "", "a shell script that leaves its files in $RELEASD_OUT"),
-        labels=reader.take("labels", _all(text), (), "a list of a host's labels"),
-        tools=reader.take("tools", _all(text), (), "a list of programs that the host has to have"),
-        artifacts=reader.take("artifacts", _all(_pattern), defaults.artifacts, "a list of patterns like *.whl"),
+        labels=reader.take("labels", every(text), (), "a list of a host's labels"),
+        tools=reader.take("tools", every(text), (), "a list of programs that the host has to have"),
+        artifacts=reader.take("artifacts", every(_pattern), defaults.artifacts, "a list of patterns like *.whl"),
         env=reader.take("env", _environment, {}, "a table of texts, no name starting with RELEASD_"),
         timeout=reader.take("timeout", duration, defaults.timeout, 'a time like "30m", "90s", "2h", or seconds'),
     )
@@ -212,9 +212,9 @@ def _build(reader: Reader) -> BuildSpec:
 
 def _gate(reader: Reader) -> Gate:
     gate = Gate(
-        name=reader.need("name", _matching(_WORD), "", "a short name, in letters, digits, . _ -"),
+        name=reader.need("name", matching(_WORD), "", "a short name, in letters, digits, . _ -"),
         run=reader.need("run", text, "", "a shell script"),
-        labels=reader.take("labels", _all(text), (), "a list of a host's labels"),
+        labels=reader.take("labels", every(text), (), "a list of a host's labels"),
         timeout=reader.take("timeout", duration, Gate(name="", run="").timeout, 'a time like "30m", or seconds'),
     )
     reader.finish()
@@ -227,8 +227,8 @@ def _rule(reader: Reader) -> ReleaseRule:
     rule = ReleaseRule(
         release=reader.need("release", _bump, Bump.NONE, '"major", "minor", "patch", "none" or false'),
         match=match,
-        breaking=reader.take("breaking", _flag, default=False, allowed="true or false"),
-        revert=reader.take("revert", _flag, default=False, allowed="true or false"),
+        breaking=reader.take("breaking", flag, default=False, allowed="true or false"),
+        revert=reader.take("revert", flag, default=False, allowed="true or false"),
     )
     reader.finish()
     return rule
@@ -258,42 +258,12 @@ def _branches(reader: Reader) -> tuple[ReleaseBranch, ...]:
 def _branch(reader: Reader) -> ReleaseBranch:
     branch = ReleaseBranch(
         name=reader.need("name", text, "", "a branch's name, or a pattern"),
-        channel=reader.take("channel", _text_or_flag, None, "a text, or false for the default channel"),
+        channel=reader.take("channel", text_or_flag, None, "a text, or false for the default channel"),
         range=reader.take("range", text, None, 'a text, as in "1.x"'),
-        prerelease=reader.take("prerelease", _text_or_flag, None, "a text, or true for the branch's name"),
+        prerelease=reader.take("prerelease", text_or_flag, None, "a text, or true for the branch's name"),
     )
     reader.finish()
     return branch
-
-
-def text(value: Any) -> str | None:
-    """Return a text that is not empty, or None."""
-    return value if isinstance(value, str) and value.strip() and "\0" not in value else None
-
-
-def path(value: Any) -> str | None:
-    """Return a path that stays inside the repository, or None."""
-    safe = text(value)
-    if safe is None or safe.startswith(("/", "-")) or "\\" in safe or not safe.isprintable():
-        return None
-    return None if any(part in ("", ".", "..", ".git") for part in safe.split("/")) else safe
-
-
-def version_file(value: Any) -> str | None:
-    """Return a path that stays inside the repository, with or without `:pattern`, or None."""
-    if not isinstance(value, str):
-        return None
-    file, colon, pattern = value.partition(":")
-    usable = not colon or (pattern.count(_PLACE) == 1 and "\n" not in pattern and "\0" not in pattern)
-    return value if usable and path(file) else None
-
-
-def duration(value: Any) -> float | None:
-    """Return the seconds of "30m", "90s", "2h" or a positive number, else None."""
-    if isinstance(value, str) and (match := _DURATION.fullmatch(value)):
-        value = int(match["number"]) * _SECONDS[match["unit"]]
-    usable = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
-    return float(value) if usable else None
 
 
 def _changelog(value: Any) -> str | None:
@@ -303,19 +273,6 @@ def _changelog(value: Any) -> str | None:
 def _pattern(value: Any) -> str | None:
     plain = path(value)
     return None if plain is None or "/" in plain else plain
-
-
-def _matching(pattern: re.Pattern[str]) -> Callable[[Any], str | None]:
-    return lambda value: value if isinstance(value, str) and pattern.fullmatch(value) else None
-
-
-def _all(read: Callable[[Any], str | None]) -> Callable[[Any], tuple[str, ...] | None]:
-    def read_all(value: Any) -> tuple[str, ...] | None:
-        items = [read(each) for each in value] if isinstance(value, list) else [None]
-        good = tuple(each for each in items if each is not None)
-        return good if len(good) == len(items) else None
-
-    return read_all
 
 
 def _environment(value: Any) -> Mapping[str, str] | None:
@@ -331,22 +288,24 @@ def _bump(value: Any) -> Bump | None:
     return Bump(value) if isinstance(value, str) and value in tuple(Bump) else None
 
 
-def _one_of(words: Sequence[str]) -> Callable[[Any], str | None]:
-    return lambda value: value if isinstance(value, str) and value in words else None
-
-
 def _message(value: Any) -> str | None:
     """Return the message of a release commit whose placeholders are all known, or None."""
     written = text(value)
     return written if written and set(_NAMED.findall(written)) <= set(PLACEHOLDERS) else None
 
 
-def _text_or_flag(value: Any) -> str | bool | None:
-    return value if isinstance(value, bool) else text(value)
+def _folder(value: Any) -> str | None:
+    return "" if value == "." else path(value)
 
 
-def _flag(value: Any) -> bool | None:
-    return value if isinstance(value, bool) else None
+def _glob(value: Any) -> str | None:
+    """Return a glob that stays inside the repository, or None; git's own magic begins with a colon."""
+    return None if isinstance(value, str) and value.startswith((":", "!")) else path(value)
+
+
+def _tables(value: Any) -> dict[str, dict[str, Any]] | None:
+    good = isinstance(value, dict) and all(isinstance(each, dict) for each in value.values())
+    return value if good else None
 
 
 def _version(value: Any) -> str | None:

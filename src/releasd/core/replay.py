@@ -15,7 +15,8 @@ from releasd.core.analysis import judge
 from releasd.core.ancestry import History, highest_before, ranges
 from releasd.core.channel import next_on_channel
 from releasd.core.replaywhy import Before, explained
-from releasd.core.version import SemVer, next_version, parse_semver, tag_name
+from releasd.core.semver import SemVer, next_version, parse_semver
+from releasd.core.version import tag_name
 from releasd.model import Bump, Commit, ProjectConfig, Verdict
 
 SHOWN = 20  # commits that are named of a release that differs
@@ -194,6 +195,6 @@ def _known(pair: Pair) -> Before:
 def _predicted(pair: Pair, bump: Bump, config: ProjectConfig) -> str:
     last = pair.base and pair.base.version._replace(build="")
     if pair.to.channel is None:
-        return next_version(str(last) if last else None, bump, config.initial_version)
+        return next_version(str(last) if last else None, bump, config.first_version)
     highest = pair.highest and pair.highest.version
-    return next_on_channel(last, highest, bump, pair.to.channel, config.initial_version)
+    return next_on_channel(last, highest, bump, pair.to.channel, config.first_version)

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from releasd.core.rules import SHORT
-from releasd.core.version import SemVer, next_version, one_line
+from releasd.core.semver import SemVer, next_version
+from releasd.core.version import one_line
 from releasd.model import Bump, Verdict
 
 FIRST, PRERELEASE, OTHER = "first", "prerelease", "other"

@@ -10,8 +10,6 @@ from releasd.core.semrelconfig import SemRelConfig
 from releasd.core.semrelconfig.template import Template
 from releasd.model import Bump, NotesOptions, ProjectConfig, ReleaseRule
 
-FIRST = "1.0.0"  # semantic-release's first version, which it does not let anyone choose
-
 _BUMPS = {"major": Bump.MAJOR, "minor": Bump.MINOR, "patch": Bump.PATCH, False: Bump.NONE, None: Bump.NONE}
 _FLAGS = ("breaking", "revert")
 
@@ -36,7 +34,6 @@ def project_config(config: SemRelConfig, name: str | None) -> ProjectConfig:
         source=config.source,
         name=name,
         tag_format=config.tag_format,
-        initial_version=FIRST,
         changelog=config.changelog,
         changelog_title=config.changelog_title,
         commit_message=_message(config.message),

@@ -8,55 +8,18 @@ end to end, and the first version is configurable.
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from releasd.core.analysis import judge
+from releasd.core.channel import check_range, next_on_line
 from releasd.core.rules import SHORT
+from releasd.core.semver import SemVer, parse_semver
 from releasd.errors import ConfigError
 from releasd.model import Bump, Decision, Facts, LastRelease, ProjectConfig, Tag, Verdict
 
-# https://semver.org, the suggested expression, made possessive where it repeats.
-_ID = r"(?:0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
-SEMVER = (
-    r"(?P<major>0|[1-9][0-9]*+)\.(?P<minor>0|[1-9][0-9]*+)\.(?P<patch>0|[1-9][0-9]*+)"
-    rf"(?:-(?P<pre>{_ID}(?:\.{_ID})*))?(?:\+(?P<build>[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*+))?"
-)
-_SEMVER = re.compile(SEMVER)
-_LONGEST = 256  # node-semver's limits, so that both tools refuse the same tags
-_LARGEST = 2**53 - 1
 _PLACE = "{version}"
 _BAD_IN_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|^[./-]|\.lock(?:/|$)|[./]$")
-
-
-class SemVer(NamedTuple):
-    """A strict Semantic Version; `pre` are its pre-release identifiers, `build` its build metadata."""
-
-    major: int
-    minor: int
-    patch: int
-    pre: tuple[str, ...] = ()
-    build: str = ""
-
-    def __str__(self) -> str:
-        pre = f"-{'.'.join(self.pre)}" if self.pre else ""
-        return f"{self.major}.{self.minor}.{self.patch}{pre}{f'+{self.build}' if self.build else ''}"
-
-    @property
-    def precedence(self) -> tuple[object, ...]:
-        """Return a key that sorts as SemVer 11 says: pre-releases first, numbers before words, build ignored."""
-        ids = tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in self.pre)
-        return (self.major, self.minor, self.patch, not self.pre, ids)
-
-
-def parse_semver(text: str) -> SemVer | None:
-    """Return the version that `text` spells strictly, or None: no `v`, no leading zeros, all three numbers."""
-    match = _SEMVER.fullmatch(text) if len(text) <= _LONGEST else None
-    if match is None:
-        return None
-    major, minor, patch = int(match["major"]), int(match["minor"]), int(match["patch"])
-    if max(major, minor, patch) > _LARGEST:
-        return None
-    return SemVer(major, minor, patch, tuple(match["pre"].split(".")) if match["pre"] else (), match["build"] or "")
 
 
 def check_tag_format(tag_format: str) -> str | None:
@@ -80,49 +43,37 @@ def tag_name(tag_format: str, version: str) -> str:
     return tag_format.replace(_PLACE, version)
 
 
-def last_release(tags: Iterable[Tag], tag_format: str, *, prereleases: bool = False) -> LastRelease | None:
-    """Return the highest release among `tags` (those reachable from the planned commit), or None.
+class VersionTag(NamedTuple):
+    """A tag that is a release, and its version."""
 
-    Tags that are not exactly `tag_format` around a strict version are no releases (`v1.2`, `v01.2.3`, `v1.2.3rc1`).
-    Pre-releases count only when asked for. Raises `ConfigError` when the format is not usable.
+    tag: Tag
+    version: SemVer
+
+
+def versions_in(tags: Iterable[Tag], tag_format: str) -> tuple[VersionTag, ...]:
+    """Return those of `tags` that are releases, pre-releases included, each with its version.
+
+    Tags that are not exactly `tag_format` around a strict version are none (`v1.2`, `v01.2.3`, `v1.2.3rc1`). Raises
+    `ConfigError` when the format is not usable.
     """
     before, _, after = tag_name(tag_format, _PLACE).partition(_PLACE)
-    best: tuple[tuple[object, ...], LastRelease] | None = None
-    for tag in tags:
-        version = _version_in(tag.name, before, after)
-        if version is None or (version.pre and not prereleases):
-            continue
-        key = (*version.precedence, not version.build)
-        if best is None or key > best[0]:
-            best = (key, LastRelease(tag=tag.name, version=str(version._replace(build="")), commit=tag.commit))
-    return best[1] if best else None
+    found = ((tag, _version_in(tag.name, before, after)) for tag in tags)
+    return tuple(VersionTag(tag, version) for tag, version in found if version is not None)
+
+
+def last_release(tags: Iterable[Tag], tag_format: str) -> LastRelease | None:
+    """Return the highest stable release among `tags` (those reachable from the planned commit), or None."""
+    stable = [each for each in versions_in(tags, tag_format) if not each.version.pre]
+    best = max(stable, key=lambda each: (*each.version.precedence, not each.version.build), default=None)
+    if best is None:
+        return None
+    return LastRelease(tag=best.tag.name, version=str(best.version._replace(build="")), commit=best.tag.commit)
 
 
 def _version_in(name: str, before: str, after: str) -> SemVer | None:
     if not (name.startswith(before) and name.endswith(after)):
         return None
     return parse_semver(name[len(before) : len(name) - len(after)])
-
-
-def next_version(last: str | None, bump: Bump, initial_version: str) -> str:
-    """Return the version after `last` as node-semver's `inc` does: 0.1.0 and a breaking change give 1.0.0.
-
-    From a pre-release the version that it leads up to, where that suffices. Without a last release the initial one.
-    Raises `ValueError` for `Bump.NONE` and for a `last` that is no strict version: both are defects of the caller.
-    """
-    if bump is Bump.NONE:
-        raise ValueError("no bump has no next version")
-    if last is None:
-        return initial_version
-    version = parse_semver(last)
-    if version is None:
-        raise ValueError(f"{last!r} is not a version")
-    major, minor, patch, pre = version[:4]
-    if bump is Bump.MAJOR:
-        return f"{major if pre and not minor and not patch else major + 1}.0.0"
-    if bump is Bump.MINOR:
-        return f"{major}.{minor if pre and not patch else minor + 1}.0"
-    return f"{major}.{minor}.{patch if pre else patch + 1}"
 
 
 def to_pep440(version: str) -> str:
@@ -150,29 +101,71 @@ def to_pep440(version: str) -> str:
 def decide(facts: Facts, config: ProjectConfig, forced: Bump | None) -> Decision:
     """Decide the next version from the commits alone.
 
-    `forced` is an operator's wish and replaces the analysis; `Bump.NONE` there means no release. Raises `ConfigError`
-    when the tag format is not usable.
+    `forced` is an operator's wish and replaces the analysis; `Bump.NONE` there means no release.
+
+    Raises:
+        ConfigError: the tag format is not usable, or the version has no spelling in Python.
+        Permanent: the branch may not release the version that comes next.
     """
-    return decision_of(facts, config, forced, judge(facts.commits, config))
+    return decision_of(facts, config, forced, judged(facts, config))
+
+
+def judged(facts: Facts, config: ProjectConfig) -> tuple[Verdict, ...]:
+    """Return what each commit asks for; one that concerns the package through what it depends on, at most a patch."""
+    verdicts = judge(facts.commits, config)
+    if not facts.indirect:
+        return verdicts
+    return tuple(_indirect(verdict) if verdict.commit in facts.indirect else verdict for verdict in verdicts)
+
+
+def _indirect(verdict: Verdict) -> Verdict:
+    if verdict.bump is Bump.NONE:
+        return verdict
+    why = f"{verdict.why}; but it only touches what this package depends on: patch"
+    return replace(verdict, bump=Bump.PATCH, breaking=False, why=why)
 
 
 def decision_of(facts: Facts, config: ProjectConfig, forced: Bump | None, verdicts: tuple[Verdict, ...]) -> Decision:
-    """Decide from verdicts that are already there."""
+    """Decide from verdicts that are already there. Raises as `decide` does."""
     highest = max(verdicts, key=lambda verdict: verdict.bump.rank, default=None)
     bump = forced if forced is not None else highest.bump if highest else Bump.NONE
     since = facts.last.tag if facts.last else None
     if bump is Bump.NONE:
+        ahead = _ahead(facts) if forced is None else None
+        if ahead is not None:
+            reason = f"patch: the packages that share its version are at {ahead}"
+            return _decided(facts, config, _Outcome(Bump.PATCH, ahead, reason), verdicts)
         reason = _why_none(verdicts, since, forced)
         return Decision(bump=bump, version=None, pep440=None, tag=None, reason=reason, verdicts=verdicts)
     if forced is None and bump is Bump.MAJOR and not config.major_on_zero and _is_zero(facts.last):
         bump = Bump.MINOR
-    version = next_version(facts.last.version if facts.last else None, bump, config.initial_version)
+    last = facts.last.version if facts.last else None
+    version = next_on_line(facts.line, last, bump, config.first_version)
+    reason = _why(bump, highest, verdicts, since) if highest and not forced else f"{bump}, asked for by the operator"
+    return _decided(facts, config, _Outcome(bump, _ahead(facts, version) or version, reason), verdicts)
+
+
+def _ahead(facts: Facts, version: str | None = None) -> str | None:
+    """Return the version that the packages of the same group have, where it is above the package's own next one."""
+    own = parse_semver(version or (facts.last.version if facts.last else ""))
+    group = parse_semver(facts.group or "")
+    return str(group) if group and own and group.precedence > own.precedence else None
+
+
+class _Outcome(NamedTuple):
+    bump: Bump
+    version: str
+    reason: str
+
+
+def _decided(facts: Facts, config: ProjectConfig, outcome: _Outcome, verdicts: tuple[Verdict, ...]) -> Decision:
+    check_range(facts.line, facts.branch, outcome.version, outcome.bump)
     return Decision(
-        bump=bump,
-        version=version,
-        pep440=to_pep440(version),
-        tag=tag_name(config.tag_format, version),
-        reason=_why(bump, highest, verdicts, since) if highest and not forced else f"{bump}, asked for by the operator",
+        bump=outcome.bump,
+        version=outcome.version,
+        pep440=to_pep440(outcome.version),
+        tag=tag_name(config.tag_format, outcome.version),
+        reason=outcome.reason,
         verdicts=verdicts,
     )
 

@@ -21,7 +21,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from releasd.daemon.hostapi import host_routes
-from releasd.engine.operator import Operator
+from releasd.engine.operator import Operator, Release
 from releasd.errors import ReleasdError, UsageError
 from releasd.model import Bump, JobId, StepName
 
@@ -73,7 +73,8 @@ def routes(operator: Callable[[], Operator], reload: Callable[[], None]) -> Star
     def release(request: Request) -> Response:
         asked = request.query_params
         bump = _word(Bump, asked.get("bump"))
-        return _json({"job": operator().release(_asked(request, "project"), ref=asked.get("ref"), bump=bump)})
+        wanted = Release(ref=asked.get("ref"), bump=bump, branch=asked.get("branch"), package=asked.get("package"))
+        return _json({"job": operator().release(_asked(request, "project"), wanted)})
 
     def retry(request: Request) -> Response:
         step = _word(StepName, request.query_params.get("from"))

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from concurrent.futures import Executor
+from dataclasses import replace
 
+from releasd.core.branchnames import is_released_from
 from releasd.daemon.inbox import Inbox, LookAt, Wake
-from releasd.engine.reconcile import look_at, preview, take_push
+from releasd.engine.reconcile import HEADS, look_at, preview, take_push
 from releasd.engine.world import World
 from releasd.errors import UsageError
 from releasd.model import Project, PushHint
@@ -38,7 +40,9 @@ def handle_push(
             f"no project is configured for the repository {hint.repository}",
             advice="add it under [projects.NAME] and send the daemon SIGHUP, or: releasd hook remove",
         )
-    answers = [_queue(world, inbox, previews, p, hint) for p in known if hint.ref == f"refs/heads/{p.branch}"]
+    branch = hint.ref.removeprefix(HEADS)
+    meant_here = [replace(each, branch=branch) for each in known if is_released_from(each, branch)]
+    answers = [_queue(world, inbox, previews, p, hint) for p in meant_here if hint.ref != branch]
     return "; ".join(answer for answer in answers if answer)
 
 
@@ -70,7 +74,8 @@ def look(world: World, hint: LookAt) -> bool:
     if project is None:
         return False
     found = look_at(world, project, world.clone(project), hint.source)
-    return found is not None and take_push(world, project, found, found.new) is not None
+    queued = [take_push(world, project, each, each.new) for each in found]
+    return any(job is not None for job in queued)
 
 
 def poll(world: World, inbox: Inbox, on_error: Callable[[str, BaseException], None]) -> None:

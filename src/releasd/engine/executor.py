@@ -9,14 +9,16 @@ It implements this set of rules:
 """
 
 import traceback
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from releasd.core.retry import BUDGET_AFTER_TAG, delay
 from releasd.engine.attempt import run_steps
 from releasd.engine.ending import drop_private_ref, end_job
-from releasd.engine.facts import decide
+from releasd.engine.facts import decide, snapshot
 from releasd.engine.journal import JobJournal
+from releasd.engine.splitting import split
 from releasd.engine.world import World
 from releasd.errors import Cancelled, Fenced, NoHost, Permanent, ReleasdError, Replan, Stopping, Transient
 from releasd.model import Job, JobState, NoRelease, Plan, Project
@@ -69,20 +71,26 @@ def _attempt_or_replan(world: World, job: Job, scratch: Path) -> None:
 
 
 def _attempt(world: World, job: Job, scratch: Path) -> None:
-    project = world.projects.get(job.project)
-    if project is None:
-        raise Permanent(f"no project {job.project} is configured any more", advice="add it, then releasd retry")
+    project = _project(world, job)
     git = world.clone(project)
     decided = job.plan or _plan(world, job, project, git)
     if decided.hold and not job.approved:
         reason = f"waits for an approval: {decided.hold} — releasd approve {job.id}, or release it as you mean it: "
-        reason += f"releasd release {job.project} --bump major"
+        reason += f"releasd release {job.project}{f' --package {job.package}' if job.package else ''} --bump major"
         world.store.requeue(job.id, job.token, not_before=UNTIL_APPROVED, reason=reason, now=world.clock.now())
         return
     if isinstance(decided, NoRelease):
         end_job(world, job, JobState.SUCCEEDED, decided.reason)
         return
     run_steps(world, context(world, job, decided, project=project, git=git, scratch=scratch))
+
+
+def _project(world: World, job: Job) -> Project:
+    """Return the job's project, its branch being the job's own."""
+    project = world.projects.get(job.project)
+    if project is None:
+        raise Permanent(f"no project {job.project} is configured any more", advice="add it, then releasd retry")
+    return replace(project, branch=job.branch)
 
 
 def context(world: World, job: Job, plan: Plan, *, project: Project, git: Git, scratch: Path) -> Context:
@@ -115,7 +123,10 @@ def _plan(world: World, job: Job, project: Project, git: Git) -> Plan | NoReleas
     if tip != job.commit and job.source != "operator":
         raise Replan(f"{project.branch} is at {tip[:12]} by now")
     now = world.clock.now()
-    decided = decide(git, job.commit, project, bump=job.bump, now=now)
+    seen = snapshot(git, job.commit, repository=project.repository, branch=job.branch)
+    if seen.config.packages and not job.package:
+        return split(world, job, project, git, seen)
+    decided = decide(git, seen, project, package=job.package, bump=job.bump, now=now)
     if isinstance(decided, Plan):
         world.store.set_plan(job.id, job.token, decided, now=now)
         world.fault("job.planned")
@@ -124,12 +135,11 @@ def _plan(world: World, job: Job, project: Project, git: Git) -> Plan | NoReleas
 
 def _replan(world: World, job: Job, moved: Replan) -> None:
     """Give this job up for one at the newest commit. Without a trace: nothing was public yet."""
-    project = world.projects[job.project]
-    tip = world.clone(project).fetch(project.branch)
+    tip = world.clone(_project(world, job)).fetch(job.branch)
     drop_private_ref(world, job)
     now = world.clock.now()
     world.store.requeue(job.id, job.token, not_before=None, reason=moved.message, now=now, clear_plan=True)
-    world.store.enqueue(job.project, tip, project.branch, source="replan", bump=job.bump, now=now)
+    world.store.enqueue(job.project, tip, job.branch, source="replan", package=job.package, bump=job.bump, now=now)
 
 
 def _interrupted(world: World, job: Job) -> None:

@@ -2,21 +2,36 @@
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime
 
 from releasd.core import files as version_files
-from releasd.core import notes, project, version
+from releasd.core import lines, notes, project, version
+from releasd.core.lines import Standing
+from releasd.core.packages import pathspecs
 from releasd.core.plan import Policy, plan
-from releasd.model import Bump, Facts, NoRelease, Plan, Project, ProjectConfig
+from releasd.core.semver import parse_semver
+from releasd.errors import UsageError
+from releasd.model import Bump, Facts, NoRelease, Package, Plan, Project, ProjectConfig, Tag
 from releasd.ports import Git
 
 
-def gather(
-    git: Git, commit: str, *, repository: str, branch: str | None, instead: Mapping[str, str] | None = None
-) -> tuple[Facts, ProjectConfig]:
-    """Return the facts about `commit`, and what the repository says about its own releases.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """What was read of one commit, for all of the repository's packages: its files, its tags, its configuration."""
 
-    `instead` are texts that stand for those of the same path at the commit.
+    commit: str
+    repository: str
+    branch: str | None
+    files: Mapping[str, str]
+    tags: tuple[Tag, ...]
+    config: ProjectConfig
+
+
+def snapshot(
+    git: Git, commit: str, *, repository: str, branch: str | None, instead: Mapping[str, str] | None = None
+) -> Snapshot:
+    """Read a commit; `instead` are texts that stand for those of the same path there.
 
     Raises:
         GitError: history is cut off, so that no range can be trusted.
@@ -26,17 +41,51 @@ def gather(
         tags = pool.submit(git.tags_merged, commit)
         texts = _texts(git, commit, instead or {})
         config = project.load(texts)
-        last = version.last_release(tags.result(), config.tag_format)
-    facts = Facts(
-        repository=repository,
-        ref=commit,
-        branch=branch,
-        last=last,
-        commits=git.log(commit, since=last.commit if last else None),
-        files=texts,
-        web_url=notes.web_url_of(repository),
+        return Snapshot(
+            commit=commit, repository=repository, branch=branch, files=texts, tags=tags.result(), config=config
+        )
+
+
+def gather(git: Git, seen: Snapshot, config: ProjectConfig) -> Facts:
+    """Return the facts about the repository, or about the one of its packages that `config` is of.
+
+    Raises `ConfigError` where the branches or the tag format that it names cannot be used.
+    """
+    where = _standing(git, seen, config)
+    since = where.last.commit if where.last else None
+    package = config.package
+    direct = pathspecs(package.paths, package.apart) if package else ()
+    every = (*pathspecs((*package.paths, *package.indirect), package.apart),) if package else ()
+    commits = git.log(seen.commit, since=since, paths=every)
+    counted = git.touching(seen.commit, since=since, paths=direct) if package and package.indirect else None
+    return Facts(
+        repository=seen.repository,
+        ref=seen.commit,
+        branch=seen.branch,
+        last=where.last,
+        commits=commits,
+        files=seen.files,
+        web_url=notes.web_url_of(seen.repository),
+        line=where.line,
+        indirect=frozenset() if counted is None else frozenset(each.id for each in commits) - counted,
+        group=_group(seen, package) if package else None,
     )
-    return facts, config
+
+
+def _standing(git: Git, seen: Snapshot, config: ProjectConfig) -> Standing:
+    if seen.branch is None or lines.is_plain(config, seen.branch):
+        return lines.plain(seen.tags, config.tag_format)
+    tips = git.branches()
+    wanted = lines.needed(config, seen.branch, tuple(tips))
+    tags = {name: git.tags_merged(tips[name]) for name in wanted if name in tips and name != seen.branch}
+    return lines.standing(config, seen.branch, tuple(tips), tags | {seen.branch: seen.tags})
+
+
+def _group(seen: Snapshot, package: Package) -> str | None:
+    """Return the highest version of the packages that share theirs with this one."""
+    found = (version.last_release(seen.tags, tag_format) for tag_format in package.group)
+    versions = [parsed for last in found if last and (parsed := parse_semver(last.version))]
+    return str(max(versions, key=lambda each: each.precedence)) if versions else None
 
 
 def _texts(git: Git, commit: str, instead: Mapping[str, str]) -> dict[str, str]:
@@ -62,7 +111,23 @@ def policy_of(registered: Project, bump: Bump | None) -> Policy:
     )
 
 
-def decide(git: Git, commit: str, registered: Project, *, bump: Bump | None, now: datetime) -> Plan | NoRelease:
-    """Plan the release of `commit` for a registered project."""
-    facts, config = gather(git, commit, repository=registered.repository, branch=registered.branch)
-    return plan(facts, config, policy_of(registered, bump), now)
+def decide(
+    git: Git, seen: Snapshot, registered: Project, *, package: str, bump: Bump | None, now: datetime
+) -> Plan | NoRelease:
+    """Plan the release of a registered project, or of one of its packages; "" is the repository as a whole."""
+    known = [each.package.name for each in seen.config.packages if each.package]
+    if package and package not in known:
+        return NoRelease(reason=f"no release: there is no package {package} any more")
+    config = config_of(seen.config, package)
+    return plan(gather(git, seen, config), config, policy_of(registered, bump), now)
+
+
+def config_of(config: ProjectConfig, package: str) -> ProjectConfig:
+    """Return the configuration of a package, "" being the repository. Raises `UsageError` where there is none."""
+    if not package:
+        return config
+    for each in config.packages:
+        if each.package and each.package.name == package:
+            return each
+    names = ", ".join(each.package.name for each in config.packages if each.package) or "none"
+    raise UsageError(f"there is no package {package} in {config.source}", advice=f"packages: {names}")

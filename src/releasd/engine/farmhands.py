@@ -87,7 +87,8 @@ class Farm:
             return builds_of(project, None, None)
         try:
             git = self.world.peek(project) or self.world.clone(project)
-            commit = git.resolve(f"refs/heads/{project.branch}") or self.world.store.head_of(project.name)
+            head = self.world.store.head_of(project.name, project.branch)
+            commit = git.resolve(f"refs/heads/{project.branch}") or head
         except ReleasdError as error:
             return Wanted(project, why_unknown=error.message)
         return builds_of(project, git, commit)

@@ -64,7 +64,7 @@ class JobJournal:
     def own_push(self, commit: str) -> None:
         """Remember our own commit before it is public."""
         self.fence()
-        self.store.set_head(self.job.project, commit, now=self.clock.now())
+        self.store.set_head(self.job.project, self.job.branch, commit, now=self.clock.now())
 
     def audit_head(self) -> str:
         """Return `SEQ:HASH` of the newest event."""

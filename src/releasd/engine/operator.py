@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from releasd.core.branchnames import is_released_from
 from releasd.core.lifecycle import is_past_return
 from releasd.engine import view
 from releasd.engine.ending import drop_private_ref
@@ -11,6 +12,16 @@ from releasd.engine.farmhands import Farm
 from releasd.engine.world import World
 from releasd.errors import UsageError
 from releasd.model import Bump, JobId, JobState, Project, StepName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """What is to be released: a commit, by default a branch's tip; a branch, by default the project's first."""
+
+    ref: str | None = None
+    bump: Bump | None = None
+    branch: str | None = None
+    package: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +41,27 @@ class Operator:
         """Return one job's view."""
         return view.find_job(self.world.store, job_id)
 
-    def release(self, name: str, *, ref: str | None, bump: Bump | None) -> JobId:
-        """Queue a release of `ref`, by default the branch's tip, even if that commit was judged before."""
+    def release(self, name: str, asked: Release) -> JobId:
+        """Queue a release, by default of the branch's tip, even if that commit was judged before."""
         project = self._project(name)
+        branch = asked.branch or project.branch
+        if not is_released_from(project, branch):
+            raise UsageError(f"{name} is not released from {branch}", advice="add it to the project's branches")
         git = self.world.clone(project)
-        tip = git.fetch(project.branch)
-        commit = git.resolve(ref) if ref else tip
+        tip = git.fetch(branch)
+        commit = git.resolve(asked.ref) if asked.ref else tip
         if commit is None or not git.is_ancestor(commit, tip):
-            raise UsageError(f"{ref} is no commit on {project.branch}", advice=f"git log origin/{project.branch}")
-        source = "operator" if ref else "request"
+            raise UsageError(f"{asked.ref} is no commit on {branch}", advice=f"git log origin/{branch}")
+        source = "operator" if asked.ref else "request"
         queued = self.world.store.enqueue(
-            name, commit, project.branch, source=source, bump=bump, force=True, now=self.world.clock.now()
+            name,
+            commit,
+            branch,
+            source=source,
+            package=asked.package or "",
+            bump=asked.bump,
+            force=True,
+            now=self.world.clock.now(),
         )
         self.wake()
         return queued.job_id

@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from releasd.core.recipes import default_builds
-from releasd.engine.facts import gather
+from releasd.core.plan import recipe
+from releasd.engine.facts import snapshot
 from releasd.errors import ReleasdError
 from releasd.model import BuildSpec, Project
 from releasd.ports import Git, Host, Probe
@@ -31,11 +31,14 @@ def builds_of(project: Project, git: Git | None, commit: str | None) -> Wanted:
     """Return what is built for a project: what its operator says, else what its repository says at `commit`."""
     if project.builds:
         return Wanted(project, project.builds)
+    if not project.allow_repository_builds:
+        return Wanted(project, why_unknown="scripts of its repository may not run, and its operator wrote no builds")
     if git is None or commit is None:
         return Wanted(project, why_unknown="its repository cannot be looked at from here")
     try:
-        facts, own = gather(git, commit, repository=project.repository, branch=project.branch)
-        return Wanted(project, own.builds or default_builds(facts.files))
+        seen = snapshot(git, commit, repository=project.repository, branch=project.branch)
+        of_each = (own.builds or recipe(seen.files, own) for own in seen.config.packages or (seen.config,))
+        return Wanted(project, tuple(build for builds in of_each for build in builds))
     except ReleasdError as error:
         return Wanted(project, why_unknown=error.message.splitlines()[0])
 

@@ -11,13 +11,15 @@ It implements this set of rules:
 from dataclasses import dataclass
 from datetime import datetime
 
-from releasd.engine.facts import decide
+from releasd.core.branchnames import is_glob, matches, patterns
+from releasd.engine.facts import decide, snapshot
 from releasd.engine.world import World
 from releasd.errors import ReleasdError
-from releasd.model import Job, NoRelease, Plan, Project, PushHint
+from releasd.model import Job, Plan, Project, PushHint
 from releasd.ports import Git
 
 EMPTY = "0" * 40  # the head of a branch without commits
+HEADS = "refs/heads/"
 LONGEST_SLEEP = 30.0  # seconds
 
 
@@ -62,12 +64,13 @@ def _sleep(world: World, now: datetime) -> float:
 def take_push(world: World, project: Project, hint: PushHint, tip: str) -> int | None:
     """Queue a job for the branch's tip; None when that commit was handed to a job before, or is our own."""
     now = world.clock.now()
-    if world.store.head_of(project.name) == tip:
+    branch = hint.ref.removeprefix(HEADS)
+    if world.store.head_of(project.name, branch) == tip:
         return None
     queued = world.store.enqueue(
         project.name,
         tip,
-        project.branch,
+        branch,
         source=hint.source,
         uid=hint.uid,
         ref=hint.ref,
@@ -79,36 +82,53 @@ def take_push(world: World, project: Project, hint: PushHint, tip: str) -> int |
     return queued.job_id
 
 
-def look_at(world: World, project: Project, git: Git, source: str) -> PushHint | None:
-    """Compare the remote's branch with what was last handed to a job; return a hint when it moved.
+def look_at(world: World, project: Project, git: Git, source: str) -> tuple[PushHint, ...]:
+    """Compare the remote's branches with what was last handed to a job; return a hint for each that moved.
 
-    The first look at a project only remembers where it stands: registering a project releases nothing.
+    The first look at a branch only remembers where it stands: registering releases nothing. A branch that comes to be
+    later, under a name or a glob that was looked for before, is a push like any other.
     """
-    ref = f"refs/heads/{project.branch}"
-    tip = git.remote_refs(ref).get(ref, EMPTY)
-    head = world.store.head_of(project.name)
-    if head is None:
-        world.store.set_head(project.name, tip, now=world.clock.now())
-        return None
-    if tip in {head, EMPTY}:
-        return None
-    return PushHint(repository=project.repository, ref=ref, old=head, new=tip, source=source)
+    asked = tuple(f"{HEADS}{'*' if is_glob(name) else name}" for name in patterns(project))
+    tips = {ref.removeprefix(HEADS): tip for ref, tip in git.remote_refs(*dict.fromkeys(asked)).items()}
+    heads = world.store.heads_of(project.name)
+    found: list[PushHint] = []
+    for pattern in patterns(project):
+        names = [name for name in tips if matches(pattern, name)] if is_glob(pattern) else [pattern]
+        for name in names:
+            tip, head = tips.get(name, EMPTY), heads.get(name, EMPTY if pattern in heads else None)
+            if head is None:
+                world.store.set_head(project.name, name, tip, now=world.clock.now())
+            elif tip not in {head, EMPTY}:
+                found.append(
+                    PushHint(repository=project.repository, ref=f"{HEADS}{name}", old=head, new=tip, source=source)
+                )
+        if pattern not in heads and is_glob(pattern):
+            world.store.set_head(project.name, pattern, EMPTY, now=world.clock.now())
+    return tuple(found)
 
 
 def preview(world: World, project: Project, git: Git, commit: str) -> str:
     """Say in one line for the pusher what will be released, or why nothing is."""
     try:
-        decided = decide(git, commit, project, bump=None, now=world.clock.now())
+        seen = snapshot(git, commit, repository=project.repository, branch=project.branch)
+        names = [each.package.name for each in seen.config.packages if each.package] or [""]
+        now = world.clock.now()
+        decided = [decide(git, seen, project, package=name, bump=None, now=now) for name in names]
     except ReleasdError as error:
         return f"{project.name} cannot be released: {error.message}"
-    if decided.hold:
-        return f"{project.name} waits for an approval: {decided.hold}"
-    if isinstance(decided, NoRelease):
-        return f"{project.name}: {decided.reason}"
-    return describe(decided)
+    released = [each for each in decided if isinstance(each, Plan) and not each.hold]
+    held = [each.hold for each in decided if each.hold]
+    if held:
+        return f"{project.name} waits for an approval: {'; '.join(held)}"
+    if len(names) > 1 and released:
+        return "; ".join(map(describe, released))
+    if len(names) > 1:
+        return f"{project.name}: none of its {len(names)} packages is released"
+    return describe(released[0]) if released else f"{project.name}: {decided[0].reason}"
 
 
 def describe(plan: Plan) -> str:
     """Say in one line what a plan releases."""
     where = f" to {', '.join(plan.indexes)}" if plan.indexes else ", tag only"
-    return f"{plan.project} {plan.version} will be released{where} ({plan.reason})"
+    name = f"{plan.project}/{plan.package}" if plan.package else plan.project
+    return f"{name} {plan.version} will be released{where} ({plan.reason})"

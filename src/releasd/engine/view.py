@@ -106,9 +106,11 @@ def latest_job(store: Store, project: str) -> Job:
 
 def _project(store: Store, name: str) -> dict[str, Any]:
     last = store.last_release(name)
+    heads = {branch: commit for branch, commit in store.heads_of(name).items() if commit.strip("0")}
     return {
         "name": name,
-        "head": store.head_of(name),
+        "head": next(iter(heads.values()), None),
+        "heads": heads,
         "last_release": _brief(last) if last else None,
         "unfinished": [_brief(job) for job in store.unfinished_releases(name)],
     }
@@ -120,6 +122,7 @@ def _brief(job: Job) -> dict[str, Any]:
         "project": job.project,
         "commit": job.commit,
         "branch": job.branch,
+        "package": job.package or None,
         "state": job.state,
         "reason": job.reason,
         "version": job.version,

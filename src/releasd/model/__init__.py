@@ -14,6 +14,7 @@ from releasd.model.project import (
     Gate,
     HostSpec,
     NotesOptions,
+    Package,
     Project,
     ProjectConfig,
     ReleaseBranch,
@@ -40,11 +41,13 @@ __all__ = [
     "LastRelease",
     "NoRelease",
     "NotesOptions",
+    "Package",
     "Plan",
     "Project",
     "ProjectConfig",
     "PushHint",
     "ReleaseBranch",
+    "ReleaseLine",
     "ReleaseRule",
     "SemanticReleaseOptions",
     "StepName",
@@ -86,11 +89,35 @@ class LastRelease:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseLine:
+    """What may be released from a branch.
+
+    Attributes:
+        kind: "release", "maintenance" or "prerelease".
+        channel: the distribution channel; None: the default one.
+        prerelease: the identifier of a pre-release branch.
+        least: the lowest version that may be released; None: any.
+        below: the version that all releases have to stay below; None: any.
+        highest: the highest version that is reachable, pre-releases included; None: there is none.
+        refused: why nothing may be released from this branch at all; empty: it may.
+    """
+
+    kind: str = "release"
+    channel: str | None = None
+    prerelease: str | None = None
+    least: str | None = None
+    below: str | None = None
+    highest: str | None = None
+    refused: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """Everything that a decision may depend on, read before it is made.
 
-    `commits` are those reachable from `ref` and not from `last`, newest first. `files` holds the text of the
-    version and lock files at `ref`.
+    `commits` are those reachable from `ref` and not from `last`, newest first; of a package only those that concern it,
+    `indirect` being the names of those that do so through what it depends on. `files` holds the text of the version and
+    lock files at `ref`. `group` is the highest version of the packages that share theirs with this one.
     """
 
     repository: str
@@ -100,6 +127,9 @@ class Facts:
     commits: tuple[Commit, ...]
     files: Mapping[str, str] = field(default_factory=dict)
     web_url: str | None = None  # https base for links in notes, None where unknown
+    line: ReleaseLine = field(default_factory=ReleaseLine)
+    indirect: frozenset[str] = frozenset()
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +194,8 @@ class Plan:
     changelog_title: str | None = None  # as in ProjectConfig
     semantic_changelog: bool = False  # written as semantic-release's plug-in does
     hold: str = ""  # why a person has to approve it first; empty: nobody has to
+    channel: str | None = None  # the distribution channel; None: the default one
+    package: str = ""  # which of the repository's packages; empty: the repository is one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,6 +274,7 @@ class Job:
     approved: bool = False  # an operator let a held job go on
     version: str | None = None
     tag: str | None = None
+    package: str = ""  # which of the repository's packages; empty: the repository as a whole
     plan: Plan | None = None
 
 

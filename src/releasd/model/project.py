@@ -97,13 +97,36 @@ class NotesOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """One of several packages in a repository, each with its own versions.
+
+    Attributes:
+        name: what the repository calls it.
+        root: its folder, without a slash at the end; empty for the repository's own.
+        paths: globs of what belongs to it, by git's `:(glob)` rules; a commit that touches one counts in full.
+        apart: globs of what does not belong to it, although `paths` match.
+        depends: the packages that it depends on, directly or not; a release-worthy change in one is a patch here.
+        indirect: globs of what belongs to those.
+        group: the other packages that share one version with it, by their tag formats; empty: it has its own.
+    """
+
+    name: str
+    root: str = ""
+    paths: tuple[str, ...] = ()
+    apart: tuple[str, ...] = ()
+    depends: tuple[str, ...] = ()
+    indirect: tuple[str, ...] = ()
+    group: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectConfig:
     """What a repository says about its own releases: *what* to build, never where it may go (DESIGN.md §5.3)."""
 
     source: str = "defaults"
     name: str | None = None  # the distribution's name; None: read from pyproject.toml
     tag_format: str = "v{version}"
-    initial_version: str = "0.1.0"
+    initial_version: str | None = None  # None: 1.0.0 where semantic-release's analysis decides, else 0.1.0
     changelog: str = "CHANGELOG.md"
     release_rules: tuple[ReleaseRule, ...] = ()
     version_files: tuple[str, ...] = ()  # empty: pyproject.toml and Cargo.toml, where present
@@ -118,6 +141,13 @@ class ProjectConfig:
     changelog_title: str | None = None  # what stays on top of the changelog; None: what is there
     commit_message: str | None = None  # of the release commit, with {version}, {tag}, {notes}, …; None: the default
     warnings: tuple[str, ...] = ()  # what was found and cannot be honoured, never silently dropped
+    package: Package | None = None  # the one that this is the configuration of; None: the whole repository
+    packages: tuple["ProjectConfig", ...] = ()  # dependencies first; empty: the repository is one package
+
+    @property
+    def first_version(self) -> str:
+        """Return the version of the first release."""
+        return self.initial_version or ("1.0.0" if self.analysis == "semantic-release" else "0.1.0")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +177,7 @@ class Project:
     name: str
     repository: str  # path or URL
     branch: str = "main"
+    branches: tuple[str, ...] = ()  # further ones that are released from: names, or globs
     indexes: tuple[str, ...] = ()
     webhooks: tuple[str, ...] = ()
     builds: tuple[BuildSpec, ...] = ()

@@ -22,4 +22,6 @@ INSIDE = (
     "job.finished",
 )
 
+OF_PACKAGES = ("job.split",)  # the packages' jobs are queued, that of the repository is not over
+
 POINTS: tuple[str, ...] = (*(f"{step}.{moment}" for step in StepName for moment in AROUND_A_STEP), *INSIDE)

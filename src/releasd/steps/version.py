@@ -14,6 +14,7 @@ from releasd.model import Evidence, Plan
 from releasd.steps.context import Context
 
 _MESSAGE = "chore(release): {version} [skip ci]\n\n{notes}"
+_MESSAGE_OF_PACKAGE = "chore(release): {tag} [skip ci]\n\n{notes}"
 _PLACE = re.compile(r"\{([a-z_]+)\}")
 
 
@@ -81,9 +82,9 @@ def message(plan: Plan) -> str:
         "notes": plan.notes.strip(),
         "last_version": plan.last.version if plan.last else "",
         "last_tag": plan.last.tag if plan.last else "",
-        "channel": "",
+        "channel": plan.channel or "",
     }
-    template = plan.commit_message or _MESSAGE
+    template = plan.commit_message or (_MESSAGE_OF_PACKAGE if plan.package else _MESSAGE)
     return f"{_PLACE.sub(lambda place: values.get(place[1], place[0]), template).strip()}\n"
 
 

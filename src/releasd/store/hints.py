@@ -7,40 +7,49 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from releasd.model import PushHint
 from releasd.store import log
 from releasd.store.rows import Part
-from releasd.store.tables import project_head, push
+from releasd.store.tables import branch_head, push
 
 _SAME = ("project", "ref", "new", "source")
 _KNOWN = select(push.c.id).where(*(push.c[name] == bindparam(name) for name in _SAME))
 _KEEP = insert(push)
-_HEAD = select(project_head.c.commit).where(project_head.c.project == bindparam("of"))
-_MOVE_HEAD = update(project_head).where(project_head.c.project == bindparam("of"))
-_NEW_HEAD = insert(project_head)
+_THE_BRANCH = (branch_head.c.project == bindparam("of"), branch_head.c.branch == bindparam("on"))
+_HEAD = select(branch_head.c.commit).where(*_THE_BRANCH)
+_MOVE_HEAD = update(branch_head).where(*_THE_BRANCH)
+_NEW_HEAD = insert(branch_head)
 
 
 class Hints(Part):
-    """The heads of projects, for reconcile."""
+    """The heads of branches, for reconcile."""
 
-    def head_of(self, project: str) -> str | None:
-        """Return the last commit of the project that was handled, None before the first."""
+    def head_of(self, project: str, branch: str) -> str | None:
+        """Return the last commit of the project's branch that was handled, None before the first."""
         with self._db.read() as conn:
-            return conn.execute(_HEAD, {"of": project}).scalar_one_or_none()
+            return conn.execute(_HEAD, {"of": project, "on": branch}).scalar_one_or_none()
+
+    def heads_of(self, project: str) -> dict[str, str]:
+        """Return the last commit of each of the project's branches that was handled, the newest first."""
+        query = select(branch_head.c.branch, branch_head.c.commit).where(branch_head.c.project == project)
+        newest_first = query.order_by(branch_head.c.at.desc(), branch_head.c.branch)
+        with self._db.read() as conn:
+            return {row.branch: row.commit for row in conn.execute(newest_first)}
 
     def projects(self) -> tuple[str, ...]:
         """Return the names of all projects that were ever looked at, in order."""
         with self._db.read() as conn:
-            return tuple(conn.execute(select(project_head.c.project).order_by(project_head.c.project)).scalars())
+            names = select(branch_head.c.project).distinct().order_by(branch_head.c.project)
+            return tuple(conn.execute(names).scalars())
 
-    def set_head(self, project: str, commit: str, now: datetime) -> None:
+    def set_head(self, project: str, branch: str, commit: str, now: datetime) -> None:
         """Note that `commit` is handled: reconcile makes a job when the branch's tip is another one."""
         with self._db.write() as conn:
-            move_head(conn, project, commit, now)
+            move_head(conn, project, branch, commit, now)
 
 
-def move_head(conn: Connection, project: str, commit: str, now: datetime) -> None:
-    """Note the last commit of `project` that was handled."""
+def move_head(conn: Connection, project: str, branch: str, commit: str, now: datetime) -> None:
+    """Note the last commit of a project's branch that was handled."""
     values = {"commit": commit, "at": now}
-    if not conn.execute(_MOVE_HEAD, values | {"of": project}).rowcount:
-        conn.execute(_NEW_HEAD, values | {"project": project})
+    if not conn.execute(_MOVE_HEAD, values | {"of": project, "on": branch}).rowcount:
+        conn.execute(_NEW_HEAD, values | {"project": project, "branch": branch})
 
 
 def keep_hint(conn: Connection, hint: PushHint, now: datetime) -> None:

@@ -152,8 +152,8 @@ class Jobs(Part):
 
 def _live_job_of(conn: Connection, job: Brief, version: str) -> JobId | None:
     live = job_table.c.state.in_((JobState.QUEUED, JobState.RUNNING))
-    same = (job_table.c.project == job.project, job_table.c.version == version, job_table.c.id != job.id)
-    found = briefs(conn, *same, live)
+    same = (job_table.c.project == job.project, job_table.c.package == job.package, job_table.c.version == version)
+    found = briefs(conn, *same, job_table.c.id != job.id, live)
     return found[0].id if found else None
 
 

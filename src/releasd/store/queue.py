@@ -78,10 +78,13 @@ class Queue(Part):
         old: str | None = None,
         ref: str | None = None,
         options: Sequence[str] = (),
+        package: str = "",
         bump: Bump | None = None,
         force: bool = False,
     ) -> Enqueued:
         """Make the job for a branch's newest commit, durably, unless there is one; it supersedes the queued one.
+
+        With `package` the job is for one of the repository's packages; what is for another is left alone.
 
         An operator's `bump` passes on to the job that supersedes. A job that was superseded does not count: the branch
         came back to its commit. `force` makes another job for a commit whose last one is over. Raises `UsageError`
@@ -93,19 +96,19 @@ class Queue(Part):
         )
         with self._db.write() as conn:
             keep_hint(conn, hint, now)
-            move_head(conn, project, commit, now)
-            older = _waiting(conn, project, job_table.c.commit != commit)
+            move_head(conn, project, branch, commit, now)
+            line = _line(project, branch, package)
+            older = _waiting(conn, *line, job_table.c.commit != commit)
             for job in older:
                 _supersede(conn, job, now, f"{commit[:12]} is newer")
             replaced = tuple(job.id for job in older)
-            same = (job_table.c.project == project, job_table.c.commit == commit)
-            for last in find_jobs(conn, *same, newest_first=True, limit=1):
+            for last in find_jobs(conn, *line, job_table.c.commit == commit, newest_first=True, limit=1):
                 if not _is_to_be_repeated(last, force=force):
                     _ask_bump(conn, last, bump, now)
                     return Enqueued(job_id=last.id, created=False, superseded=replaced)
             for job in older:
                 bump = bump or job.bump
-            made = _insert(conn, hint, branch, bump, now)
+            made = _insert(conn, hint, now, branch=branch, package=package, bump=bump)
             return Enqueued(job_id=made, created=True, superseded=replaced)
 
     def claim(
@@ -164,7 +167,7 @@ def put_back(conn: Connection, job: Brief, *, now: datetime, reason: str, not_be
     if job.cancel_requested:
         move(conn, job, JobState.CANCELLED, now=now, reason="cancelled", event="job.cancelled")
         return
-    for other in () if job.irrevocable else _waiting(conn, job.project):
+    for other in () if job.irrevocable else _waiting(conn, *_line(job.project, job.branch, job.package)):
         if other.id > job.id:
             _pass_bump(conn, job, other, now)
             _skip_queue(conn, job, now, f"job {other.id} is newer")
@@ -174,9 +177,15 @@ def put_back(conn: Connection, job: Brief, *, now: datetime, reason: str, not_be
     move(conn, job, JobState.QUEUED, now=now, reason=reason, event="job.requeued", not_before=not_before)
 
 
-def _waiting(conn: Connection, project: str, *where: ColumnElement[bool]) -> tuple[Brief, ...]:
-    """Return the queued job of a project that can be superseded (the schema allows one)."""
-    return briefs(conn, job_table.c.project == project, _FRESH, *where)
+def _line(project: str, branch: str, package: str) -> tuple[ColumnElement[bool], ...]:
+    """Return what is true of the jobs that supersede each other."""
+    wanted = (job_table.c.project == project, job_table.c.branch == branch)
+    return (*wanted, job_table.c.package == package)
+
+
+def _waiting(conn: Connection, *where: ColumnElement[bool]) -> tuple[Brief, ...]:
+    """Return the queued job of a line that can be superseded (the schema allows one)."""
+    return briefs(conn, _FRESH, *where)
 
 
 def _is_to_be_repeated(last: Job, *, force: bool) -> bool:
@@ -214,12 +223,13 @@ def _ask_bump(conn: Connection, job: Job, bump: Bump | None, now: datetime) -> N
     record(conn, "job.changed", job, now=now, bump=bump)
 
 
-def _insert(conn: Connection, hint: PushHint, branch: str, bump: Bump | None, now: datetime) -> JobId:
+def _insert(conn: Connection, hint: PushHint, now: datetime, *, branch: str, package: str, bump: Bump | None) -> JobId:
     values = {
         "project": hint.repository,
         "commit": hint.new,
         "serial": conn.execute(_SERIAL, {"of": hint.repository, "at": hint.new}).scalar_one(),
         "branch": branch,
+        "package": package,
         "state": JobState.QUEUED,
         "reason": "waiting for a worker",
         "attempt": 0,

@@ -32,6 +32,8 @@ class Brief:
     id: JobId
     project: str
     commit: str
+    branch: str
+    package: str
     version: str | None
     attempt: int
     token: int
@@ -108,7 +110,7 @@ def change(conn: Connection, job_id: JobId, **values: Any) -> None:
 
 def record(conn: Connection, name: str, job: Brief | Job, *, now: datetime, **data: Any) -> None:
     """Append an event about `job`; what is None is left out."""
-    keys = {"version": job.version, "commit": job.commit, "attempt": job.attempt}
+    keys = {"package": job.package or None, "version": job.version, "commit": job.commit, "attempt": job.attempt}
     known = {key: value for key, value in (keys | data).items() if value is not None}
     log.append(conn, name, now=now, project=job.project, job=job.id, data=known)
 

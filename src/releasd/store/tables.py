@@ -65,6 +65,7 @@ job = Table(
     Column("commit", String, nullable=False),
     Column("serial", Integer, nullable=False),
     Column("branch", String, nullable=False),
+    Column("package", String, nullable=False, server_default=""),
     Column("state", Word(JobState), nullable=False),
     Column("reason", Text, nullable=False),
     Column("attempt", Integer, nullable=False),
@@ -92,10 +93,11 @@ job = Table(
     CheckConstraint("state = 'running' OR owner IS NULL", name="only_running_has_owner"),
 )
 _partial("uq_job_one_running", job.c.project, where="state = 'running'")
-_partial("uq_job_one_fresh", job.c.project, where="state = 'queued' AND NOT irrevocable")
+_partial("uq_job_one_fresh", job.c.project, job.c.branch, job.c.package, where="state = 'queued' AND NOT irrevocable")
 _partial(
     "uq_job_one_live_version",
     job.c.project,
+    job.c.package,
     job.c.version,
     where="version IS NOT NULL AND state IN ('queued', 'running')",
 )
@@ -174,11 +176,13 @@ host_probe = Table(
     Column("reason", Text, nullable=False),
 )
 
-# The last commit of each project that became a job, so that reconcile knows what it has not seen.
-project_head = Table(
-    "project_head",
+# The last commit of each branch that became a job, so that reconcile knows what it has not seen. A row whose branch is
+# one of the project's globs says that branches were looked for by it.
+branch_head = Table(
+    "branch_head",
     metadata,
     Column("project", String, primary_key=True),
+    Column("branch", String, primary_key=True),
     Column("commit", String, nullable=False),
     Column("at", Utc, nullable=False),
 )

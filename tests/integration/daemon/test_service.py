@@ -110,7 +110,7 @@ def test_start_and_stop_are_events(stand: Stand, lab: Lab) -> None:
 
 def test_a_push_made_while_the_daemon_was_down_is_released(stand: Stand, lab: Lab) -> None:
     """The look at the start finds it before READY; a worker releases it."""
-    lab.store.set_head("demo", lab.main(), lab.clock.now())
+    lab.store.set_head("demo", "main", lab.main(), lab.clock.now())
     lab.push()
     stand.stop_when(lambda: lab.store.jobs()[0].state is JobState.SUCCEEDED)
     stand.run()
@@ -202,7 +202,7 @@ def test_a_good_reload_takes_effect(stand: Stand, lab: Lab) -> None:
     begin = stand.said.index("RELOADING")
     assert stand.said[begin : begin + 4] == ["RELOADING", "sources ended", "sources of demo,other", "READY"]
     assert lab.events("config.reloaded") == [{"projects": ["demo", "other"]}]
-    assert lab.store.head_of("other") == lab.main()
+    assert lab.store.head_of("other", "main") == lab.main()
     assert stand.said.count("sources ended") == 2
 
 

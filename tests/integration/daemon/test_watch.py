@@ -31,7 +31,7 @@ def start() -> Iterator[Start]:
 
     def begin(folder: Path, branch: str = "main") -> Inbox:
         inbox: Inbox = SimpleQueue()
-        watches.append(Watch({"demo": (folder, branch)}, inbox))
+        watches.append(Watch({"demo": (folder, (branch,))}, inbox))
         return inbox
 
     yield begin
@@ -108,7 +108,7 @@ def test_a_commit_in_a_working_copy(work: Work, start: Start) -> None:
 def test_a_closed_watch_is_silent(work: Work) -> None:
     """After the end nothing is put into the inbox."""
     inbox: Inbox = SimpleQueue()
-    Watch({"demo": (work.remote, "main")}, inbox).close()
+    Watch({"demo": (work.remote, ("main",))}, inbox).close()
     work.commit("feat: more")
     work.push()
     time.sleep(SETTLE)

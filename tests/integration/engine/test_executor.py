@@ -66,7 +66,7 @@ def test_nothing_to_release_is_a_success_without_a_version(lab: Lab) -> None:
 def test_our_own_release_commit_releases_nothing(lab: Lab) -> None:
     """The commit that the daemon pushed is noted as handled before it is public."""
     lab.release()
-    assert lab.store.head_of("demo") == lab.main()
+    assert lab.store.head_of("demo", "main") == lab.main()
 
 
 def test_a_passing_failure_waits_in_the_queue(lab: Lab) -> None:

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from releasd.engine import view
-from releasd.engine.operator import Operator
+from releasd.engine.operator import Operator, Release
 from releasd.errors import Denied, HostLost, Transient, UsageError
 from releasd.model import BuildSpec, Bump, JobId, JobState, StepName
 from support.fakehost import FakeHost, Scripted
@@ -15,7 +15,8 @@ from support.lab import Lab
 
 JOB = {
     "id": int, "project": str, "commit": str, "branch": str, "state": str, "reason": str, "version": str | None,
-    "tag": str | None, "source": str, "created_at": str, "started_at": str | None, "finished_at": str | None,
+    "tag": str | None, "package": str | None, "source": str, "created_at": str, "started_at": str | None,
+    "finished_at": str | None,
 }  # fmt: skip
 DETAILS = JOB | {
     "attempt": int, "not_before": str | None, "owner": str | None, "steps": list, "builds": list, "waiting": list,
@@ -81,7 +82,7 @@ def test_status_keeps_its_promise(lab: Lab, desk: Desk) -> None:
     assert_shape(waiting, DETAILS)
     assert_shape(ended, JOB)
     assert_shape(host, HOST)
-    assert_shape(project, {"name": str, "head": str, "last_release": dict, "unfinished": list})
+    assert_shape(project, {"name": str, "head": str, "heads": dict, "last_release": dict, "unfinished": list})
     assert_shape(project["last_release"], JOB)
     assert waiting["reason"] == "preflight is tried again: 503"
     assert TIME.fullmatch(waiting["not_before"])
@@ -144,7 +145,7 @@ def test_an_unknown_job(desk: Desk, number: int) -> None:
 def test_release_takes_the_tip_as_it_is_now(lab: Lab, desk: Desk) -> None:
     """Asking for a release looks at the remote, queues its tip, and wakes the daemon."""
     tip = lab.push()
-    job = desk.operator.release("demo", ref=None, bump=None)
+    job = desk.operator.release("demo", Release())
     assert lab.store.job(job).commit == tip
     assert desk.woken == 1
     lab.assert_released(lab.run(), "1.1.0")
@@ -153,7 +154,7 @@ def test_release_takes_the_tip_as_it_is_now(lab: Lab, desk: Desk) -> None:
 def test_release_with_a_bump_overrules_the_commits(lab: Lab, desk: Desk) -> None:
     """An operator may release what asks for nothing, as far as they say."""
     lab.push("docs: say so")
-    desk.operator.release("demo", ref=None, bump=Bump.MAJOR)
+    desk.operator.release("demo", Release(bump=Bump.MAJOR))
     lab.assert_released(lab.run(), "2.0.0")
 
 
@@ -162,7 +163,7 @@ def test_release_of_a_commit_that_was_judged_before(lab: Lab, desk: Desk) -> Non
     lab.plays = lambda task: Scripted(exit_status=1) if "RELEASD_VERSION" in task.env else None
     failed = lab.release()
     lab.plays = lambda _: None
-    again = desk.operator.release("demo", ref=None, bump=None)
+    again = desk.operator.release("demo", Release())
     assert again != failed.id
     lab.assert_released(lab.run(), "1.1.0")
 
@@ -171,7 +172,7 @@ def test_release_of_an_older_commit(lab: Lab, desk: Desk) -> None:
     """`--ref` names a commit on the branch that is not its tip, by any name that git knows."""
     old = lab.push("fix: one")
     lab.push("feat: two", {"two.txt": "2"})
-    job = desk.operator.release("demo", ref=old[:10], bump=None)
+    job = desk.operator.release("demo", Release(ref=old[:10]))
     assert lab.store.job(job).commit == old
     assert lab.run().version == "1.0.1"
 
@@ -180,7 +181,7 @@ def test_release_of_an_older_commit(lab: Lab, desk: Desk) -> None:
 def test_release_of_something_else(lab: Lab, desk: Desk, ref: str) -> None:
     """What is no commit on the branch is refused, and nothing is queued."""
     with pytest.raises(UsageError, match="is no commit on main"):
-        desk.operator.release("demo", ref=ref, bump=None)
+        desk.operator.release("demo", Release(ref=ref))
     assert lab.store.jobs() == ()
 
 
@@ -189,7 +190,7 @@ def test_release_of_a_commit_on_another_branch(lab: Lab, desk: Desk) -> None:
     other = lab.work.commit("feat: elsewhere", {"x": "y"})
     lab.work.push("HEAD:refs/heads/other")
     with pytest.raises(UsageError):
-        desk.operator.release("demo", ref=other, bump=None)
+        desk.operator.release("demo", Release(ref=other))
 
 
 def test_retry_resumes_a_failed_job(lab: Lab, desk: Desk) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from releasd.adapters.git import GitRepo
 from releasd.engine import view
-from releasd.engine.facts import decide
+from releasd.engine.facts import snapshot
 from releasd.engine.reconcile import EMPTY, LONGEST_SLEEP, look_at, preview, reconcile, take_push
 from releasd.errors import GitError
 from releasd.model import JobState, PushHint
@@ -140,8 +140,8 @@ def test_the_senders_uid_is_on_record(lab: Lab) -> None:
 
 def test_the_first_look_only_remembers(lab: Lab) -> None:
     """Registering a project releases nothing of its past."""
-    assert look_at(lab.world, lab.project, lab.clone, "start") is None
-    assert lab.store.head_of("demo") == lab.main()
+    assert look_at(lab.world, lab.project, lab.clone, "start") == ()
+    assert lab.store.head_of("demo", "main") == lab.main()
     assert lab.store.jobs() == ()
 
 
@@ -150,26 +150,24 @@ def test_a_moved_branch_is_found_without_a_hook(lab: Lab) -> None:
     before = lab.main()
     look_at(lab.world, lab.project, lab.clone, "start")
     tip = lab.push()
-    found = look_at(lab.world, lab.project, lab.clone, "reconcile")
-    assert found is not None
+    (found,) = look_at(lab.world, lab.project, lab.clone, "reconcile")
     assert (found.old, found.new, found.source) == (before, tip, "reconcile")
 
 
 def test_an_unmoved_branch_is_no_news(lab: Lab) -> None:
     """Looking again says nothing."""
     look_at(lab.world, lab.project, lab.clone, "start")
-    assert look_at(lab.world, lab.project, lab.clone, "reconcile") is None
+    assert look_at(lab.world, lab.project, lab.clone, "reconcile") == ()
 
 
 def test_an_empty_repository_is_remembered_as_empty(lab: Lab) -> None:
     """The first push to a repository that was registered empty is news."""
     git(lab.remote, "update-ref", "-d", "refs/heads/main")
-    assert look_at(lab.world, lab.project, lab.clone, "start") is None
-    assert lab.store.head_of("demo") == EMPTY
-    assert look_at(lab.world, lab.project, lab.clone, "reconcile") is None
+    assert look_at(lab.world, lab.project, lab.clone, "start") == ()
+    assert lab.store.head_of("demo", "main") == EMPTY
+    assert look_at(lab.world, lab.project, lab.clone, "reconcile") == ()
     lab.work.push("main")
-    found = look_at(lab.world, lab.project, lab.clone, "reconcile")
-    assert found is not None
+    (found,) = look_at(lab.world, lab.project, lab.clone, "reconcile")
     assert found.new == lab.main()
 
 
@@ -178,8 +176,8 @@ def test_a_deleted_branch_is_no_push(lab: Lab) -> None:
     look_at(lab.world, lab.project, lab.clone, "start")
     head = lab.main()
     git(lab.remote, "update-ref", "-d", "refs/heads/main")
-    assert look_at(lab.world, lab.project, lab.clone, "reconcile") is None
-    assert lab.store.head_of("demo") == head
+    assert look_at(lab.world, lab.project, lab.clone, "reconcile") == ()
+    assert lab.store.head_of("demo", "main") == head
 
 
 def test_the_pusher_is_told_what_will_be_released(lab: Lab) -> None:
@@ -223,5 +221,5 @@ def test_a_shallow_clone_is_never_planned_from(lab: Lab) -> None:
     shallow = lab.folder / "shallow.git"
     git(lab.folder, "clone", "--quiet", "--bare", "--depth=1", f"file://{lab.remote}", str(shallow))
     with pytest.raises(GitError, match="shallow") as caught:
-        decide(GitRepo(shallow), lab.main(), lab.project, bump=None, now=lab.clock.now())
+        snapshot(GitRepo(shallow), lab.main(), repository=str(shallow), branch="main")
     assert "--unshallow" in caught.value.advice

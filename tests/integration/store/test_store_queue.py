@@ -45,7 +45,7 @@ def test_a_push_becomes_a_queued_job(store: Store) -> None:
         "commit": commit_of(1), "ref": "refs/heads/main", "source": "hook", "options": ["a=b"], "uid": 1000,
     }  # fmt: skip
     assert (queued.event, queued.job) == ("job.queued", job.id)
-    assert store.head_of("p") == commit_of(1)
+    assert store.head_of("p", "main") == commit_of(1)
 
 
 def test_the_same_commit_is_queued_once(store: Store) -> None:
@@ -276,11 +276,11 @@ def test_a_token_is_worth_nothing_when_the_job_does_not_run(store: Store, state:
 
 def test_heads_are_kept_for_each_project(store: Store) -> None:
     """Reconcile asks what was handled last."""
-    assert store.head_of("p") is None
+    assert store.head_of("p", "main") is None
     enqueue(store, 1)
     enqueue(store, 1, "q")
-    store.set_head("p", commit_of(7), NOW)
-    assert (store.head_of("p"), store.head_of("q")) == (commit_of(7), commit_of(1))
+    store.set_head("p", "main", commit_of(7), NOW)
+    assert (store.head_of("p", "main"), store.head_of("q", "main")) == (commit_of(7), commit_of(1))
 
 
 def test_a_job_cannot_end_as_something_that_is_no_end(store: Store) -> None:

@@ -33,7 +33,20 @@ def ddl_of(url: str) -> dict[str, set[str]]:
             text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND type <> 'trigger'")
         ).all()
     engine.dispose()
-    return {name: {line.strip(" ,\t") for line in sql.splitlines()} for name, sql in found if name != "alembic_version"}
+    return {name: _parts(sql) for name, sql in found if name != "alembic_version"}
+
+
+def _parts(sql: str) -> set[str]:
+    """Return what stands between the outer commas: an added column stands on the line of the one before it."""
+    parts, depth = [""], 0
+    for char in " ".join(sql.split()):
+        depth += {"(": 1, ")": -1}.get(char, 0)
+        if char == "," and depth == 1:
+            parts.append("")
+        else:
+            parts[-1] += char
+    head, _, first = parts[0].partition("(")
+    return {head.strip(), *(part.strip(" )") for part in (first, *parts[1:]))}
 
 
 def test_the_migrations_make_exactly_the_tables_of_the_code(url: str, tmp_path: Path) -> None:

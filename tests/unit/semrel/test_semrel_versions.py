@@ -4,7 +4,7 @@ import pytest
 
 from releasd.core.semrel.branches import DEFAULT_BRANCHES, Branch, expand, ranges
 from releasd.core.semrel.tags import last_release, next_version, version_tags
-from releasd.core.version import SemVer
+from releasd.core.semver import SemVer
 from releasd.errors import ConfigError, Permanent
 from releasd.model import Bump, ReleaseBranch, Tag
 

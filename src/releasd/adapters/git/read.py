@@ -11,6 +11,7 @@ from releasd.model import Commit, Tag
 
 _LOG_FIELDS = ("%H", "%P", "%an <%ae>", "%B")  # no git object shows a NUL here: no message can break the framing
 _FULL = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_FULL_HISTORY = ("--full-history", "--show-pulls")  # else git leaves side branches out that come to the same files
 _TAG_FIELDS = ("%(refname)", "%(objectname)", "%(*objectname)", "%(*objecttype)")
 
 
@@ -75,9 +76,29 @@ class Reading(Streaming):
             advice=f"See what there is: git -C {self.path} log --all --oneline",
         )
 
-    def log(self, commit: str, *, since: str | None) -> tuple[Commit, ...]:
-        """Return the commits reachable from `commit` and not from `since`, newest first, in git's default order."""
+    def branches(self) -> Mapping[str, str]:
+        """Return the branches known here and their tips: the remote's as last fetched, else the ones made here."""
+        out = self._git(
+            "for-each-ref",
+            "--format=%(objectname) %(refname)",
+            "refs/heads",
+            "refs/remotes/origin",
+            action="list the branches",
+        )
+        rows = [line.split(" ", 1) for line in _text(out).splitlines()]
+        found: dict[str, str] = {}
+        for prefix in ("refs/heads/", "refs/remotes/origin/"):
+            found |= {name.removeprefix(prefix): tip for tip, name in rows if name.startswith(prefix)}
+        found.pop("HEAD", None)
+        return found
+
+    def log(self, commit: str, *, since: str | None, paths: Sequence[str] = ()) -> tuple[Commit, ...]:
+        """Return the commits reachable from `commit` and not from `since`, newest first, in git's default order.
+
+        With `paths`, pathspecs, only those that touch them; a merge counts by what it brings into its first parent.
+        """
         excluded = (f"^{since}",) if since else ()
+        limited = _FULL_HISTORY if paths else ()
         chunks = self._stream(
             "log",
             "-z",
@@ -86,13 +107,21 @@ class Reading(Streaming):
             "--no-decorate",
             "--encoding=UTF-8",
             f"--format={'%x00'.join(_LOG_FIELDS)}",
+            *limited,
             "--end-of-options",
             commit,
             *excluded,
             "--",
+            *paths,
             action=f"read the history of {commit}",
         )
         return tuple(_commits(records(chunks, b"\0")))
+
+    def touching(self, commit: str, *, since: str | None, paths: Sequence[str]) -> frozenset[str]:
+        """Return the names of the commits that `log` returns."""
+        excluded = (f"^{since}",) if since else ()
+        asked = ("rev-list", *_FULL_HISTORY, "--end-of-options", commit, *excluded, "--", *paths)
+        return frozenset(_text(self._git(*asked, action=f"read the history of {commit}")).split())
 
     def read(self, commit: str, paths: Sequence[str]) -> Mapping[str, bytes]:
         """Return the contents of those of `paths` that are files at `commit`; a symbolic link gives its target."""

@@ -33,7 +33,7 @@ class Remoting(Writing):
         return {name: target for target, name in rows}
 
     def fetch(self, branch: str) -> str:
-        """Fetch the branch and all tags from the remote; return the branch's tip.
+        """Fetch the branch, all others and all tags from the remote; return the branch's tip.
 
         Tags become what the remote has, see above. Raises `GitError` where the branch is missing, the remote is empty
         or its history cut off.
@@ -49,6 +49,7 @@ class Remoting(Writing):
             "--end-of-options",
             self.remote,
             f"+refs/heads/{branch}:{tracking}",
+            "+refs/heads/*:refs/remotes/origin/*",  # what a branch may release depends on the others
             "+refs/tags/*:refs/tags/*",
             action=f"fetch {branch}",
         )

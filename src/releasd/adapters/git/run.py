@@ -53,7 +53,6 @@ _FIXED = {
     "LC_ALL": "C",  # failures.py reads the messages
     "GIT_TERMINAL_PROMPT": "0",  # nobody is there to answer
     "GIT_NO_REPLACE_OBJECTS": "1",  # refs/replace is local: everyone must get the same answer
-    "GIT_LITERAL_PATHSPECS": "1",  # a file may be called `*`
     "GIT_OPTIONAL_LOCKS": "0",
 }
 # `-c` wins over every configuration file. Hooks and signing are for people; upkeep has its own call (`tidy`).

@@ -40,7 +40,9 @@ class Writing(Reading):
         if not files:
             return {}
         above = {str(folder) for path in files for folder in PurePosixPath(path).parents} - {".", "/"}
-        out = self._git("ls-tree", "-z", "--full-tree", commit, "--", *files, *above, action="read file modes")
+        # literal: a file may be called `*`
+        asked = ("--literal-pathspecs", "ls-tree", "-z", "--full-tree", commit, "--", *files, *above)
+        out = self._git(*asked, action="read file modes")
         rows = (row.split(b"\t", 1) for row in out.split(b"\0") if row)
         modes = {os.fsdecode(path): meta[:6].decode() for meta, path in rows}
         for folder in above & modes.keys():

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from releasd.core.semrel import micromatch
-from releasd.core.version import SemVer, parse_semver
+from releasd.core.semver import SemVer, parse_semver
 from releasd.errors import ConfigError
-from releasd.model import ReleaseBranch
+from releasd.model import ReleaseBranch, ReleaseLine
 
 FIRST_RELEASE = SemVer(1, 0, 0)
 DEFAULT_BRANCHES = (
@@ -56,6 +56,18 @@ class Branch:
         if self.least is None:
             return None
         return f">={self.least}{f' <{self.below}' if self.below else ''}"
+
+    def line(self, versions: Sequence[SemVer]) -> ReleaseLine:
+        """Return what may be released, given the versions of all tags that are reachable from the branch."""
+        highest = max(versions, key=lambda each: each.precedence, default=None)
+        return ReleaseLine(
+            kind=self.kind,
+            channel=self.channel,
+            prerelease=self.prerelease,
+            least=str(self.least) if self.least else None,
+            below=str(self.below) if self.below else None,
+            highest=str(highest) if highest else None,
+        )
 
 
 def expand(configured: Sequence[ReleaseBranch], existing: Sequence[str]) -> tuple[ReleaseBranch, ...]:

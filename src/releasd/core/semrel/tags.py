@@ -6,25 +6,18 @@ Source: semantic-release 24.2.9 `branches/get-tags.js`, `get-last-release.js`, `
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
 
+from releasd.core.channel import check_range, next_on_line
 from releasd.core.semrel.branches import FIRST_RELEASE, Branch
 from releasd.core.semrel.jstext import trim
-from releasd.core.version import SemVer, parse_semver, tag_name
-from releasd.errors import ConfigError, Permanent
+from releasd.core.semver import SemVer, parse_semver
+from releasd.core.version import VersionTag, tag_name
+from releasd.errors import ConfigError
 from releasd.model import Bump, LastRelease, Tag
 
 _PLACE = "{version}"
-_NUMBER = re.compile(r"0|[1-9][0-9]*")
 
 Channels = Mapping[str, Sequence[str | None]]
-
-
-class VersionTag(NamedTuple):
-    """A tag that is a release, and its version."""
-
-    tag: Tag
-    version: SemVer
 
 
 def version_tags(tags: Iterable[Tag], tag_format: str) -> tuple[VersionTag, ...]:
@@ -73,17 +66,10 @@ def next_version(last: LastRelease | None, bump: Bump, branch: Branch, tags: Seq
     Raises `Permanent` where the branch may not release that version (semantic-release's EINVALIDNEXTVERSION), and
     `ValueError` for `Bump.NONE`.
     """
-    version = _next(last, bump, branch, tags)
-    allowed = branch.least is None or (
-        branch.least.precedence <= version.precedence
-        and (branch.below is None or version.precedence < branch.below.precedence)
-    )
-    if not allowed:
-        raise Permanent(
-            f"{branch.name} may only release versions {branch.range}, and the next one would be {version}",
-            advice=f"move the commits that ask for {bump} to a branch that may release them",
-        )
-    return str(version)
+    line = branch.line([each.version for each in tags])
+    version = next_on_line(line, last.version if last else None, bump, str(FIRST_RELEASE))
+    check_range(line, branch.name, version, bump)
+    return version
 
 
 def _is_own(tag: VersionTag, branch: Branch, channels: Channels | None) -> bool:
@@ -99,49 +85,3 @@ def _check(tag: Tag, version: str) -> None:
         raise ConfigError(
             f"semantic-release ends in an error on the tag {tag.name}", advice=f"delete it: git tag -d {tag.name}"
         )
-
-
-def _next(last: LastRelease | None, bump: Bump, branch: Branch, tags: Sequence[VersionTag]) -> SemVer:
-    first = (branch.prerelease or "", "1")
-    version = parse_semver(last.version) if last else None
-    if branch.kind != "prerelease":
-        return _increased(version, bump) if version else FIRST_RELEASE
-    if version is None:
-        return _with(FIRST_RELEASE, first)
-    if not version.pre:
-        return _with(_increased(version, bump), first)
-    highest = max((each.version for each in tags), key=lambda each: each.precedence)
-    return max(_next_prerelease(version), _with(_increased(highest, bump), first), key=lambda each: each.precedence)
-
-
-def _with(version: SemVer, pre: Sequence[str]) -> SemVer:
-    found = parse_semver(f"{version}-{'.'.join(pre)}")
-    if found is None:
-        raise ValueError(f"{pre} are no pre-release identifiers")
-    return found
-
-
-def _increased(version: SemVer, bump: Bump) -> SemVer:
-    """Return what node-semver's `inc` returns: a pre-release becomes what it leads up to, where that suffices."""
-    major, minor, patch, pre = version[:4]
-    match bump:
-        case Bump.MAJOR:
-            return SemVer(major if pre and not minor and not patch else major + 1, 0, 0)
-        case Bump.MINOR:
-            return SemVer(major, minor if pre and not patch else minor + 1, 0)
-        case Bump.PATCH:
-            return SemVer(major, minor, patch if pre else patch + 1)
-        case Bump.NONE:
-            raise ValueError("no bump has no next version")
-
-
-def _next_prerelease(version: SemVer) -> SemVer:
-    """Return the pre-release after this one: its last number goes up by one; without a number it gets `.0`."""
-    ids = list(version.pre)
-    for place in reversed(range(len(ids))):
-        if _NUMBER.fullmatch(ids[place]):
-            ids[place] = str(int(ids[place]) + 1)
-            break
-    else:
-        ids.append("0")
-    return version._replace(pre=tuple(ids), build="")

@@ -13,7 +13,7 @@ from releasd.core.semrel.collate import sort_keys
 from releasd.core.semrel.handlebars import compile_template
 from releasd.core.semrel.jstext import trim
 from releasd.core.semrel.presets import CommitValues, Preset
-from releasd.core.version import SEMVER, parse_semver
+from releasd.core.semver import SEMVER, parse_semver
 from releasd.errors import ConfigError
 
 _SEMVER = re.compile(rf"v?(?P<version>{SEMVER})")
