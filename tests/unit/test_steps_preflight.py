@@ -5,7 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from releasd.errors import CheckFailed, Conflict, GitError, HostLost, Permanent, ReleasdError, SecretError, Transient
+from releasd.errors import (
+    CheckFailed,
+    Conflict,
+    GitError,
+    HostLost,
+    NoHost,
+    Permanent,
+    ReleasdError,
+    SecretError,
+    Transient,
+)
 from releasd.model import BuildSpec, Gate
 from releasd.ports import Probe, Task
 from releasd.steps import preflight
@@ -118,15 +128,16 @@ def test_a_host_that_refuses_us_is_no_passing_trouble(scene: Scene) -> None:
 
 
 def test_a_full_disk_is_known_beforehand(scene: Scene) -> None:
-    """Less free space than a build is bound to need is told in megabytes."""
+    """Less free space than a build is bound to need is told in megabytes; it is waited for, and the host left alone."""
 
     class Full(FakeHost):
         def probe(self, tools: object) -> Probe:
             return Probe(system="Linux", machine="x86_64", tools={}, missing=(), disk_free=preflight.DISK_NEEDED - 1)
 
     scene.hosts = FakeHosts([Full(host_spec("one"))])
-    with pytest.raises(Permanent, match="one: has only 255 MB of disk free"):
+    with pytest.raises(NoHost, match="one: has only 255 MB of disk free"):
         preflight.apply(scene.context())
+    assert "255 MB" in scene.journal.out["one"]
 
 
 def test_labels_that_nobody_has(scene: Scene) -> None:

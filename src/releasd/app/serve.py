@@ -164,14 +164,17 @@ def _serve(
             mode=daemon.hook_socket_mode,
         )
     )
-    api = Api(
-        sockets.get("control") or daemon.runtime / CONTROL_SOCKET,
+    stack.callback(_api(sockets.get("control") or daemon.runtime / CONTROL_SOCKET, daemon, service, inbox).close)
+    service.run()
+
+
+def _api(where: Any, daemon: config.Daemon, service: Service, inbox: Inbox) -> Api:
+    return Api(
+        where,
         mode=daemon.api_socket_mode,
         operator=lambda: Operator(service.world, lambda: inbox.put(Wake())),
         reload=lambda: inbox.put(Reload()),
     )
-    stack.callback(api.close)
-    service.run()
 
 
 def _drain(spool: Spool, world: World, inbox: Inbox, complain: Callable[[str, object], None]) -> None:

@@ -6,7 +6,7 @@ reached, its token can be had, and the version is not on it, the project's own g
 
 from concurrent.futures import ThreadPoolExecutor
 
-from releasd.errors import CheckFailed, Conflict, HostLost, Permanent
+from releasd.errors import CheckFailed, Conflict, DiskFull, Permanent
 from releasd.model import BuildSpec, Evidence, Gate
 from releasd.ports import Host, Probe, Task
 from releasd.steps import farm
@@ -70,7 +70,7 @@ def _hosts_for(ctx: Context, build: BuildSpec) -> list[str]:
     able = [name for name, why in verdicts.items() if why is None]
     if able:
         return able
-    away = [host for host in hosts if isinstance(verdicts.get(host.spec.name), HostLost) or host.spec.name in out]
+    away = [h for h in hosts if isinstance(verdicts.get(h.spec.name), farm.QUARANTINED) or h.spec.name in out]
     told = "; ".join(f"{host.spec.name}: {verdicts.get(host.spec.name) or out[host.spec.name]}" for host in hosts)
     if away:
         raise farm.waits_for(build.name, away, f"no host can do the build {build.name} now: {told}")
@@ -82,15 +82,15 @@ def _hosts_for(ctx: Context, build: BuildSpec) -> list[str]:
 def _verdict(ctx: Context, host: Host, build: BuildSpec) -> Exception | str | None:
     try:
         probe: Probe = host.probe((*build.tools, TRIAL_TOOL))
-    except HostLost as error:
+        if probe.disk_free < DISK_NEEDED:
+            raise DiskFull(f"has only {probe.disk_free >> 20} MB of disk free")
+    except farm.QUARANTINED as error:
         ctx.journal.host_lost(host.spec.name, error.message)
         return error
     except Permanent as error:
         return error
     if probe.missing:
         return f"lacks {', '.join(probe.missing)}"
-    if probe.disk_free < DISK_NEEDED:
-        return f"has only {probe.disk_free >> 20} MB of disk free"
     return None
 
 
