@@ -124,6 +124,10 @@ class DiskFull(Transient):
     """No space left on the device named. What was written so far was removed."""
 
 
+class OwnDiskFull(DiskFull):
+    """No space left on the daemon's own disk: no other host would help."""
+
+
 class Fenced(ReleasdError):
     """This attempt's claim was taken over; it must stop without touching anything more."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from releasd.errors import BuildFailed, Cancelled, HostLost, Permanent
+from releasd.errors import BuildFailed, Cancelled, DiskFull, HostLost, NoHost, OwnDiskFull, Permanent
 from releasd.model import BuildSpec, HostSpec, StepName
 from releasd.ports import Task
 from releasd.steps import build, farm
@@ -289,3 +289,45 @@ def test_a_build_goes_to_the_hosts_that_preflight_found_able(scene: Scene) -> No
     scene.journal.evidences[StepName.PREFLIGHT] = {"hosts": {"demo": ["able"]}}
     build.apply(scene.context())
     assert [host.spec.name for host in hosts if host.tasks] == ["able"]
+
+
+def test_hosts_that_are_lost_or_full_are_quarantined(scene: Scene) -> None:
+    """It is their own fault, and nothing else is to go there; one that refuses us is left to the next look."""
+    errors = {"lost": HostLost("reset"), "full": DiskFull("no space"), "shut": Permanent("unknown key")}
+    hosts = [FakeHost(host_spec(n), lambda _, e=error: Scripted(error=e)) for n, error in errors.items()]
+    scene.hosts = FakeHosts([*hosts, FakeHost(host_spec("good"), leaves_files)])
+    build.apply(scene.context())
+    assert scene.journal.out == {"lost": "is quarantined (reset)", "full": "is quarantined (no space)"}
+    assert scene.journal.sealed[0].host == "good"
+
+
+def test_no_host_is_to_blame_for_our_own_full_disk(scene: Scene) -> None:
+    """Another host would not help: the attempt is repeated, and the host is used again."""
+    hosts = [FakeHost(host_spec("one"), lambda _: Scripted(error=OwnDiskFull("full"))), FakeHost(host_spec("two"))]
+    scene.hosts = FakeHosts(hosts)
+    with pytest.raises(OwnDiskFull):
+        build.apply(scene.context())
+    assert scene.journal.out == {}
+    assert hosts[1].tasks == []
+
+
+def test_with_every_host_out_nothing_is_tried(scene: Scene) -> None:
+    """The job is to wait: the error names hosts and labels, and what is missing."""
+    scene.journal.out = {"one": "is drained"}
+    scene.plan = replace(scene.plan, builds=builds_of("demo", labels=("linux",)))
+    scene.hosts = FakeHosts([FakeHost(host_spec("one", "linux"), leaves_files)])
+    with pytest.raises(NoHost, match="no host with labels linux is usable: one is drained") as caught:
+        build.apply(scene.context())
+    assert (caught.value.build, caught.value.hosts) == ("demo", {"one": 2})
+    assert scene.hosts.registered[0].tasks == []
+
+
+def test_a_failed_build_is_told_before_one_that_waits(scene: Scene) -> None:
+    """What a person has to mend is not hidden behind a host that is away."""
+    away, here = FakeHost(host_spec("away", "mac")), FakeHost(host_spec("one"), lambda _: Scripted(exit_status=1))
+    scene.hosts = FakeHosts([away, here])
+    scene.project = replace(scene.project, hosts=("away", "one"))
+    scene.journal.out = {"away": "is drained"}
+    scene.plan = replace(scene.plan, builds=(*builds_of("mac", labels=("mac",)), *builds_of("demo")))
+    with pytest.raises(BuildFailed):
+        build.apply(scene.context())

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 from releasd.adapters.conversation import LOOK_EVERY, Conversation, disk_full
 from releasd.adapters.runner import leash as wire
-from releasd.errors import Cancelled, DiskFull, Permanent, ReleasdError
+from releasd.errors import Cancelled, OwnDiskFull, Permanent, ReleasdError
 from releasd.model import HostSpec
 from releasd.ports import Output, Probe, ShouldStop, Sink, Task, TaskResult
 
@@ -186,7 +186,7 @@ class TaskRun:
                     return Output(path=path, sha256=digest, size=file["size"])
         except OSError as error:
             if error.errno in NO_SPACE:
-                raise DiskFull(
+                raise OwnDiskFull(
                     f"the daemon's own disk is full: {name} from {self._spec.name} does not fit",
                     advice="free space on the disk of daemon.state",
                 ) from error

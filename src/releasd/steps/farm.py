@@ -8,7 +8,7 @@ answer of a lost host is never mistaken for this one's.
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 from releasd.core.schedule import no_host
-from releasd.errors import Cancelled, DiskFull, HostLost, NoHost, Permanent, ReleasdError
+from releasd.errors import Cancelled, DiskFull, HostLost, NoHost, OwnDiskFull, Permanent, ReleasdError
 from releasd.ports import Host, Task, TaskResult
 from releasd.steps.context import Context
 
@@ -57,13 +57,12 @@ def run_build(ctx: Context, build: str, hosts: Sequence[Host], task: Callable[[H
         host = _take_slot(ctx, build, hosts, [host for host, _ in passed])
         try:
             return host, host.run(task(host), ctx.sink(build), ctx.should_stop)
-        except PASSED_OVER as error:
-            ctx.journal.build_failed(build, host.spec.name, error.message)
-            _pass_over(ctx, build, host, error)
-            passed.append((host, error))
         except Exception as error:
             ctx.journal.build_failed(build, host.spec.name, str(error))
-            raise
+            if isinstance(error, OwnDiskFull) or not isinstance(error, PASSED_OVER):
+                raise
+            _pass_over(ctx, build, host, error)
+            passed.append((host, error))
     raise none_left(build, passed)
 
 
@@ -74,6 +73,8 @@ def run_anywhere(ctx: Context, part: str, hosts: Sequence[Host], task: Task) -> 
     for host in sorted(hosts, key=lambda host: host.spec.name in out):
         try:
             return host, host.run(task, ctx.sink(part), ctx.should_stop)
+        except OwnDiskFull:
+            raise
         except PASSED_OVER as error:
             _pass_over(ctx, part, host, error)
             passed.append((host, error))
