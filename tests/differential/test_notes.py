@@ -22,6 +22,7 @@ KNOWN_ERRORS = (
     "TypeError: commit.references.filter is not a function",  # a line -references-
     "TypeError: commit.references.push is not a function",
     "TypeError: commit.notes.forEach is not a function",  # a line -notes-
+    "TypeError: commit.notes.push is not a function",  # the same, under a header with !
     "TypeError: commit.mentions.push is not a function",  # a line -mentions-
     "TypeError: Cannot read properties of undefined (reading 'match')",  # dashes that end a message after a note
     "TypeError: (lookupProperty(...) || (depth0 && lookupProperty(...)",  # a template that calls what is not there

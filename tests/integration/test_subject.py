@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from releasd.core.semrel.notes import subject_of
+from releasd.core.semrel.gitlog import subject_of
 from support.tools import require_tool
 
 MESSAGES = (

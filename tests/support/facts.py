@@ -23,7 +23,7 @@ def facts(
     last: LastRelease | None = LAST,
     files: Mapping[str, str] | None = None,
     branch: str | None = "main",
-    web_url: str | None = None,
+    remote_url: str | None = None,
 ) -> Facts:
     """Return the facts about a repository with these commits since `last`, oldest first."""
     return Facts(
@@ -33,5 +33,5 @@ def facts(
         last=last,
         commits=commits(*messages),
         files=files or {},
-        web_url=web_url,
+        remote_url=remote_url,
     )

@@ -6,6 +6,7 @@ once, an artifact store refuses bytes of another digest.
 
 import hashlib
 import io
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -192,7 +193,12 @@ class FakeIndex:
         self.asked.append((distribution, version))
         if self.files_error:
             raise self.files_error
-        shown = [name for name in self.stored if self._hidden.get(name, 0) <= 0]
+        own = f"{re.sub(r'[-_.]+', '_', distribution).lower()}-{version}"
+        shown = [
+            name
+            for name in self.stored
+            if name.lower().startswith((f"{own}-", f"{own}.tar")) and self._hidden.get(name, 0) <= 0
+        ]
         self._hidden = {name: left - 1 for name, left in self._hidden.items()}
         return tuple(
             ServedFile(filename=name, sha256=self.listing.get(name, self.stored[name]), url=f"https://i/{name}")

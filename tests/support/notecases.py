@@ -5,7 +5,8 @@ import datetime as dt
 from random import Random
 from typing import Any
 
-from releasd.core.semrel.notes import NextRelease, render, subject_of
+from releasd.core.semrel.gitlog import subject_of
+from releasd.core.semrel.notes import NextRelease, render
 from releasd.model import Commit, LastRelease, NotesOptions
 from support import semrelcases as messages
 
@@ -64,6 +65,7 @@ COMMITS = (
     "* {{header}}\n{{#if body}}\n  {{body}}\n{{/if}}\n",
     "{{#each mentions}}\n- {{.}}\n{{/each}}\n{{hash}} {{scope}} {{@root.owner}} {{root.version}}\n",
     "{{message}}\n\n{{footer}} {{raw.type}} {{merge}}",
+    "* {{subject}} by {{author.name}} ({{author.email}}, {{commit.short}})\n",
 )
 FOOTER_PARTIALS = (
     "{{#if noteGroups}}\n{{#each noteGroups}}\n\n### {{title}}\n{{#each notes}}\n* {{commit.hash}} {{text}}\n{{/each}}\n{{/each}}\n{{/if}}\n",
@@ -74,27 +76,38 @@ FOOTER_PARTIALS = (
 def writer_opts(random: Random) -> dict[str, Any]:
     made: dict[str, Any] = {}
     choices: dict[str, tuple[Any, ...]] = {
-        "mainTemplate": MAINS,
-        "headerPartial": HEADERS,
-        "commitPartial": COMMITS,
-        "footerPartial": FOOTER_PARTIALS,
-        "partials": ({"indented": "a {{text}}\nb\n"}, {"indented": "{{> header}}"}),
-        "groupBy": ("type", "scope", "header"),
-        "commitsSort": ("header", ["subject", "scope"], "hash", []),
-        "commitGroupsSort": ("title",),
-        "noteGroupsSort": ("title",),
-        "notesSort": ("text", "title"),
-        "ignoreReverted": (True, False),
-        "reverse": (True, False),
-        "doFlush": (True, False),
+        "mainTemplate": (*MAINS, ""),
+        "headerPartial": (*HEADERS, ""),
+        "commitPartial": (*COMMITS, ""),
+        "footerPartial": (*FOOTER_PARTIALS, ""),
+        "partials": (
+            {"indented": "a {{text}}\nb\n"},
+            {"indented": "{{> header}}", "header": "H\n", "odd": 1},
+            None,
+            {},
+        ),
+        "groupBy": ("type", "scope", "header", "hash", "mentions", "notes", "revert", "nothing", ""),
+        "commitsSort": ("header", ["subject", "scope"], ["scope"], "hash", [], "", None, False, ["mentions", "hash"]),
+        "commitGroupsSort": ("title", ["title"], [], None, False, "nothing"),
+        "noteGroupsSort": ("title", ["title"], None, False, []),
+        "notesSort": ("text", "title", ["title", "text"], None, False),
+        "ignoreReverted": (True, False, None, 0, "x"),
+        "reverse": (True, False, None, 1, []),
+        "doFlush": (True, False, None, 0),
     }
+    if random.random() < 0.15:
+        made["generateOn"] = random.choice(("version", "revert", "scope", "nothing", None, False, 1))
+    if random.random() < 0.1:
+        made["transform"] = random.choice((None, False, {}, {"type": "x"}, "text"))
+    if random.random() < 0.05:
+        made["skip"] = None
     for key, values in choices.items():
         if random.random() < 0.25:
             made[key] = random.choice(values)
     return made
 
 
-def commit(random: Random, commits: list[dict[str, str]]) -> str:
+def commit(random: Random, commits: list[Case]) -> str:
     kind = random.random()
     if kind < 0.3:
         return messages.message(random)
@@ -111,13 +124,15 @@ def commit(random: Random, commits: list[dict[str, str]]) -> str:
     return random.choice(("\n\n", "\n\n", "\n")).join(parts)
 
 
-def commits_of(random: Random) -> list[dict[str, str]]:
+def commits_of(random: Random) -> list[Case]:
     """Return commits, oldest first while they are made (a revert names an earlier one), then newest first."""
-    made: list[dict[str, str]] = []
+    made: list[Case] = []
     for _ in range(random.choice((0, 1, 2, 3, 5, 8, 13, 21))):
         text = commit(random, made).strip()
         name = random.choice(messages.HASHES) if random.random() < 0.1 else f"{random.getrandbits(160):040x}"
-        made.append({"hash": name, "message": text, "subject": subject_of(text)})
+        author = {"name": random.choice(("Ann", "Bob <b", "Ünï")), "email": "a@b.c"}
+        names = {"long": name, "short": name[:7]}
+        made.append({"hash": name, "message": text, "subject": subject_of(text), "author": author, "commit": names})
     return made[::-1]
 
 
@@ -209,7 +224,10 @@ def ours(case: Case) -> str:
     )
     last = case["last"] and case["last"]["gitTag"]
     return render(
-        [Commit(id=each["hash"], message=each["message"]) for each in case["commits"]],
+        [
+            Commit(id=each["hash"], message=each["message"], author="{name} <{email}>".format_map(each["author"]))
+            for each in case["commits"]
+        ],
         options=options,
         last=LastRelease(tag=last, version="", commit="") if last else None,
         next=NextRelease(version=case["next"]["version"], tag=case["next"]["gitTag"]),

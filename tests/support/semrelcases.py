@@ -7,6 +7,9 @@ Everything is drawn from one `random.Random`, so that a seed names a case for go
 from random import Random
 from typing import Any
 
+from releasd.core.semrel.gitlog import subject_of
+from releasd.core.semrel.jstext import trim
+
 TYPES = (
     "feat",
     "fix",
@@ -155,6 +158,7 @@ NESTED: tuple[dict[str, Any], ...] = (
     {"revert": {"hash": "0*"}}, {"mentions": ["dev*"]}, {"mentions": ["x_y", "dev-1"]}, {"merge": None}, {"scope": None}, {"type": None}, {"notes": {}},
     {"missing": None}, {"type": 1}, {"scope": True}, {"type": ["feat"]}, {"references": [None]}, {"hash": "000*"}, {"footer": "*"}, {"revert": None},
     {"emoji": ":bug:"}, {"references": [{"repository": "r"}, {"repository": None}]}, {"x": "*"}, {"message": "feat*"},
+    {"subject": "*unconventional*"}, {"subject": "Merge*"}, {"subject": "*x*"}, {"subject": "!(a)*"}, {"subject": None},
 )  # fmt: skip
 
 
@@ -189,7 +193,8 @@ def history(random: Random) -> list[dict[str, Any]]:
             of = random.choice(commits)
             text = revert(random, of["message"].split("\n")[0].strip(), of["hash"])
         author = random.choice(({"name": "Bot", "email": "bot@x.org"}, {"name": "Ann B", "email": "a@b.c"}))
-        commits.insert(0, {"hash": name, "message": text.strip(), "author": author})
+        text = trim(text)
+        commits.insert(0, {"hash": name, "message": text, "subject": subject_of(text), "author": author})
     return commits
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from releasd.app.world import registered
 from releasd.config import Settings, build_specs, gates, host_specs
 from releasd.config.problems import from_validation, suggest, unknown_names
 from releasd.config.types import parse_duration, parse_folder, parse_mode, parse_repository, parse_web_url
@@ -286,3 +287,13 @@ def test_the_database_is_sqlite_in_the_state_folder_unless_named() -> None:
     assert settings().daemon.database_url == "sqlite:////srv/state/releasd.db"
     named = settings(daemon={**DAEMON["daemon"], "database": "postgresql:///r"})
     assert named.daemon.database_url == "postgresql:///r"
+
+
+def test_unknown_plugins_is_refuse_or_ignore() -> None:
+    """The operator's policy for plug-ins of semantic-release: refused where nothing is said, no third word."""
+    assert settings(projects={"a": {"repository": "/r"}}).projects["a"].policy.unknown_plugins == "refuse"
+    told = {"repository": "/r", "policy": {"unknown_plugins": "ignore"}}
+    assert registered("a", settings(projects={"a": told}).projects["a"]).unknown_plugins == "ignore"
+    assert "projects.a.policy.unknown_plugins" in problems(
+        projects={"a": {"repository": "/r", "policy": {"unknown_plugins": "warn"}}}
+    )

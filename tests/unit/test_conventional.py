@@ -54,6 +54,11 @@ BREAKING_BODIES = [
     ("Signed-off-by: A\nBREAKING CHANGE: gone", ("gone",)),
     ("BREAKING CHANGE:\ngone on the next line", ("gone on the next line",)),
     ("BREAKING CHANGE:", ("x",)),
+    ("BREAKING CHANGE: gone\n\nSee merge request group/proj!12", ("gone",)),
+    ("BREAKING CHANGE: gone\n\n(cherry picked from commit 0123456789)", ("gone",)),
+    ("Co-authored-by: A <a@b.c>\nSigned-off-by: B <b@c.d>\n\n\nBREAKING-CHANGE: gone\n\n\n", ("gone",)),
+    ("text\r\n\r\nBREAKING CHANGE: gone\r\nSigned-off-by: B <b@c.d>", ("gone",)),
+    ("```\ncode\n\nBREAKING CHANGE: gone", ("gone",)),
 ]
 
 
@@ -114,17 +119,34 @@ def test_windows_line_ends_change_nothing() -> None:
 REVERTS = [
     ('Revert "feat: a"\n\nThis reverts commit 0123456789abcdef.', Revert("feat: a", "0123456789abcdef")),
     ("revert: feat: a\n\nThis reverts commit ABCDEF1.", Revert("feat: a", "abcdef1")),
-    ('Revert "feat: a (#11)" (#12)\n\nThis reverts commit abcdef1.', Revert("feat: a (#11)", "abcdef1")),
-    ('Reapply "feat: a"\n\nThis reverts commit abcdef1.', Revert("feat: a", "abcdef1")),
-    ('Revert "feat: a"', None),
-    ("revert: feat: a\n\nbecause", None),
+    (
+        'Revert "feat: a (#11)" (#12)\n\nThis reverts commit abcdef1.',
+        Revert("feat: a (#11)", "abcdef1"),
+    ),
+    ('Reapply "feat: a"\n\nThis reverts commit abcdef1.', Revert("feat: a", "abcdef1", again=True)),
+    ('Revert "feat: a"', Revert("feat: a", "")),
+    ("revert: feat: a\n\nbecause", Revert("feat: a", "")),
+    ("revert: feat: a\n\nRefs: 676104e, A215868", Revert("feat: a", "676104e", ("a215868",))),
+    ('Revert "feat: a" (#13)\n\nReverts own-er/re.po#12', Revert("feat: a", "", requests=("12",))),
+    ('Revert "feat: a (#12)" (#13)', Revert("feat: a (#12)", "")),
+    ("Revert \"Merge branch 'x'\"\n\nThis reverts merge request !12", Revert("Merge branch 'x'", "", requests=("12",))),
+    ('Revert "Merged in x (pull request #3)"', Revert("Merged in x (pull request #3)", "")),
+    (
+        'Revert "Merge x"\n\nThis reverts commit abcdef1, reversing\nchanges made to 1234567.',
+        Revert("Merge x", "abcdef1", mainline="1234567"),
+    ),
+    (
+        'Revert "feat: a"\n\nThis reverts commit abcdef1.\n(cherry picked from commit 7654321)',
+        Revert("feat: a", "abcdef1"),
+    ),
+    ("Revert the feature", None),
     ("feat: a\n\nThis reverts commit abcdef1.", None),
 ]
 
 
 @pytest.mark.parametrize(("message", "revert"), REVERTS)
 def test_a_revert_names_what_it_takes_back(message: str, revert: Revert | None) -> None:
-    """Both git's and the preset's spelling work, with full and short names, and only with a name."""
+    """Every spelling of git and the forges: by full and short names, by number, by subject; prose is none."""
     assert parse(message).revert == revert
 
 
@@ -148,7 +170,8 @@ def test_no_message_makes_the_parser_fail(message: str) -> None:
 def test_no_mixture_of_marks_makes_the_parser_fail(parts: list[str]) -> None:
     """The grammar's own marks in any order are read, and a breaking line is never lost."""
     message = "fix: x\n\n" + "".join(parts) + "\nBREAKING CHANGE: kept"
-    assert any("kept" in note for note in parse(message).breaking_notes)
+    parsed = parse(message)
+    assert any("kept" in note for each in (parsed, *parsed.parts) for note in each.breaking_notes)
 
 
 HOSTILE = ["feat(", "(", ")", "a", " ", "\n", "a: b\n", "fix ", "close #1,", "-", '"', "[skip ", "a.b/", "breaking\n"]

@@ -8,7 +8,7 @@ from releasd.core.formats import Release, contributors, escaped, keep_a_changelo
 from releasd.core.notestemplate import render_template
 from releasd.core.pages import pages
 from releasd.errors import ConfigError
-from releasd.model import Bump, Commit, Decision, LastRelease
+from releasd.model import Bump, Commit, Decision, LastRelease, NotesStyle
 
 HASH = "0123456789abcdef0123456789abcdef01234567"
 DECISION = Decision(bump=Bump.MINOR, version="1.1.0", pep440="1.1.0", tag="v1.1.0", reason="", verdicts=())
@@ -34,10 +34,11 @@ def test_keep_a_changelog() -> None:
     made = release("fix: c\n\nCloses #3", "feat(api): a", "docs: d", "perf!: p\n\nBREAKING CHANGE: slow\nway gone")
     link = f"https://github.com/o/r/commit/{{}}{HASH[7:]}"
     assert keep_a_changelog(made) == (
-        "## [1.1.0](https://github.com/o/r/compare/v1.0.0...v1.1.0) - 2026-01-02\n\n"
+        "## [1.1.0] - 2026-01-02\n\n"
         f"### Added\n\n- **api:** a ([0000001]({link.format('0000001')}))\n\n"
         f"### Changed\n\n- p ([0000003]({link.format('0000003')}))\n  - **Breaking:** slow way gone\n\n"
-        f"### Fixed\n\n- c ([0000000]({link.format('0000000')}), closes [#3](https://github.com/o/r/issues/3))\n"
+        f"### Fixed\n\n- c ([0000000]({link.format('0000000')}), closes [#3](https://github.com/o/r/issues/3))\n\n"
+        "[1.1.0]: https://github.com/o/r/compare/v1.0.0...v1.1.0\n"
     )
 
 
@@ -54,7 +55,7 @@ def test_contributors_are_named_once() -> None:
         [Commit(id=HASH, message=text, author="Zoe <z@x>"), Commit(id=HASH, message="b", author="ann")]
     )
     assert found == ("ann", "Bob", "Zoe")
-    assert "### Contributors\n\n- Ann\n" in keep_a_changelog(release("feat: a"), with_contributors=True)
+    assert "### Contributors\n\n- Ann\n" in keep_a_changelog(release("feat: a"), style=NotesStyle(contributors=True))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from releasd.core.notes import render_notes, web_url_of
+from releasd.core.notes import render_notes
+from releasd.core.pages import pages, web_url_of
 from releasd.core.version import decide
 from releasd.model import Bump, LastRelease, ProjectConfig, ReleaseRule
 from support.facts import LAST, commit_id, facts
@@ -21,7 +22,7 @@ def notes(
 ) -> str:
     found = facts(*messages, last=last)
     decision = decide(found, ProjectConfig(release_rules=tuple(rules)), None)
-    return render_notes(decision, last=last, web_url=web_url, date=DAY, commits=found.commits)
+    return render_notes(decision, last=last, pages=pages(web_url or ""), date=DAY, commits=found.commits)
 
 
 def test_the_whole_shape() -> None:
@@ -104,6 +105,31 @@ def test_a_breaking_change_without_a_type_is_shown() -> None:
     text = notes("gone\n\nBREAKING CHANGE: it is")
     assert "### Other Changes\n\n* gone" in text
     assert "### BREAKING CHANGES\n\n* it is" in text
+
+
+def test_what_a_squash_commit_holds_is_shown_once_each() -> None:
+    """Title and parts, under their own sections, with the footers of each."""
+    text = notes(
+        "feat: login (#12)\n\n* feat: login\n\n* fix(ui): typo\n\nCloses #7\n\n* docs: not shown\n\n* fix(ui): typo\n\n"
+        "* refactor!: names\n\nBREAKING CHANGE: other names\n\nSee merge request a/b!1"
+    )
+    assert text == (
+        "# 2.0.0 (2026-01-02)\n\n### Bug Fixes\n\n* **ui:** typo (0000001), closes #7\n\n"
+        "### Code Refactoring\n\n* names (0000001)\n\n### Features\n\n* login (#12) (0000001)\n\n"
+        "### BREAKING CHANGES\n\n* other names\n"
+    )
+
+
+def test_a_part_that_was_taken_back_is_not_shown() -> None:
+    """Neither it nor its revert; what is left of the squash commit is."""
+    text = notes("Work (#1)\n\n* feat: a\n* fix: b", 'Revert "feat: a"')
+    assert text == "## 1.2.4 (2026-01-02)\n\n### Bug Fixes\n\n* b (0000001)\n"
+
+
+def test_a_skipped_revert_hides_nothing() -> None:
+    """What the version counts is what the notes show."""
+    text = notes("feat: a", f'Revert "feat: a"\n\nThis reverts commit {commit_id(1)}.\n[skip release]')
+    assert "### Features\n\n* a (0000001)" in text
 
 
 def test_a_notes_further_lines_cannot_become_headings() -> None:

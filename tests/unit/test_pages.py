@@ -3,7 +3,7 @@
 
 import pytest
 
-from releasd.core.pages import hostname_of, pages, resolved, ssh_host
+from releasd.core.pages import FORGES, form_problem, hostname_of, pages, resolved, ssh_host
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,37 @@ def test_the_operator_can_name_the_forge() -> None:
     assert found.user("ann") == "https://git.corp.example/ann"
 
 
+@pytest.mark.parametrize("forge", FORGES)
+def test_every_forge_can_be_named(forge: str) -> None:
+    """Each has a comparison and a commit's page below the repository's own."""
+    found = pages("https://git.corp.example/o/r", forge=forge)
+    assert found is not None
+    assert found.compare("v1", "v2").startswith(found.base)
+    assert found.commit("abc").startswith(found.base)
+
+
+def test_a_project_can_give_its_own_forms() -> None:
+    """They name the places, and nothing else: no attribute, no item, no format."""
+    urls = {"compare": "{host}/diff?from={old}&to={new}", "issue": "https://tickets.example/{id}"}
+    found = pages("git@forge.example:o/r", urls=urls)
+    assert found is not None
+    assert found.compare("v1", "a&b") == "https://forge.example/diff?from=v1&to=a%26b"
+    assert (found.issue("7"), found.commit("c")) == ("https://tickets.example/7", "https://forge.example/o/r/commit/c")
+    assert form_problem("issue", urls["issue"]) is None
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "{base.__class__}", "{base}/{0}", "{base}/{id!r}", "{base}/{old}", "javascript:alert(1)", "{base}/a b", "{base}/)",
+        "{base}/{id", "/x/{id}", "{base}/<b>", "{base}/\u202e", "{base}/]", "",
+    ],
+)  # fmt: skip
+def test_forms_that_could_break_out_are_refused(form: str) -> None:
+    """An address of the project's own is http, has known places, and nothing that ends a link."""
+    assert form_problem("issue", form) is not None
+
+
 def test_tags_cannot_break_a_link() -> None:
     """Brackets, spaces and signs of a query are escaped in addresses."""
     found = pages("https://github.com/o/r")
@@ -44,7 +75,18 @@ def test_tags_cannot_break_a_link() -> None:
     assert found.compare("a(b)", "c#d%") == "https://github.com/o/r/compare/a%28b%29...c%23d%25"
 
 
-@pytest.mark.parametrize("remote", ["/srv/git/r", "file:///srv/r", "work:o/r", "ssh://work/o/r", ""])
+@pytest.mark.parametrize(
+    "remote",
+    [
+        "/srv/git/r",
+        "file:///srv/r",
+        "work:o/r",
+        "ssh://work/o/r",
+        "git@github.com-work:o/r",
+        "git@h.example:o/r)x(",
+        "",
+    ],
+)
 def test_what_has_no_page_has_no_pages(remote: str) -> None:
     """A local path, or an alias that nobody resolved, is not linked to."""
     assert pages(remote) is None
@@ -59,7 +101,9 @@ def test_what_has_no_page_has_no_pages(remote: str) -> None:
         ("git+ssh://work/o/r", "work", "git+ssh://github.com/o/r"),
         ("https://work/o/r", None, "https://work/o/r"),
         ("/srv/r", None, "/srv/r"),
+        ("git@github.com:o/r", None, "git@github.com:o/r"),
         ("-oProxyCommand=x:o/r", None, "-oProxyCommand=x:o/r"),
+        ("a$(x):o/r", None, "a$(x):o/r"),
     ],
 )
 def test_an_ssh_alias_is_resolved(remote: str, host: str | None, answer: str) -> None:

@@ -198,8 +198,8 @@ def test_writer_options_are_honoured_or_named_one_by_one() -> None:
     told = {"commitsSort": ["subject"], "transform": "x", "groupBy": "scope", "noteGroupsSort": 1}
     config = understood(rc(plugins=[ANALYZER, [NOTES, {"writerOpts": told}]]))
     assert config.notes is not None
-    assert config.notes.writer_opts == {"commitsSort": ["subject"], "groupBy": "scope"}
-    assert [key for key in told if any(f"writerOpts.{key}: " in line for line in config.warnings)] == [
+    assert config.notes.writer_opts == {"commitsSort": ["subject"], "groupBy": "scope", "transform": "x"}
+    assert [key for key in told if any(f"writerOpts.{key}" in line for line in config.warnings)] == [
         "transform",
         "noteGroupsSort",
     ]
@@ -331,3 +331,63 @@ def test_a_commit_message_that_needs_more_than_values_is_named() -> None:
     config = understood(rc(plugins=[ANALYZER, NOTES, [GIT, {"message": "x <%= new Date() %>"}]]))
     assert config.message is None
     assert any("message is not honoured" in line for line in config.warnings)
+
+
+def test_preset_config_without_a_preset_does_nothing() -> None:
+    """The generator loads angular then, and hands nothing on to it: no commit is ignored, no type renamed."""
+    told = {"presetConfig": {"ignoreCommits": "^feat", "types": []}}
+    alone = understood(rc(plugins=[ANALYZER, [NOTES, told]]))
+    named = understood(rc(plugins=[ANALYZER, [NOTES, {"preset": "conventionalcommits", **told}]]))
+    assert alone.notes is not None
+    assert named.notes is not None
+    assert alone.notes.preset_config == {}
+    assert named.notes.preset_config == told["presetConfig"]
+
+
+@pytest.mark.parametrize(
+    ("written", "url"),
+    [
+        ("owner/repo", "https://github.com/owner/repo.git"),
+        ("github:owner/repo#main", "https://github.com/owner/repo.git#main"),
+        ("gitlab:group/sub/repo", "https://gitlab.com/group/sub/repo.git"),
+        ("bitbucket:o/r.git", "https://bitbucket.org/o/r.git"),
+        ("git@work:o/r.git", "git@work:o/r.git"),
+        ("https://h.example/o/r", "https://h.example/o/r"),
+        ("../o/r", "../o/r"),
+        ("/srv/git/r", "/srv/git/r"),
+    ],
+)
+def test_the_repository_is_named_as_npm_names_it(written: str, url: str) -> None:
+    """`repositoryUrl`, else package.json's `repository` in both forms; shortcuts become addresses, all else stays."""
+    assert understood(rc(repositoryUrl=written)).repository_url == url
+    for told in (written, {"type": "git", "url": written}):
+        files = {**rc(), "package.json": json.dumps({"repository": told})}
+        found = read(files)
+        assert found is not None
+        assert found.repository_url == url
+
+
+def test_a_project_without_a_url_leaves_it_to_git() -> None:
+    """Nothing is made up; a package.json that cannot be read is for others to complain about."""
+    for package in ("{", "[]", '{"repository": 7}', '{"repository": {"directory": "x"}}'):
+        found = read({**rc(), "package.json": package})
+        assert found is not None
+        assert found.repository_url is None
+
+
+@pytest.mark.parametrize("name", ["semantic-release-gitmoji", "acme-plugin"])
+def test_unknown_plugins_are_refused_or_ignored_by_policy(name: str) -> None:
+    """The daemon refuses them by name and says what to do; told to ignore them it warns, also where they decide."""
+    files = rc(plugins=[ANALYZER, NOTES, name])
+    with pytest.raises(ConfigError) as refused:
+        project.load(files, unknown_plugins="refuse")
+    assert name in refused.value.problems[0]
+    assert 'policy.unknown_plugins = "ignore"' in refused.value.problems[0]
+    config = project.load(files, unknown_plugins="ignore")
+    assert any(name in line for line in config.warnings)
+
+
+def test_a_plan_tells_of_what_the_daemon_would_refuse() -> None:
+    """`releasd plan` knows no operator's policy: it shows the plan, and says what the policy decides."""
+    config = project.load(rc(plugins=[ANALYZER, NOTES, "acme-plugin"]))
+    assert any("acme-plugin is not known" in line and "policy.unknown_plugins" in line for line in config.warnings)

@@ -84,11 +84,35 @@ def test_skip_release_hides_nothing() -> None:
     assert "x [skip release]" in notes("feat: x [skip release]")
 
 
-@pytest.mark.parametrize("key", ["transform", "generateOn", "finalizeContext", "whatever"])
+@pytest.mark.parametrize("key", ["finalizeContext", "formatDate", "skip", "whatever"])
 def test_functions_of_the_writer_are_refused_by_name(key: str) -> None:
     """What only JavaScript could give is named, not dropped."""
     with pytest.raises(ConfigError, match=key):
         notes("feat: a", writer_opts={key: "x"})
+
+
+@pytest.mark.parametrize("key", ["mainTemplate", "groupBy", "partials", "commitsSort"])
+def test_options_of_the_wrong_kind_are_refused_by_name(key: str) -> None:
+    """What npm's writer would fail on is a mistake of the configuration."""
+    with pytest.raises(ConfigError, match="cannot be honoured") as refused:
+        notes("feat: a", writer_opts={key: 7})
+    assert f"writerOpts.{key}: " in refused.value.problems[0]
+
+
+@pytest.mark.parametrize("preset", ["angular", "conventionalcommits"])
+def test_without_a_page_there_are_no_links(preset: str) -> None:
+    """Where npm would print links that lead nowhere, for a local path or an unresolved alias, there are none."""
+    found = render(
+        [Commit(id=HASH, message="feat(x): a #3 by @me\n\nCloses #4")],
+        options=NotesOptions(preset=preset),
+        last=LastRelease(tag="v1.0.0", version="1.0.0", commit="x"),
+        next=NextRelease(version="1.1.0", tag="v1.1.0"),
+        repository_url=None,
+        date=dt.date(2026, 1, 2),
+    )
+    assert "](" not in found
+    assert "a #3 by @me" in found
+    assert found.rstrip().endswith("#4")
 
 
 def test_an_issue_prefix_that_is_an_expression_is_refused() -> None:

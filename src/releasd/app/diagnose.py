@@ -16,7 +16,7 @@ from releasd.app.repositories import peek
 from releasd.app.world import index_of, registered, registered_hosts, secret_sources
 from releasd.config.places import config_path
 from releasd.core.plan import recipe
-from releasd.engine.facts import snapshot
+from releasd.engine.facts import plugins_policy, snapshot
 from releasd.engine.probing import probe_hosts
 from releasd.errors import CheckFailed, GitError, Permanent, ReleasdError
 from releasd.model import BuildSpec, Project
@@ -148,7 +148,8 @@ def _project(project: Project, able: Callable[[tuple[str, ...]], tuple[object, .
 
 
 def _builds(git: Git, commit: str, project: Project) -> tuple[BuildSpec, ...]:
-    seen = snapshot(git, commit, repository=project.repository, branch=project.branch)
+    policy = plugins_policy(project)
+    seen = snapshot(git, commit, repository=project.repository, branch=project.branch, unknown_plugins=policy)
     found = (
         build
         for config in seen.config.packages or (seen.config,)

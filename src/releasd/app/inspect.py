@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from releasd.adapters import sshalias
 from releasd.adapters.git import GitRepo
 from releasd.app.whereabouts import Where, builds
 from releasd.core.files import GIVEN
-from releasd.core.notes import web_url_of
 from releasd.core.plan import SCHEMA, to_json
 from releasd.core.preview import Change, changes
 from releasd.core.version import decide
@@ -120,10 +120,20 @@ def _read(asked: Asked) -> tuple[GitRepo, Snapshot]:
 
 def _decided(git: GitRepo, seen: Snapshot, asked: Asked, config: ProjectConfig) -> tuple[Facts, Decision]:
     config = replace(config, analysis=asked.analysis) if asked.analysis else config
+    config = replace(config, repository_url=given_url(asked.repository_url, config))
     facts = gather(git, seen, config)
-    url = asked.repository_url or next(iter(git.remote_urls()), "")
-    facts = replace(facts, web_url=web_url_of(url))
+    facts = replace(facts, remote_url=sshalias.resolve(next(iter(git.remote_urls()), "")))
     return facts, decide(facts, config, None)
+
+
+def given_url(asked: str | None, config: ProjectConfig) -> str | None:
+    """Return the address for links that is given by hand, else the configuration's.
+
+    For semantic-release's notes it is what `repositoryUrl` is to npm, an alias included.
+    """
+    if asked is None or config.analysis == "semantic-release":
+        return asked or config.repository_url
+    return sshalias.resolve(asked)
 
 
 def own_config(file: Path) -> dict[str, str]:

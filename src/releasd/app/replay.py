@@ -12,12 +12,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from releasd.adapters import sshalias
 from releasd.adapters.git import GitRepo
-from releasd.app.inspect import own_config
+from releasd.app.inspect import given_url, own_config
 from releasd.core import project
 from releasd.core.ancestry import History, in_log_order
 from releasd.core.files import SEMANTIC_RELEASE_FILES
-from releasd.core.notes import render_notes, web_url_of
+from releasd.core.releasenotes import render
 from releasd.core.replay import Pair, PastRelease, Replayed, pairs, releases_in, replayed, without_release_commit
 from releasd.core.replaywhy import step
 from releasd.core.semver import parse_semver
@@ -89,13 +90,13 @@ def _judged(
     names = (history.name(number) for pair in asked_pairs for number in in_log_order(history, pair.commits))
     commits = git.commits(names)
     configs = _configs(git, asked, config, asked_pairs, warnings) if asked.from_history else None
-    url = asked.repository_url or config.repository_url or next(iter(git.remote_urls()), "")
+    remote = sshalias.resolve(next(iter(git.remote_urls()), "")) if asked.notes else ""
     made = []
     for pair in asked_pairs:
         own = next(configs) if configs else config
         range_ = tuple(islice(commits, len(pair.commits)))
         result = replayed(pair, range_, own)
-        notes = {"notes": _notes(result, range_, asked.date, url, own)} if asked.notes else {}
+        notes = {"notes": _notes(git, result, range_, asked, remote=remote, config=own)} if asked.notes else {}
         made.append({**_as_json(result), **({"config": own.source} if configs else {}), **notes})
     return made, list(warnings)
 
@@ -121,20 +122,32 @@ def _as_json(result: Replayed) -> dict[str, Any]:
     }
 
 
-def _notes(result: Replayed, commits: Sequence[Commit], date: dt.date | None, url: str, config: ProjectConfig) -> str:
+def _notes(
+    git: GitRepo, result: Replayed, commits: Sequence[Commit], asked: Asked, *, remote: str, config: ProjectConfig
+) -> str:
     """Return the notes of the release as it was, so that they can stand beside its changelog."""
-    base, day = result.base, date or _day(result.to)
-    last = LastRelease(tag=base.tag, version=str(base.version), commit=base.commit) if base else None
-    shown = without_release_commit(result.to, commits)
-    if config.analysis == "semantic-release":
-        from releasd.core.semrel.notes import NextRelease, render  # noqa: PLC0415 - only for those who ask for it
-
-        to = NextRelease(version=result.actual, tag=result.to.tag)
-        return render(shown, options=config.notes, last=last, next=to, repository_url=url, date=day)
+    base, template = result.base, config.notes_style.template
     decision = Decision(
         bump=result.bump, version=result.actual, pep440=None, tag=result.to.tag, reason="", verdicts=result.judged
     )
-    return render_notes(decision, last=last, web_url=web_url_of(url), date=day, commits=shown)
+    return render(
+        decision,
+        config,
+        last=LastRelease(tag=base.tag, version=str(base.version), commit=base.commit) if base else None,
+        remote_url=remote,
+        date=asked.date or _day(result.to),
+        commits=without_release_commit(result.to, commits),
+        files=_template(git, result.to.commit, template) if template else {},
+    )
+
+
+def _template(git: GitRepo, commit: str, path: str) -> dict[str, str]:
+    """Return a template as it was at a commit, or as it is now where there was none."""
+    for name in (commit, "HEAD"):
+        found = git.read(name, (path,)) if git.resolve(name) else {}
+        if found:
+            return _decoded(found.items())
+    return {}
 
 
 def _day(past: PastRelease) -> dt.date:
@@ -151,7 +164,8 @@ def _config(git: GitRepo, asked: Asked) -> ProjectConfig:
 
 
 def _chosen(config: ProjectConfig, asked: Asked) -> ProjectConfig:
-    return replace(config, analysis=asked.analysis) if asked.analysis else config
+    config = replace(config, analysis=asked.analysis or config.analysis)
+    return replace(config, repository_url=given_url(asked.repository_url, config)) if asked.notes else config
 
 
 def _configs(

@@ -5,10 +5,12 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 from releasd import config
+from releasd.adapters import sshalias
 from releasd.adapters.artifacts import ArtifactFolder
 from releasd.adapters.clock import SystemClock
 from releasd.adapters.git import GitRepo, clone_or_open
@@ -37,7 +39,11 @@ def build_world(
     """Return the world under these settings. Nothing outside is touched yet."""
     state = settings.daemon.state
     secrets = SecretStore(secret_sources(settings), Surroundings(environ=environ))
-    projects = {name: registered(name, project) for name, project in settings.projects.items()}
+    ask = functools.cache(sshalias.hostname)
+    projects = {
+        name: replace(registered(name, project), remote_url=sshalias.resolve(project.repository, ask))
+        for name, project in settings.projects.items()
+    }
     return World(
         owner=owner,
         lease=timedelta(seconds=settings.daemon.lease),
@@ -85,6 +91,7 @@ def registered(name: str, project: config.Project) -> Project:
         allow_repository_builds=project.policy.allow_repository_builds,
         verify_timeout=project.policy.verify_timeout,
         lost_breaking=project.policy.lost_breaking,
+        unknown_plugins=project.policy.unknown_plugins,
     )
 
 

@@ -59,6 +59,7 @@ class Policy(Section):
     hosts: Names = ()  # empty: all
     verify_timeout: Duration = 1800.0
     lost_breaking: Literal["hold", "major", "ignore"] = "hold"
+    unknown_plugins: Literal["refuse", "ignore"] = "refuse"
     committer_name: Text = "releasd"
     committer_email: Email = "releasd@localhost"
 

@@ -10,13 +10,19 @@ analysis that comes to stand beside this one:
 * Types are not case sensitive (15): `Feat` is `feat`.
 * A colon and a space end the prefix (1): `feat:x` is no feature, and `near_miss` says so.
 
-A merge commit is parsed like any other. Every expression is linear in the length of the message: possessive or
-anchored, never nested over the same characters.
+The commits that a squash or merge commit holds are its `parts` (core/squash.py). Every expression is linear in the
+length of the message: possessive or anchored, never nested over the same characters.
 """
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from releasd.core.reverts import Revert, bare, revert_of
+
+KNOWN_TYPES = frozenset(
+    {"feat", "fix", "perf", "docs", "style", "refactor", "test", "build", "ci", "chore", "revert"}
+)  # those that count within another commit's message; a project's rules add theirs
 
 _HEADER = re.compile(
     r"(?P<type>\w[\w-]*+)"
@@ -25,9 +31,8 @@ _HEADER = re.compile(
 )
 _BREAKING = re.compile(r"(?P<token>BREAKING[ -]CHANGE):(?:[ \t]+(?P<value>.*))?")
 _FOOTER = re.compile(r"(?P<token>[A-Za-z][A-Za-z0-9-]*+)(?:: | (?=#))(?P<value>.*)")
-_DIVIDER = re.compile(r"-{3,}[ \t]*+")
-_REVERT_HEADER = re.compile(r"(?:revert(?:\([^()]*+\))?!?:|revert|reapply)[ \t]+(?P<rest>\S.*)", re.IGNORECASE)
-_REVERT_HASH = re.compile(r"\bThis reverts commit ([0-9a-f]{7,64})\b", re.IGNORECASE)
+# What ends a footer though it is none itself: a rule, and the lines that GitLab and `git cherry-pick -x` add.
+_DIVIDER = re.compile(r"(?:-{3,}|See merge request \S++|\(cherry picked from commit [0-9a-f]++\))[ \t]*+")
 _ISSUE = r"(?:[\w.-]{1,100}/[\w.-]{1,100})?#\d{1,20}"
 _CLOSES = re.compile(
     r"\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?):?[ \t]{1,4}"
@@ -40,12 +45,12 @@ _LIKE_TYPE = re.compile(
 _LIKE_BREAKING = re.compile(r"^[ \t|*>#-]*+breaking[ -]changes?\b", re.IGNORECASE | re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class Revert:
-    """What a revert takes back: the header quoted in it, and the name of the commit, full or short, in lower case."""
-
-    header: str
-    hash: str
+# Something within the body that may be another commit's header, or a mark of such.
+_MAYBE_INNER = re.compile(
+    r"^(?:(?:\* +[A-Za-z]|[a-z])[\w-]*+(?:\([^\n]*\))?!?: |(?:\* +)?Re(?:vert|apply) \""
+    r"|[ \t]*+BEGIN_|Squashed commit of )",
+    re.MULTILINE,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +64,11 @@ class ParsedCommit:
         subject: what follows the prefix; the whole header where there is no prefix.
         breaking_notes: one text for each breaking change, possibly of several lines; never empty when `breaking`.
         footers: (token, value) in order; a value may span lines.
-        revert: for a commit that says "This reverts commit …".
+        revert: what it takes back, for a commit that says so.
         references: issues that a closing verb names, as `#1` or `owner/repo#1`.
         near_miss: what was probably meant and does not count, for people; None where nothing was.
+        parts: the commits within a squash or merge commit, in the order written; they have no parts themselves.
+        merge: whether git or a forge wrote the header of a merge.
     """
 
     header: str
@@ -74,12 +81,77 @@ class ParsedCommit:
     revert: Revert | None = None
     references: tuple[str, ...] = ()
     near_miss: str | None = None
+    parts: tuple["ParsedCommit", ...] = ()
+    merge: bool = False
 
 
-def parse(message: str) -> ParsedCommit:
-    """Take `message` apart. Never raises, whatever the text; takes time linear in its length."""
-    header, _, body = message.replace("\r\n", "\n").strip().partition("\n")
+def parse(message: str, types: Collection[str] = KNOWN_TYPES) -> ParsedCommit:
+    """Take `message` apart. Never raises, whatever the text; takes time linear in its length.
+
+    `types` are those that count for commits within the message.
+    """
+    header, _, body = _plain(message).partition("\n")
     header = header.rstrip()
+    if header.startswith("Merge") or (body and _MAYBE_INNER.search(body)):
+        return _with_parts(header, body, types)
+    return _single(header, body)
+
+
+def _plain(message: str) -> str:
+    """Return a message with git's line ends, without blanks and a byte order mark around it."""
+    return message.replace("\r\n", "\n").strip().lstrip("\ufeff").lstrip()
+
+
+def _with_parts(header: str, body: str, types: Collection[str]) -> ParsedCommit:
+    from releasd.core import squash  # noqa: PLC0415 - few messages hold others, for the speed of `plan`
+
+    instead = squash.overridden(body)
+    if instead is not None:
+        header, _, body = instead.partition("\n")
+        header = header.rstrip()
+    found = squash.split(header, body, types, dense=instead is not None)
+    own, parts = _single(header, found.own), []
+    for text in found.inner:
+        first, _, rest = _plain(text).partition("\n")
+        part = _single(first.rstrip(), rest)
+        if _same(own, part):
+            own = _absorbed(own, part)
+        else:
+            parts.append(part)
+    return replace(own, parts=tuple(_still_there(own, parts, body)), merge=squash.is_merge(header))
+
+
+def _still_there(own: ParsedCommit, parts: Sequence[ParsedCommit], body: str) -> Iterator[ParsedCommit]:
+    """Yield the parts without those that take back what the body names too, and what is no part itself, as `* wip`."""
+    if not any(part.revert for part in parts):
+        yield from parts
+        return
+    known = {own.header, bare(own.header), *(part.header for part in parts)}
+    named = {line.removeprefix("* ").strip() for line in body.split("\n")}
+    for part in parts:
+        if part.revert is None or part.breaking or part.revert.target in known or part.revert.target not in named:
+            yield part
+
+
+def _same(own: ParsedCommit, part: ParsedCommit) -> bool:
+    """Return whether a part is what the title says already, but for the number that a forge adds to it."""
+    return (own.type, own.scope, bare(own.subject)) == (part.type, part.scope, bare(part.subject))
+
+
+def _absorbed(own: ParsedCommit, part: ParsedCommit) -> ParsedCommit:
+    notes = tuple(dict.fromkeys((*own.breaking_notes, *part.breaking_notes)))
+    return replace(
+        own,
+        breaking=bool(notes),
+        breaking_notes=notes,
+        footers=(*own.footers, *part.footers),
+        references=tuple(dict.fromkeys((*own.references, *part.references))),
+        revert=part.revert if part.revert and not (own.revert and own.revert.hash) else own.revert,
+    )
+
+
+def _single(header: str, body: str) -> ParsedCommit:
+    """Take a message apart that holds no other."""
     match = _HEADER.fullmatch(header)
     kind, scope, subject = (
         (match["type"].lower(), match["scope"] or None, match["subject"]) if match else (None, None, header)
@@ -96,7 +168,7 @@ def parse(message: str) -> ParsedCommit:
         breaking=bool(notes),
         breaking_notes=notes,
         footers=footers,
-        revert=_revert(header, body),
+        revert=revert_of(header, body, footers),
         references=_references(header, body),
         near_miss=_near_miss(header, body, conventional=match is not None, breaking=bool(notes)),
     )
@@ -127,17 +199,6 @@ def _open_footers(body: str) -> Iterator[tuple[str, list[str]]]:
         may_start = bool(token) or divider or not line.strip()
     if token:
         yield token, lines
-
-
-def _revert(header: str, body: str) -> Revert | None:
-    match = _REVERT_HEADER.fullmatch(header)
-    name = _REVERT_HASH.search(body) if match else None
-    if match is None or name is None:
-        return None
-    quoted = match["rest"]
-    if quoted.startswith('"') and quoted.rfind('"') > 0:
-        quoted = quoted[1 : quoted.rfind('"')]
-    return Revert(quoted, name[1].lower())
 
 
 def _references(header: str, body: str) -> tuple[str, ...]:

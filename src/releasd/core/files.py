@@ -80,7 +80,12 @@ def wanted_paths(all_paths: Sequence[str], config: ProjectConfig) -> tuple[str, 
     entries = [_split(entry)[0] for one in each for entry in one.version_files]
     roots = [one.package.root for one in config.packages if one.package]
     manifests = {join(root, name) for root in roots for name in _PACKAGE_FILES}
-    named = {*(one.changelog for one in each), *entries, *manifests} | _ROOT_FILES
+    named = {
+        *(one.changelog for one in each),
+        *(one.notes_style.template for one in each),
+        *entries,
+        *manifests,
+    } | _ROOT_FILES
     wants_locks = any(basename(path) == jsonfiles.PACKAGE for path in (*entries, *(manifests & set(all_paths))))
     if wants_locks or _ROOT_MANIFESTS.isdisjoint(all_paths):
         named |= {path for path in all_paths if basename(path) in jsonfiles.LOCKS}

@@ -10,10 +10,12 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from releasd.core.conventional import ParsedCommit, parse
+from releasd.core.contents import contents
+from releasd.core.conventional import ParsedCommit
+from releasd.core.notetypes import in_order, is_shown, title_of
 from releasd.core.pages import Pages
-from releasd.core.rules import SHORT, drop_reverted
-from releasd.model import Bump, Commit, Decision, LastRelease
+from releasd.core.rules import SHORT
+from releasd.model import Commit, Decision, LastRelease, NotesStyle
 
 _SHOWN = frozenset({"feat", "fix", "perf", "revert", "security", "deprecate", "remove"})
 _SECTIONS = ("Added", "Changed", "Deprecated", "Removed", "Fixed", "Security")
@@ -34,6 +36,9 @@ _LEADING = re.compile(
 )  # at its start: of headings, lists, rules
 _CODE = re.compile(r"`[^`]+`")
 _REORDERING = frozenset({"Cf", "Cc", "Zl", "Zp", "Co", "Cn", "Cs"})
+_RELEASE = "chore(release): "  # releasd's own commits
+_LONGEST_LINE = 1_000  # characters that people read of a line; a message may have millions
+_USUAL = NotesStyle()
 _JOINERS = "\u200c\u200d"  # within words of some scripts and within emoji
 
 
@@ -43,7 +48,8 @@ class Entry:
 
     Attributes:
         type: in lower case, None where the header is not conventional; `revert` for a revert.
-        shown: whether the notes name it by default.
+        shown: whether the notes name it.
+        section: the title that the project's `types` give it, else "".
         breaking: the texts of its breaking changes.
         issues: those that it closes, each with its page or None.
         url: its page, or None.
@@ -55,6 +61,7 @@ class Entry:
     scope: str | None
     subject: str
     shown: bool
+    section: str
     breaking: tuple[str, ...]
     issues: tuple[tuple[str, str | None], ...]
     url: str | None
@@ -82,13 +89,11 @@ def release_of(
     pages: Pages | None,
     date: dt.date,
     commits: Sequence[Commit],
+    style: NotesStyle = _USUAL,
 ) -> Release | None:
     """Return the decided release, None where there is none; `date` is its day in UTC."""
     if decision.version is None or decision.tag is None:
         return None
-    asked = frozenset(verdict.commit for verdict in decision.verdicts if verdict.bump is not Bump.NONE)
-    parsed = [(commit, parse(commit.message)) for commit in commits]
-    dropped = drop_reverted(parsed)
     return Release(
         version=decision.version,
         tag=decision.tag,
@@ -96,7 +101,9 @@ def release_of(
         date=date,
         url=pages.base if pages else None,
         compare_url=pages.compare(last.tag, decision.tag) if pages and last else None,
-        entries=tuple(_entry(each, message, asked, pages) for each, message in parsed if each.id not in dropped),
+        entries=tuple(
+            _entry(each, message, asked, pages, style) for each, message, asked in contents(commits, decision.verdicts)
+        ),
         contributors=contributors(commits),
     )
 
@@ -105,6 +112,8 @@ def contributors(commits: Iterable[Commit]) -> tuple[str, ...]:
     """Return who wrote the commits, `Co-authored-by` included: each person once, by address, in the order of names."""
     names: dict[str, str] = {}
     for commit in commits:
+        if commit.message.startswith(_RELEASE):
+            continue
         for person in (commit.author, *(found["person"] for found in _CO_AUTHOR.finditer(commit.message))):
             found = _PERSON.fullmatch(one_line(person))
             name = found["name"] if found else ""
@@ -113,24 +122,28 @@ def contributors(commits: Iterable[Commit]) -> tuple[str, ...]:
     return tuple(sorted(dict.fromkeys(names.values()), key=lambda name: (name.casefold(), name)))
 
 
-def keep_a_changelog(release: Release, *, with_contributors: bool = False) -> str:
-    """Return the section of a release in a changelog of the form that Keep a Changelog gives it."""
-    version = f"[{release.version}]({release.compare_url})" if release.compare_url else f"[{release.version}]"
-    blocks = [f"## {version} - {release.date.isoformat()}"]
+def keep_a_changelog(release: Release, *, style: NotesStyle = _USUAL) -> str:
+    """Return the section of a release in a changelog of the form that Keep a Changelog gives it.
+
+    Where its link leads stands at the end, as in the link list of such a changelog (`core.changelog` puts it there).
+    """
+    blocks = [f"## [{release.version}] - {release.date.isoformat()}"]
     by: dict[str, list[str]] = {}
     for entry in release.entries:
         if entry.shown:
-            by.setdefault(_section(entry), []).extend(_bullets(entry))
-    for title in _SECTIONS:
-        if title in by:
-            blocks += [f"### {title}", "\n".join(by[title])]
-    if with_contributors and release.contributors:
+            by.setdefault(entry.section or _section(entry), []).extend(_bullets(entry))
+    for title in in_order(by, style.types, _SECTIONS):
+        blocks += [f"### {title}", "\n".join(by[title])]
+    if style.contributors and release.contributors:
         blocks += ["### Contributors", "\n".join(f"- {escaped(name)}" for name in release.contributors)]
+    if release.compare_url:
+        blocks.append(f"[{release.version}]: {release.compare_url}")
     return "\n\n".join(blocks) + "\n"
 
 
 def one_line(text: str) -> str:
-    """Return a text as one line without characters that move, hide or end text."""
+    """Return a text as one line without characters that move, hide or end text, not longer than people read."""
+    text = text if len(text) <= _LONGEST_LINE else f"{text[: _LONGEST_LINE - 1]}…"
     if text.isascii() and text.isprintable():
         return text.strip()
     return " ".join("".join(_visible(text)).split())
@@ -155,7 +168,7 @@ def _visible(text: str) -> Iterator[str]:
         yield (" " if char in "\t\n\v\f\r\x85\u2028\u2029" else "") if hidden else char
 
 
-def _entry(commit: Commit, parsed: ParsedCommit, asked: frozenset[str], pages: Pages | None) -> Entry:
+def _entry(commit: Commit, parsed: ParsedCommit, asked: bool, pages: Pages | None, style: NotesStyle) -> Entry:  # noqa: FBT001 - inner
     kind = "revert" if parsed.revert else parsed.type
     author = _PERSON.fullmatch(one_line(commit.author))
     return Entry(
@@ -164,7 +177,8 @@ def _entry(commit: Commit, parsed: ParsedCommit, asked: frozenset[str], pages: P
         type=kind,
         scope=one_line(parsed.scope) if parsed.scope and parsed.scope != "*" else None,
         subject=one_line(parsed.subject),
-        shown=commit.id in asked or parsed.breaking or kind in _SHOWN,
+        shown=is_shown(style.types, kind, parsed.scope, breaking=parsed.breaking, asked=asked, usual=_SHOWN),
+        section=title_of(style.types, kind, parsed.scope, ""),
         breaking=tuple(map(one_line, parsed.breaking_notes)),
         issues=tuple((issue, pages.issue(issue) if pages else None) for issue in parsed.references),
         url=pages.commit(commit.id) if pages else None,

@@ -12,12 +12,14 @@ a breaking change are indented with their markdown headings escaped.
 import datetime as dt
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from urllib.parse import urlsplit
 
-from releasd.core.conventional import ParsedCommit, parse
-from releasd.core.rules import SHORT, drop_reverted
+from releasd.core.contents import contents
+from releasd.core.conventional import ParsedCommit
+from releasd.core.notetypes import in_order, is_shown, title_of
+from releasd.core.pages import Pages
+from releasd.core.rules import SHORT
 from releasd.core.semver import parse_semver
-from releasd.model import Bump, Commit, Decision, LastRelease
+from releasd.model import Commit, Decision, LastRelease, NotesStyle
 
 _TITLES: Mapping[str, str] = {
     "feat": "Features",
@@ -34,90 +36,81 @@ _TITLES: Mapping[str, str] = {
 _SHOWN = frozenset({"feat", "fix", "perf", "revert"})
 _UNTYPED = "Other Changes"
 _ISSUE = re.compile(r"(?<![\w&#/`\[])#(\d{1,20})\b")
-_REFERENCE = re.compile(r"(?P<repository>[^#]*)#(?P<number>\d+)")
-_STRUCTURE = re.compile(r"[#=>~`|*+_-]")
-_SCP = re.compile(r"(?:[^@/\s]+@)?(?P<host>[\w.-]+):(?P<path>[^/~\s][^\s]*)")
+_STRUCTURE = re.compile(r"[#=>~`|*+_-]|\[[^\]]*+\]:")
+_LINK = re.compile(r"\[[^\]]*+\]:")  # of a link's address, which would be one for the whole text
+_TAG = re.compile(r"<(?=[A-Za-z/!?])")  # what HTML would act on
+_LONGEST_LINE, _LONGEST_NOTE = 1_000, 10_000  # characters; a message may have millions
+_USUAL = NotesStyle()
 
 
 def render_notes(
     decision: Decision,
     *,
     last: LastRelease | None,
-    web_url: str | None,
+    pages: Pages | None,
     date: dt.date,
     commits: Sequence[Commit],
+    style: NotesStyle = _USUAL,
 ) -> str:
     """Return the notes of the decided release as markdown, or "" where there is none.
 
-    `web_url` is the repository's page, for links; `date` is the day of the release in UTC.
+    `pages` are the repository's, for links; `date` is the day of the release in UTC.
     """
     if decision.version is None:
         return ""
-    shown = _shown(decision, commits)
-    blocks = [_heading(decision, last, web_url, date)]
-    for title, bullets in sorted(_sections(shown, web_url).items()):
-        blocks += [f"### {title}", "\n".join(text for _, text in sorted(bullets))]
+    shown = _shown(decision, commits, style)
+    blocks = [_heading(decision, last, pages, date)]
+    sections = _sections(shown, pages, style)
+    for title in in_order(sections, style.types):
+        blocks += [f"### {title}", "\n".join(text for _, text in sorted(sections[title]))]
     breaking = [_bullet(parsed, _lines(note)) for _, parsed in shown for note in parsed.breaking_notes]
     if breaking:
         blocks += ["### BREAKING CHANGES", "\n".join(breaking)]
+    if style.contributors and (people := _contributors(commits)):
+        blocks += ["### Contributors", "\n".join(f"* {_clean(name)}" for name in people)]
     return "\n\n".join(blocks) + "\n"
 
 
-def web_url_of(remote: str) -> str | None:
-    """Return the https address of the page behind a forge's remote, without credentials; None for local paths.
+def _contributors(commits: Sequence[Commit]) -> tuple[str, ...]:
+    from releasd.core.formats import contributors  # noqa: PLC0415 - only for those who ask for it, for `plan`'s speed
 
-    For ssh remotes the port is dropped, and a host without a dot is an alias of someone's ssh configuration, which
-    leads nowhere: None. An scp-like path that starts at `/` or `~` is a folder on a server, not a forge: None.
-    """
-    if "://" not in remote:
-        match = _SCP.fullmatch(remote)
-        return _page("https", match["host"], match["path"]) if match and "." in match["host"] else None
-    try:
-        parts = urlsplit(remote)
-        host, port = parts.hostname or "", parts.port
-    except ValueError:  # a port that is no number, a broken IPv6 address
-        return None
-    if parts.scheme in ("http", "https"):
-        literal = f"[{host}]" if ":" in host else host
-        return _page(parts.scheme, f"{literal}:{port}" if port else literal, parts.path)
-    known = parts.scheme in ("ssh", "git", "git+ssh", "ssh+git") and "." in host and not parts.path.startswith("/~")
-    return _page("https", host, parts.path) if known else None
+    return contributors(commits)
 
 
-def _page(scheme: str, host: str, path: str) -> str | None:
-    path = path.strip("/").removesuffix(".git").rstrip("/")
-    return f"{scheme}://{host}/{path}" if path and host else None
-
-
-def _heading(decision: Decision, last: LastRelease | None, web_url: str | None, date: dt.date) -> str:
+def _heading(decision: Decision, last: LastRelease | None, pages: Pages | None, date: dt.date) -> str:
     version = decision.version or ""
     semver = parse_semver(version)
-    title = f"[{version}]({web_url}/compare/{last.tag}...{decision.tag})" if web_url and last else version
+    title = f"[{version}]({pages.compare(last.tag, decision.tag or '')})" if pages and last else version
     return f"{'##' if semver and semver.patch else '#'} {title} ({date.isoformat()})"
 
 
-def _shown(decision: Decision, commits: Sequence[Commit]) -> list[tuple[Commit, ParsedCommit]]:
-    asked = {verdict.commit for verdict in decision.verdicts if verdict.bump is not Bump.NONE}
-    parsed = [(commit, parse(commit.message)) for commit in commits]
-    dropped = drop_reverted(parsed)
+def _shown(decision: Decision, commits: Sequence[Commit], style: NotesStyle) -> list[tuple[Commit, ParsedCommit]]:
     return [
         (commit, message)
-        for commit, message in parsed
-        if commit.id not in dropped
-        and (commit.id in asked or message.breaking or message.revert or message.type in _SHOWN)
+        for commit, message, asked in contents(commits, decision.verdicts)
+        if _is_shown(message, style, asked=asked)
     ]
 
 
+def _is_shown(parsed: ParsedCommit, style: NotesStyle, *, asked: bool) -> bool:
+    kind, breaking = _kind(parsed), parsed.breaking
+    return is_shown(style.types, kind, parsed.scope, breaking=breaking, asked=asked, usual=_SHOWN)
+
+
+def _kind(parsed: ParsedCommit) -> str | None:
+    return "revert" if parsed.revert else parsed.type
+
+
 def _sections(
-    shown: Sequence[tuple[Commit, ParsedCommit]], web_url: str | None
+    shown: Sequence[tuple[Commit, ParsedCommit]], pages: Pages | None, style: NotesStyle
 ) -> dict[str, list[tuple[tuple[str, str], str]]]:
     """Return the bullets by title, each with the key that sorts it: scope and subject, case aside."""
     sections: dict[str, list[tuple[tuple[str, str], str]]] = {}
     for commit, parsed in shown:
-        kind = "revert" if parsed.revert else parsed.type
-        title = _TITLES.get(kind, _clean(kind)) if kind else _UNTYPED
+        kind = _kind(parsed)
+        title = title_of(style.types, kind, parsed.scope, _TITLES.get(kind, _clean(kind)) if kind else _UNTYPED)
         text = f"{parsed.scope or ''}{parsed.subject}"
-        bullet = _bullet(parsed, _subject(parsed, web_url)) + _links(commit, parsed, web_url)
+        bullet = _bullet(parsed, _subject(parsed, pages)) + _links(commit, parsed, pages)
         sections.setdefault(title, []).append(((text.casefold(), text), bullet))
     return sections
 
@@ -127,25 +120,20 @@ def _bullet(parsed: ParsedCommit, text: str) -> str:
     return f"* **{scope}:** {text}" if scope else f"* {text}"
 
 
-def _subject(parsed: ParsedCommit, web_url: str | None) -> str:
-    text = _clean(parsed.subject)
-    return _ISSUE.sub(rf"[#\1]({web_url}/issues/\1)", text) if web_url else text
+def _subject(parsed: ParsedCommit, pages: Pages | None) -> str:
+    return _ISSUE.sub(lambda found: _issue(found[0], pages), _clean(parsed.subject))
 
 
-def _links(commit: Commit, parsed: ParsedCommit, web_url: str | None) -> str:
+def _links(commit: Commit, parsed: ParsedCommit, pages: Pages | None) -> str:
     short = commit.id[:SHORT]
-    link = f" ([{short}]({web_url}/commit/{commit.id}))" if web_url else f" ({short})"
-    closed = " ".join(_issue(reference, web_url) for reference in parsed.references if reference not in parsed.subject)
+    link = f" ([{short}]({pages.commit(commit.id)}))" if pages else f" ({short})"
+    closed = " ".join(_issue(reference, pages) for reference in parsed.references if reference not in parsed.subject)
     return f"{link}, closes {closed}" if closed else link
 
 
-def _issue(reference: str, web_url: str | None) -> str:
-    match = _REFERENCE.fullmatch(reference)
-    if match is None or web_url is None:
-        return reference
-    parts = urlsplit(web_url)
-    page = f"{parts.scheme}://{parts.netloc}/{match['repository']}" if match["repository"] else web_url
-    return f"[{reference}]({page}/issues/{match['number']})"
+def _issue(reference: str, pages: Pages | None) -> str:
+    page = pages.issue(reference) if pages else None
+    return f"[{reference}]({page})" if page else reference
 
 
 def _lines(note: str) -> str:
@@ -154,8 +142,9 @@ def _lines(note: str) -> str:
 
 
 def _continued(note: str) -> Iterator[str]:
-    first, *rest = note.split("\n")
-    yield _clean(first)
+    first, *rest = note[:_LONGEST_NOTE].split("\n")
+    text = _clean(first)
+    yield f"\\{text}" if _LINK.match(text) else text
     for line in rest:
         text = _clean(line).strip()
         escaped = "\\" if _STRUCTURE.match(text) and not text.startswith(("* ", "- ", "```")) else ""
@@ -163,5 +152,14 @@ def _continued(note: str) -> Iterator[str]:
 
 
 def _clean(text: str) -> str:
-    """Return `text` without control characters, fit for one line."""
-    return "".join(char if char.isprintable() else " " for char in text).strip()
+    """Return `text` fit for one line: without control characters and HTML, and not longer than people read."""
+    cut = text if len(text) <= _LONGEST_LINE else f"{text[: _LONGEST_LINE - 1]}…"
+    plain = "".join(char if char.isprintable() else " " for char in cut).strip()
+    return plain if "<" not in plain else "`".join(_untagged(plain.split("`")))
+
+
+def _untagged(parts: Sequence[str]) -> Iterator[str]:
+    """Yield what stands between backticks as it is, where they come in pairs, and the rest with its tags escaped."""
+    for place, part in enumerate(parts):
+        is_code = place % 2 == 1 and place < len(parts) - 1
+        yield part if is_code else _TAG.sub(r"\\<", part)

@@ -113,10 +113,15 @@ def _in_folder(config: ProjectConfig, package: Package) -> ProjectConfig:
         config,
         changelog=f"{below}{config.changelog}" if config.changelog else "",
         version_files=tuple(f"{below}{entry}" for entry in config.version_files),
+        notes_style=replace(config.notes_style, template=_below(below, config.notes_style.template)),
         builds=tuple(build_in(build, package.root) for build in config.builds),
         gates=tuple(_gate_in(gate, package.root) for gate in config.gates),
         package=package,
     )
+
+
+def _below(folder: str, path: str | None) -> str | None:
+    return f"{folder}{path}" if path else path
 
 
 def build_in(build: BuildSpec, folder: str) -> BuildSpec:

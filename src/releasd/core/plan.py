@@ -10,9 +10,9 @@ from typing import Any
 
 from releasd.core import files as version_files
 from releasd.core.analysis import lost_breaking
-from releasd.core.notes import render_notes
 from releasd.core.packages import build_in
 from releasd.core.recipes import default_builds
+from releasd.core.releasenotes import changelog_form, render
 from releasd.core.version import decide, one_line
 from releasd.errors import ConfigError
 from releasd.model import BuildSpec, Bump, Commit, Decision, Facts, Gate, NoRelease, Plan, ProjectConfig, Verdict
@@ -77,8 +77,7 @@ def plan(facts: Facts, config: ProjectConfig, policy: Policy, planned_at: dt.dat
         planned_at=planned_at,
         verdicts=decision.verdicts,
         commit_message=config.commit_message,
-        changelog_title=config.changelog_title,
-        semantic_changelog=config.analysis == "semantic-release",
+        changelog_form=changelog_form(config, remote_url=facts.remote_url, tag=decision.tag),
         hold=hold,
         channel=facts.line.channel,
         package=config.package.name if config.package else "",
@@ -201,13 +200,15 @@ def recipe(files: Mapping[str, str], config: ProjectConfig) -> tuple[BuildSpec, 
 
 
 def _notes(facts: Facts, config: ProjectConfig, decision: Decision, date: dt.date) -> str:
-    if config.analysis == "semantic-release" and decision.version and decision.tag:
-        from releasd.core.semrel.notes import NextRelease, render  # noqa: PLC0415 - only for those who ask for it
-
-        to = NextRelease(version=decision.version, tag=decision.tag)
-        url = config.repository_url or facts.web_url or ""
-        return render(facts.commits, options=config.notes, last=facts.last, next=to, repository_url=url, date=date)
-    return render_notes(decision, last=facts.last, web_url=facts.web_url, date=date, commits=facts.commits)
+    return render(
+        decision,
+        config,
+        last=facts.last,
+        remote_url=facts.remote_url,
+        date=date,
+        commits=facts.commits,
+        files=facts.files,
+    )
 
 
 def _changes(facts: Facts, config: ProjectConfig, decision: Decision) -> version_files.Changes:

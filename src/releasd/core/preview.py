@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from releasd.core import changelog
 from releasd.core import files as version_files
+from releasd.core.releasenotes import changelog_form
 from releasd.model import Decision, Facts, ProjectConfig
 
 CONTEXT = 3  # lines around a change
@@ -28,7 +29,8 @@ def changes(facts: Facts, config: ProjectConfig, decision: Decision, notes: str)
     for edit in version_files.detect(facts.files, config, version=decision.version, pep440=decision.pep440).edits:
         texts[edit.path] = version_files.apply_edit(edit, texts.get(edit.path, facts.files[edit.path]))
     if config.changelog:
-        texts[config.changelog] = changelog.prepend(facts.files.get(config.changelog), notes)
+        form = changelog_form(config, remote_url=facts.remote_url, tag=decision.tag)
+        texts[config.changelog] = changelog.written(facts.files.get(config.changelog), notes, form)
     return tuple(
         Change(path=path, old=facts.files.get(path), new=new)
         for path, new in texts.items()

@@ -8,7 +8,7 @@ operator's configuration, which uses `read_builds` and `read_gates` from here.
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from releasd.core import packages, toml
 from releasd.core.files import GIVEN, SEMANTIC_RELEASE_FILES
@@ -21,6 +21,8 @@ from releasd.model import (
     BuildSpec,
     Bump,
     Gate,
+    NotesOptions,
+    NotesStyle,
     ProjectConfig,
     ReleaseBranch,
     ReleaseRule,
@@ -40,10 +42,14 @@ _PLACE = "{version}"
 _PLACES = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
 _NAMED = re.compile(r"\{([a-z_]+)\}")
 
+# Refused; refused only if they have a part in deciding the version; or never refused.
+UnknownPlugins = Literal["refuse", "refuse-deciding", "ignore"]
 
-def load(files: Mapping[str, str]) -> ProjectConfig:
+
+def load(files: Mapping[str, str], *, unknown_plugins: UnknownPlugins = "refuse-deciding") -> ProjectConfig:
     """Return the configuration in `files`, the texts of a commit's files by path, and of one given by hand (`GIVEN`).
 
+    `unknown_plugins` is what becomes of plug-ins of semantic-release's that releasd does not know.
     Raises `ConfigError` whose `problems` lists every mistake as `file: key: what is allowed`, and for a configuration
     of semantic-release that cannot be read without running it.
     """
@@ -53,7 +59,7 @@ def load(files: Mapping[str, str]) -> ProjectConfig:
         given = GIVEN[".toml"]
         return read_project(toml.read(given, files[given]), f"{given}: ", source=given, name=name, files=files)
     if any(path in files for path in GIVEN.values()):
-        return _semantic_release(files, name)
+        return _semantic_release(files, name, unknown_plugins)
     in_pyproject = toml.table(document, "tool").get("releasd")
     if FILE in files:
         ignored = (f"{IN_PYPROJECT} is not read, because there is a {FILE}",) if in_pyproject is not None else ()
@@ -62,14 +68,14 @@ def load(files: Mapping[str, str]) -> ProjectConfig:
     if in_pyproject is not None:
         return read_project(in_pyproject, "pyproject.toml: tool.releasd.", source=IN_PYPROJECT, name=name, files=files)
     if "package.json" in files or any(path in files for path in SEMANTIC_RELEASE_FILES):
-        return _semantic_release(files, name)
+        return _semantic_release(files, name, unknown_plugins)
     return ProjectConfig(name=name)
 
 
-def _semantic_release(files: Mapping[str, str], name: str | None) -> ProjectConfig:
+def _semantic_release(files: Mapping[str, str], name: str | None, unknown_plugins: UnknownPlugins) -> ProjectConfig:
     from releasd.core import semrelproject  # noqa: PLC0415 - only for those who have one, for the speed of `plan`
 
-    return semrelproject.load(files, name)
+    return semrelproject.load(files, name, unknown_plugins)
 
 
 def distribution_name(document: Mapping[str, Any]) -> str | None:
@@ -142,6 +148,8 @@ def _read(reader: Reader, *, source: str, name: str | None, warnings: tuple[str,
     wrong = check_tag_format(tag_format)
     reader.problems += [f"{where}tag_format: {wrong}"] if wrong else []
     rules = tuple(_rule(each) for each in reader.tables("release_rules"))
+    analysis = reader.take("analysis", one_of(ANALYSES), defaults.analysis, " or ".join(ANALYSES))
+    preset = reader.take("preset", one_of(PRESETS), PRESETS[0], " or ".join(PRESETS))
     config = ProjectConfig(
         source=source,
         name=reader.take("name", matching(_NAME), name, "the distribution's name, in letters, digits, . _ -"),
@@ -161,9 +169,11 @@ def _read(reader: Reader, *, source: str, name: str | None, warnings: tuple[str,
         ),
         builds=read_builds(reader),
         gates=read_gates(reader),
-        analysis=reader.take("analysis", one_of(ANALYSES), defaults.analysis, " or ".join(ANALYSES)),
+        analysis=analysis,
+        notes=NotesOptions(preset=preset),
+        notes_style=_notes_style(reader, analysis),
         semantic_release=SemanticReleaseOptions(
-            preset=reader.take("preset", one_of(PRESETS), PRESETS[0], " or ".join(PRESETS)),
+            preset=preset,
             release_rules=tuple(_as_written(rule) for rule in rules) or None,
         ),
         branches=_branches(reader),
@@ -174,6 +184,15 @@ def _read(reader: Reader, *, source: str, name: str | None, warnings: tuple[str,
     if "preset" in reader.values and config.analysis != "semantic-release":
         reader.problems.append(f'{where}preset: only with analysis = "semantic-release"')
     return config
+
+
+def _notes_style(reader: Reader, analysis: str) -> NotesStyle:
+    reader.known.add("notes")
+    if "notes" not in reader.values:
+        return NotesStyle()
+    from releasd.core import notesconfig  # noqa: PLC0415 - only for those who have one, for the speed of `plan`
+
+    return notesconfig.read_notes(reader, analysis)
 
 
 def read_builds(reader: Reader) -> tuple[BuildSpec, ...]:

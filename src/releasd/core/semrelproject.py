@@ -6,7 +6,7 @@ from typing import Any
 from releasd.core import semrelconfig
 from releasd.core.files import GIVEN
 from releasd.core.rules import MATCHABLE
-from releasd.core.semrelconfig import SemRelConfig
+from releasd.core.semrelconfig import Policy, SemRelConfig
 from releasd.core.semrelconfig.template import Template
 from releasd.model import Bump, NotesOptions, ProjectConfig, ReleaseRule
 
@@ -14,18 +14,20 @@ _BUMPS = {"major": Bump.MAJOR, "minor": Bump.MINOR, "patch": Bump.PATCH, False: 
 _FLAGS = ("breaking", "revert")
 
 
-def load(files: Mapping[str, str], name: str | None) -> ProjectConfig:
+def load(files: Mapping[str, str], name: str | None, unknown_plugins: Policy = "refuse-deciding") -> ProjectConfig:
     """Return the configuration given by hand, else in semantic-release's files, else the defaults.
 
-    `name` is the distribution's. Raises `ConfigError`, as `semrelconfig.read` does.
+    `name` is the distribution's, `unknown_plugins` the policy about plug-ins that are not known. Raises `ConfigError`,
+    as `semrelconfig.read` does.
     """
     given = next((path for path in GIVEN.values() if path in files), None)
     if given is not None:
-        return project_config(semrelconfig.understand(semrelconfig.read_document(given, files[given]), files), name)
+        by_hand = semrelconfig.read_document(given, files[given])
+        return project_config(semrelconfig.understand(by_hand, files, unknown_plugins), name)
     document, odd = semrelconfig.find(files)
     if document is None:
         return ProjectConfig(name=name, warnings=odd)
-    return project_config(semrelconfig.understand(document, files), name)
+    return project_config(semrelconfig.understand(document, files, unknown_plugins), name)
 
 
 def project_config(config: SemRelConfig, name: str | None) -> ProjectConfig:

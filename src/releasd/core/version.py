@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from releasd.core.analysis import judge
 from releasd.core.channel import check_range, next_on_line
-from releasd.core.rules import SHORT
+from releasd.core.rules import SHORT, release_as
 from releasd.core.semver import SemVer, parse_semver
 from releasd.errors import ConfigError
 from releasd.model import Bump, Decision, Facts, LastRelease, ProjectConfig, Tag, Verdict
@@ -120,9 +120,9 @@ def judged(facts: Facts, config: ProjectConfig) -> tuple[Verdict, ...]:
 
 def _indirect(verdict: Verdict) -> Verdict:
     if verdict.bump is Bump.NONE:
-        return verdict
+        return replace(verdict, release_as=None)
     why = f"{verdict.why}; but it only touches what this package depends on: patch"
-    return replace(verdict, bump=Bump.PATCH, breaking=False, why=why)
+    return replace(verdict, bump=Bump.PATCH, breaking=False, release_as=None, why=why)
 
 
 def decision_of(facts: Facts, config: ProjectConfig, forced: Bump | None, verdicts: tuple[Verdict, ...]) -> Decision:
@@ -130,6 +130,8 @@ def decision_of(facts: Facts, config: ProjectConfig, forced: Bump | None, verdic
     highest = max(verdicts, key=lambda verdict: verdict.bump.rank, default=None)
     bump = forced if forced is not None else highest.bump if highest else Bump.NONE
     since = facts.last.tag if facts.last else None
+    if forced is None and (asked := release_as(verdicts)) is not None:
+        return _as_asked(asked, facts, config, verdicts)
     if bump is Bump.NONE:
         ahead = _ahead(facts) if forced is None else None
         if ahead is not None:
@@ -168,6 +170,21 @@ def _decided(facts: Facts, config: ProjectConfig, outcome: _Outcome, verdicts: t
         reason=outcome.reason,
         verdicts=verdicts,
     )
+
+
+def _as_asked(asked: Verdict, facts: Facts, config: ProjectConfig, verdicts: tuple[Verdict, ...]) -> Decision:
+    """Decide for the version that a commit's footer `Release-As` asks for. Raises `ConfigError` where it is too low."""
+    version = asked.release_as or ""
+    wanted, last = parse_semver(version), parse_semver(facts.last.version) if facts.last else None
+    if wanted is None or (last is not None and wanted.precedence <= last.precedence):
+        raise ConfigError(
+            f"{asked.commit[:SHORT]} asks for version {version} (Release-As), which is not above {last}",
+            advice=f"push a commit with a footer Release-As: VERSION above {last}, or revert {asked.commit[:SHORT]}",
+        )
+    moved = next((at for at in range(3) if last is None or wanted[at] != last[at]), 2)
+    reason = f"{version}: {one_line(asked.subject, 100)} ({asked.commit[:SHORT]}) asks for it (Release-As)"
+    bump = (Bump.MAJOR, Bump.MINOR, Bump.PATCH)[moved]
+    return _decided(facts, config, _Outcome(bump, version, reason), verdicts)
 
 
 def _is_zero(last: LastRelease | None) -> bool:

@@ -16,7 +16,7 @@ from pathlib import Path
 from releasd.core.retry import BUDGET_AFTER_TAG, delay
 from releasd.engine.attempt import run_steps
 from releasd.engine.ending import drop_private_ref, end_job
-from releasd.engine.facts import decide, snapshot
+from releasd.engine.facts import decide, look
 from releasd.engine.journal import JobJournal
 from releasd.engine.splitting import split
 from releasd.engine.world import World
@@ -123,7 +123,7 @@ def _plan(world: World, job: Job, project: Project, git: Git) -> Plan | NoReleas
     if tip != job.commit and job.source != "operator":
         raise Replan(f"{project.branch} is at {tip[:12]} by now")
     now = world.clock.now()
-    seen = snapshot(git, job.commit, repository=project.repository, branch=job.branch)
+    seen = look(git, job.commit, project)
     if seen.config.packages and not job.package:
         return split(world, job, project, git, seen)
     decided = decide(git, seen, project, package=job.package, bump=job.bump, now=now)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from releasd.core import files as version_files
-from releasd.core import lines, notes, project, version
+from releasd.core import lines, project, version
 from releasd.core.lines import Standing
 from releasd.core.packages import pathspecs
 from releasd.core.plan import Policy, plan
@@ -29,9 +29,17 @@ class Snapshot:
 
 
 def snapshot(
-    git: Git, commit: str, *, repository: str, branch: str | None, instead: Mapping[str, str] | None = None
+    git: Git,
+    commit: str,
+    *,
+    repository: str,
+    branch: str | None,
+    instead: Mapping[str, str] | None = None,
+    unknown_plugins: project.UnknownPlugins = "refuse-deciding",
 ) -> Snapshot:
     """Read a commit; `instead` are texts that stand for those of the same path there.
+
+    `unknown_plugins` is as for `core.project.load`.
 
     Raises:
         GitError: history is cut off, so that no range can be trusted.
@@ -39,8 +47,8 @@ def snapshot(
     """
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="facts") as pool:  # git waits on the disk twice at once
         tags = pool.submit(git.tags_merged, commit)
-        texts = _texts(git, commit, instead or {})
-        config = project.load(texts)
+        texts = _texts(git, commit, instead or {}, unknown_plugins)
+        config = project.load(texts, unknown_plugins=unknown_plugins)
         return Snapshot(
             commit=commit, repository=repository, branch=branch, files=texts, tags=tags.result(), config=config
         )
@@ -65,7 +73,7 @@ def gather(git: Git, seen: Snapshot, config: ProjectConfig) -> Facts:
         last=where.last,
         commits=commits,
         files=seen.files,
-        web_url=notes.web_url_of(seen.repository),
+        remote_url=seen.repository,
         line=where.line,
         indirect=frozenset() if counted is None else frozenset(each.id for each in commits) - counted,
         group=_group(seen, package) if package else None,
@@ -88,12 +96,15 @@ def _group(seen: Snapshot, package: Package) -> str | None:
     return str(max(versions, key=lambda each: each.precedence)) if versions else None
 
 
-def _texts(git: Git, commit: str, instead: Mapping[str, str]) -> dict[str, str]:
+def _texts(
+    git: Git, commit: str, instead: Mapping[str, str], unknown_plugins: project.UnknownPlugins
+) -> dict[str, str]:
     """Read what the configuration names; the configuration itself is read first, for it may name more."""
     paths = git.files(commit)
     first = git.read(commit, version_files.wanted_paths(paths, ProjectConfig()))
     texts = {path: content.decode(errors="replace") for path, content in first.items()} | dict(instead)
-    more = [path for path in version_files.wanted_paths(paths, project.load(texts)) if path not in texts]
+    config = project.load(texts, unknown_plugins=unknown_plugins)
+    more = [path for path in version_files.wanted_paths(paths, config) if path not in texts]
     return texts | {path: content.decode(errors="replace") for path, content in git.read(commit, more).items()}
 
 
@@ -120,6 +131,22 @@ def decide(
         return NoRelease(reason=f"no release: there is no package {package} any more")
     config = config_of(seen.config, package)
     return plan(gather(git, seen, config), config, policy_of(registered, bump), now)
+
+
+def plugins_policy(registered: Project) -> project.UnknownPlugins:
+    """Return what becomes of semantic-release's plug-ins that releasd does not know."""
+    return "ignore" if registered.unknown_plugins == "ignore" else "refuse"
+
+
+def look(git: Git, commit: str, registered: Project) -> Snapshot:
+    """Read a commit of a registered project. Raises as `snapshot` does."""
+    return snapshot(
+        git,
+        commit,
+        repository=registered.remote_url or registered.repository,
+        branch=registered.branch,
+        unknown_plugins=plugins_policy(registered),
+    )
 
 
 def config_of(config: ProjectConfig, package: str) -> ProjectConfig:

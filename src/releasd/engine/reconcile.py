@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from releasd.core.branchnames import is_glob, matches, patterns
-from releasd.engine.facts import decide, snapshot
+from releasd.engine.facts import decide, look
 from releasd.engine.world import World
 from releasd.errors import ReleasdError
 from releasd.model import Job, Plan, Project, PushHint
@@ -110,7 +110,7 @@ def look_at(world: World, project: Project, git: Git, source: str) -> tuple[Push
 def preview(world: World, project: Project, git: Git, commit: str) -> str:
     """Say in one line for the pusher what will be released, or why nothing is."""
     try:
-        seen = snapshot(git, commit, repository=project.repository, branch=project.branch)
+        seen = look(git, commit, project)
         names = [each.package.name for each in seen.config.packages if each.package] or [""]
         now = world.clock.now()
         decided = [decide(git, seen, project, package=name, bump=None, now=now) for name in names]

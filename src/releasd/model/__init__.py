@@ -14,6 +14,8 @@ from releasd.model.project import (
     Gate,
     HostSpec,
     NotesOptions,
+    NotesStyle,
+    NotesType,
     Package,
     Project,
     ProjectConfig,
@@ -27,6 +29,7 @@ __all__ = [
     "Artifact",
     "BuildSpec",
     "Bump",
+    "ChangelogForm",
     "Commit",
     "Decision",
     "Event",
@@ -41,7 +44,10 @@ __all__ = [
     "LastRelease",
     "NoRelease",
     "NotesOptions",
+    "NotesStyle",
+    "NotesType",
     "Package",
+    "Part",
     "Plan",
     "Project",
     "ProjectConfig",
@@ -126,15 +132,33 @@ class Facts:
     last: LastRelease | None
     commits: tuple[Commit, ...]
     files: Mapping[str, str] = field(default_factory=dict)
-    web_url: str | None = None  # https base for links in notes, None where unknown
+    remote_url: str | None = None  # the repository's address, its ssh alias resolved; links in notes follow from it
     line: ReleaseLine = field(default_factory=ReleaseLine)
     indirect: frozenset[str] = frozenset()
     group: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One of several commits within a squash or merge commit's message, as `Verdict` and notes need it."""
+
+    type: str | None
+    scope: str | None
+    subject: str
+    bump: Bump
+    breaking_notes: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    revert: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What one commit asks for, and why, in one sentence."""
+    """What one commit asks for, and why, in one sentence.
+
+    Attributes:
+        parts: of a squash or merge commit, all that it stands for, its own title first; empty for any other commit.
+        release_as: the version that its footer `Release-As` asks for.
+    """
 
     commit: str
     type: str | None
@@ -143,6 +167,8 @@ class Verdict:
     breaking: bool
     bump: Bump
     why: str
+    parts: tuple[Part, ...] = ()
+    release_as: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +191,21 @@ class Decision:
     tag: str | None
     reason: str
     verdicts: tuple[Verdict, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangelogForm:
+    """How notes go into the changelog.
+
+    Attributes:
+        kind: "default", "semantic-release" (as its plug-in does) or "keep-a-changelog".
+        title: as in ProjectConfig.
+        unreleased_url: what the link list of Keep a Changelog says for `[Unreleased]`; None where there is no page.
+    """
+
+    kind: str = "default"
+    title: str | None = None
+    unreleased_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,8 +232,7 @@ class Plan:
     planned_at: datetime
     verdicts: tuple[Verdict, ...] = ()
     commit_message: str | None = None  # of the release commit, as in ProjectConfig
-    changelog_title: str | None = None  # as in ProjectConfig
-    semantic_changelog: bool = False  # written as semantic-release's plug-in does
+    changelog_form: ChangelogForm = field(default_factory=ChangelogForm)
     hold: str = ""  # why a person has to approve it first; empty: nobody has to
     channel: str | None = None  # the distribution channel; None: the default one
     package: str = ""  # which of the repository's packages; empty: the repository is one

@@ -120,6 +120,40 @@ class Package:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NotesType:
+    """How commits of one type show in releasd's own notes, as an entry of npm's `presetConfig.types` says it.
+
+    `scope` is one scope that it is for, None for all; `hidden` shows them only where they are breaking.
+    """
+
+    type: str
+    section: str | None = None  # None: the type's usual title
+    scope: str | None = None
+    hidden: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotesStyle:
+    """`[notes]`: how releasd's own notes look, and where their links lead.
+
+    Attributes:
+        format: "default", "keep-a-changelog" or "template"; the default is npm's where the analysis is npm's.
+        template: the path of a Jinja template in the repository.
+        contributors: whether the notes end with who wrote the commits.
+        types: what is shown and under which titles, in this order; empty: the usual.
+        forge: a name in `core.pages.FORGES`; None: by the host's name.
+        urls: forms of addresses by what they lead to: `compare`, `commit`, `issue`, `user`.
+    """
+
+    format: str = "default"
+    template: str | None = None
+    contributors: bool = False
+    types: tuple[NotesType, ...] = ()
+    forge: str | None = None
+    urls: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectConfig:
     """What a repository says about its own releases: *what* to build, never where it may go (DESIGN.md §5.3)."""
 
@@ -137,6 +171,7 @@ class ProjectConfig:
     branches: tuple[ReleaseBranch, ...] = ()  # empty: semantic-release's defaults
     major_on_zero: bool = True  # whether a breaking change takes 0.x to 1.0.0; if not, to the next minor
     notes: NotesOptions = field(default_factory=NotesOptions)
+    notes_style: NotesStyle = field(default_factory=NotesStyle)
     repository_url: str | None = None  # for links; None: the remote's
     changelog_title: str | None = None  # what stays on top of the changelog; None: what is there
     commit_message: str | None = None  # of the release commit, with {version}, {tag}, {notes}, …; None: the default
@@ -185,4 +220,6 @@ class Project:
     hosts: tuple[str, ...] = ()
     allow_repository_builds: bool = True
     lost_breaking: str = "hold"  # "hold", "major" or "ignore": a breaking change that the rules would lose
+    unknown_plugins: str = "refuse"  # or "ignore": plug-ins of semantic-release that releasd does not know
+    remote_url: str | None = None  # `repository` with its ssh alias resolved, for links; None: as it is
     verify_timeout: float = 1800.0

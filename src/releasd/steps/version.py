@@ -7,7 +7,7 @@ what the private ref or the clone lost is written again, and what the ref holds 
 import re
 from collections.abc import Mapping
 
-from releasd.core.changelog import prepend, put_on_top
+from releasd.core.changelog import written
 from releasd.core.files import apply_edit
 from releasd.errors import Permanent, Replan
 from releasd.model import Evidence, Plan
@@ -98,14 +98,8 @@ def _edited(plan: Plan, found: Mapping[str, bytes]) -> dict[str, bytes]:
     for edit in plan.edits:
         texts[edit.path] = apply_edit(edit, texts[edit.path])
     if plan.changelog:
-        texts[plan.changelog] = _changelog(plan, texts.get(plan.changelog))
+        texts[plan.changelog] = written(texts.get(plan.changelog), plan.notes, plan.changelog_form)
     return {path: text.encode() for path, text in texts.items()}
-
-
-def _changelog(plan: Plan, existing: str | None) -> str:
-    if plan.semantic_changelog:
-        return put_on_top(existing, plan.notes, title=plan.changelog_title)
-    return prepend(existing, plan.notes)
 
 
 def _text(path: str, content: bytes) -> str:

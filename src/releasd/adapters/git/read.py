@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 
 from releasd.adapters.git.stream import Streaming, records
+from releasd.core.semrel.jstext import trim
 from releasd.errors import GitError
 from releasd.model import Commit, Tag
 
@@ -168,7 +169,7 @@ def _commits(fields: Iterator[bytes]) -> Iterator[Commit]:
     for commit_id, parents, author, message in zip(fields, fields, fields, fields, strict=False):
         yield Commit(
             id=_text(commit_id),
-            message=_text(message).strip(),
+            message=trim(_text(message)),
             parents=tuple(_text(parents).split()),
             author=sys.intern(_text(author)),  # a few people write a whole history
         )

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from releasd.adapters.git.stream import Streaming, records
 from releasd.core.ancestry import Node
+from releasd.core.semrel.jstext import trim
 from releasd.errors import GitError
 from releasd.model import Commit
 
@@ -164,7 +165,7 @@ def _commit(name: str, data: bytes) -> Commit:
     parents = tuple(line[7:].decode("ascii") for line in head.split(b"\n") if line.startswith(b"parent "))
     return Commit(
         id=name,
-        message=_decoded(message.partition(b"\0")[0], encoding).strip(),
+        message=trim(_decoded(message.partition(b"\0")[0], encoding)),
         parents=parents,
         author=_decoded(author[1], encoding) if author else "",
     )

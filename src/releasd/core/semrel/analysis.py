@@ -7,6 +7,7 @@ from typing import Any
 
 from releasd.core import rules as specification
 from releasd.core.semrel.filter import drop_reverted, skips_release
+from releasd.core.semrel.gitlog import subject_of
 from releasd.core.semrel.jstext import trim, truthy
 from releasd.core.semrel.options import Options, check
 from releasd.core.semrel.parser import Parsed, parser
@@ -75,6 +76,8 @@ def fields_of(commit: Commit, parsed: Parsed) -> dict[str, Any]:
     name, _, email = commit.author.rpartition(" <")
     author = {"name": name, "email": email.removesuffix(">")} if name else {"name": commit.author, "email": ""}
     fields = {"message": commit.message, "hash": commit.id, "author": author, **parsed.values}
+    if "subject" not in fields:  # the header does not match, and git's own shows through
+        fields["subject"] = subject_of(commit.message)
     fields.pop("rawMsg", None)  # a line -rawMsg- makes it, and npm takes it out again
     return fields
 

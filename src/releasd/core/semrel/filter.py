@@ -4,6 +4,7 @@ Source: semantic-release 24.2.9 `definitions/plugins.js`, conventional-commits-f
 """
 
 import re
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
@@ -24,44 +25,64 @@ def drop_reverted(commits: Iterable[T], fields: Callable[[T], Fields]) -> Iterat
     """Yield the commits, newest first, without those that a later one takes back, and without the latter.
 
     `fields` gives a commit's fields by npm's names: what git says, overlaid with what the message says. A revert holds
-    what comes before it until it is seen whether its own commit comes; what was held comes in its order.
+    what comes before it until it is seen whether its own commit comes; what was held comes in its order. Linear in the
+    number of commits, however many reverts are held.
     """
-    held: list[T] = []
-    reverts = 0
-    for commit in commits:
+    held: dict[int, T] = {}
+    reverts = _Held()
+    for place, commit in enumerate(commits):
         own = fields(commit)
-        place = _taken_back_by(own, (fields(each) for each in held)) if reverts else None
-        if place is not None:
-            del held[place]
-            reverts -= 1
+        found = reverts.take(own.get("raw") or own) if reverts else None  # npm believes a field `raw` of a message
+        if found is not None:
+            del held[found]
         elif truthy(own.get("revert")):
-            held.append(commit)
-            reverts += 1
+            held[place] = commit
+            reverts.add(place, own["revert"])
         elif reverts:
-            held.append(commit)
+            held[place] = commit
         else:
-            yield from held
+            yield from held.values()
             held.clear()
             yield commit
-    yield from held
+    yield from held.values()
 
 
-def _taken_back_by(own: Fields, held: Iterable[Fields]) -> int | None:
-    """Return the place of the first held revert that names this commit."""
-    raw = own.get("raw") or own  # a message can make a field `raw`, and npm's filter believes it
-    for place, each in enumerate(held):
-        revert = each.get("revert")
-        if isinstance(revert, Mapping) and _has(raw, revert):
-            return place
-    return None
+class _Held:
+    """The reverts that are held, by the fields that they name and those fields' values."""
+
+    def __init__(self) -> None:
+        self._places: dict[tuple[str, ...], dict[tuple[Any, ...], deque[int]]] = {}
+        self._count = 0
+
+    def __bool__(self) -> bool:
+        return self._count > 0
+
+    def add(self, place: int, revert: Any) -> None:
+        """Hold a revert; one that is a text, as a line `-revert-` makes it, takes nothing back."""
+        self._count += 1
+        if isinstance(revert, Mapping):
+            same = self._places.setdefault(tuple(revert), {})
+            same.setdefault(tuple(map(_trimmed, revert.values())), deque()).append(place)
+
+    def take(self, raw: Any) -> int | None:
+        """Return the place of the first revert that names these fields, and hold it no longer; None where none does."""
+        if not isinstance(raw, Mapping):
+            raw = {}
+        found = [queue for names, same in self._places.items() if (queue := same.get(_values(raw, names)))]
+        if not found:
+            return None
+        self._count -= 1
+        return min(found, key=lambda queue: queue[0]).popleft()
 
 
-def _has(raw: Any, revert: Mapping[str, str | None]) -> bool:
-    fields = raw if isinstance(raw, Mapping) else {}
-    return all(_trimmed(fields.get(key, _ABSENT)) == _trimmed(value) for key, value in revert.items())
+def _values(raw: Fields, names: tuple[str, ...]) -> tuple[Any, ...]:
+    return tuple(
+        value if (value := _trimmed(raw.get(name, _ABSENT))) is None or isinstance(value, str) else _ABSENT
+        for name in names
+    )
 
 
-_ABSENT = object()
+_ABSENT = object()  # no text equals it, and a revert names texts only
 
 
 def _trimmed(value: Any) -> Any:

@@ -1,24 +1,25 @@
 """The release notes that release-notes-generator 14.1.1 writes, to the byte: its `index.js`, less what reads files.
 
-A commit has the fields that semantic-release gives it, of which one shows: where a message's header does not match, its
-subject is what `git log --format=%s` says.
+A commit has the fields that semantic-release gives it and that a template may name: hash, message, author and the
+abbreviated name. One shows by itself: where a message's header does not match, its subject is what git's `%s` says.
 """
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from releasd.core.semrel import jsregex
+from releasd.core.semrel.gitlog import subject_of
 from releasd.core.semrel.jstext import trim, truthy
 from releasd.core.semrel.parser import Parsed, parser
-from releasd.core.semrel.presets import CommitValues, Preset, angular, conventionalcommits
+from releasd.core.semrel.presets import SHORT, CommitValues, Context, Preset, angular, conventionalcommits
 from releasd.core.semrel.urls import Place, place
 from releasd.core.semrel.writer import write
 from releasd.errors import ConfigError
 from releasd.model import Commit, LastRelease, NotesOptions, SemanticReleaseOptions
 
-_BLANKS = " \t\n\r"  # what git takes for white space
+Transform = Callable[[CommitValues, Context], CommitValues | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,16 +36,21 @@ def render(
     options: NotesOptions,
     last: LastRelease | None,
     next: NextRelease,  # noqa: A002 - the word of the plan's JSON and of semantic-release
-    repository_url: str,
+    repository_url: str | None,
     date: dt.date,
 ) -> str:
     """Return the notes for `commits`, newest first; `date` is the day in UTC.
 
-    `[skip release]` hides nothing here, as in semantic-release. Raises `ConfigError` for what cannot be honoured.
+    `repository_url` is taken as npm takes it, dead links included; None: the repository has no page, and the notes no
+    links, which npm does not know. `[skip release]` hides nothing here, as in semantic-release. Raises `ConfigError`
+    for what cannot be honoured.
     """
-    where = place(repository_url)
+    where = place(repository_url or "")
     preset = _preset(options)
     context = _context(options, where, last, next, date)
+    if repository_url is None and options.host is None:
+        preset = replace(preset, transform=_unlinked(preset.transform))
+        context |= {"linkCompare": False, "linkReferences": False}
     return write(
         unreverted(_parsed(commits, options, where)),
         context,
@@ -52,18 +58,6 @@ def render(
         writer_opts=options.writer_opts,
         unreverted=unreverted,
     )
-
-
-def subject_of(message: str) -> str:
-    """Return git's `%s` of a message: the lines of its first paragraph, joined by spaces."""
-    lines: list[str] = []
-    for line in message.split("\n"):
-        text = line.rstrip(_BLANKS)
-        if text:
-            lines.append(text)
-        elif lines:
-            break
-    return " ".join(lines)
 
 
 def unreverted(commits: Iterable[CommitValues]) -> list[CommitValues]:
@@ -111,6 +105,16 @@ def _preset(options: NotesOptions) -> Preset:
     )
 
 
+def _unlinked(transform: Transform) -> Transform:
+    """Return the preset's transform with subjects as they were before issues and users in them became links."""
+
+    def unlinked(commit: CommitValues, context: Context) -> CommitValues | None:
+        patch = transform(commit, context)
+        return None if patch is None else {**patch, "subject": commit.get("subject")}
+
+    return unlinked
+
+
 def _context(
     options: NotesOptions, where: Place, last: LastRelease | None, release: NextRelease, date: dt.date
 ) -> dict[str, Any]:
@@ -153,7 +157,14 @@ def _parsed(commits: Sequence[Commit], options: NotesOptions, where: Place) -> I
 
 
 def _values(commit: Commit, parsed: Parsed) -> CommitValues:
-    values: CommitValues = {"hash": commit.id, "message": commit.message, "subject": subject_of(commit.message)}
+    name, _, address = commit.author.rpartition(" <")
+    values: CommitValues = {
+        "hash": commit.id,
+        "message": commit.message,
+        "subject": subject_of(commit.message),
+        "author": {"name": name, "email": address.removesuffix(">")},
+        "commit": {"long": commit.id, "short": commit.id[:SHORT]},
+    }
     values |= parsed.values
     values["notes"] = [note._asdict() for note in parsed.notes]
     values["references"] = [reference._asdict() for reference in parsed.references]

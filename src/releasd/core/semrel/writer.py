@@ -11,7 +11,7 @@ from typing import Any
 
 from releasd.core.semrel.collate import sort_keys
 from releasd.core.semrel.handlebars import compile_template
-from releasd.core.semrel.jstext import trim
+from releasd.core.semrel.jstext import trim, truthy
 from releasd.core.semrel.presets import CommitValues, Preset
 from releasd.core.semver import SEMVER, parse_semver
 from releasd.errors import ConfigError
@@ -21,21 +21,34 @@ _LARGEST_INDEX = 2**32 - 2
 _INDEX = re.compile(r"0|[1-9]\d{0,9}", re.ASCII)
 _TEMPLATES = ("mainTemplate", "headerPartial", "commitPartial", "footerPartial")
 _SORTS = ("commitsSort", "commitGroupsSort", "noteGroupsSort", "notesSort")
-_KNOWN = frozenset({*_TEMPLATES, *_SORTS, "partials", "groupBy", "ignoreReverted", "reverse", "doFlush"})
+_FLAGS = ("ignoreReverted", "reverse", "doFlush")
+_KNOWN = frozenset({*_TEMPLATES, *_SORTS, *_FLAGS, "partials", "groupBy", "generateOn", "transform"})
 
 Filter = Callable[[Sequence[CommitValues]], Sequence[CommitValues]]
 Sort = str | Sequence[str] | None
 
 
 def problems(writer_opts: Mapping[str, Any]) -> Iterable[str]:
-    """Yield what in a project's `writerOpts` cannot be honoured, as `key: what is allowed`."""
+    """Yield what in a project's `writerOpts` cannot be honoured, as `key: what is allowed`.
+
+    What npm takes a function for, JSON cannot say; but it can switch two of them off: `transform` and `generateOn`.
+    """
     for key, value in writer_opts.items():
-        if key not in _KNOWN:
-            yield f"writerOpts.{key}: not known, or a function, which only a JavaScript configuration could give"
-        elif key in _TEMPLATES and value is not None and not isinstance(value, str):
-            yield f"writerOpts.{key}: a text"
-        elif key in _SORTS and value is not None and not _is_sort(value):
-            yield f"writerOpts.{key}: the name of a field, or a list of such names"
+        allowed = _allowed(key, value)
+        if allowed:
+            yield f"writerOpts.{key}: {allowed}"
+
+
+def _allowed(key: str, value: Any) -> str | None:
+    """Return what an option may be, None where it is that."""
+    if key not in _KNOWN and not (key == "skip" and value is None):
+        return "not known, or a function, which only a JavaScript configuration could give"
+    if key in (*_TEMPLATES, "groupBy") and not isinstance(value, str):
+        return "the name of a field" if key == "groupBy" else "a text"
+    if key in _SORTS and truthy(value) and not _is_sort(value):
+        return "the name of a field, or a list of such names"
+    is_odd = key == "partials" and truthy(value) and not isinstance(value, Mapping)
+    return "a table of texts" if is_odd else None
 
 
 def _is_sort(value: Any) -> bool:
@@ -88,15 +101,15 @@ def _blocks(
     """
     group: list[CommitValues] = []
     saved: CommitValues | None = None
-    first, reverse, flush = True, bool(options.get("reverse")), options.get("doFlush", True)
+    first, reverse, flush = True, truthy(options.get("reverse")), truthy(options.get("doFlush", True))
+    starts = _starter(options)
     for raw in commits:
-        patch = preset.transform(raw, context)
-        commit = None if patch is None else {**raw, **patch, "raw": raw}
+        commit = _transformed(raw, context, options, preset)
         key = raw if commit is None else commit
-        starts = _semver(key.get("version")) is not None
+        is_start = starts(key)
         if reverse and commit is not None:
             group.append(commit)
-        if starts:
+        if is_start:
             yield group, key if reverse else saved, reverse or not first or flush
             group, saved, first = [], None if reverse else key, False
         if not reverse and commit is not None:
@@ -105,16 +118,41 @@ def _blocks(
         yield group, saved, True
 
 
+def _transformed(
+    raw: CommitValues, context: Mapping[str, Any], options: Mapping[str, Any], preset: Preset
+) -> CommitValues | None:
+    """Return what is shown of a commit, None for nothing; a `transform` that is no function changes nothing."""
+    if "transform" in options:
+        return raw
+    patch = preset.transform(raw, context)
+    return None if patch is None else {**raw, **patch, "raw": raw}
+
+
+def _starter(options: Mapping[str, Any]) -> Callable[[CommitValues], bool]:
+    """Return whether a commit starts a block: one with a version, or with the field that `generateOn` names."""
+    if "generateOn" not in options:
+        return lambda commit: _semver(commit.get("version")) is not None
+    name = options["generateOn"]
+
+    def starts(commit: CommitValues) -> bool:
+        """Return whether the field is not `undefined`: None stands for that, but where the parser left a `null`."""
+        raw = commit.get("raw", commit)
+        is_null = isinstance(raw, Mapping) and name in raw and raw[name] is None
+        return commit.get(name) is not None or is_null
+
+    return starts if isinstance(name, str) else lambda _: False
+
+
 def _renderer(
     context: Mapping[str, Any], options: Mapping[str, Any], preset: Preset, unreverted: Filter
 ) -> Callable[[list[CommitValues], CommitValues | None], str]:
-    texts = {name: options.get(name) or preset.templates[name] for name in _TEMPLATES}
+    texts = {name: options.get(name, preset.templates[name]) for name in _TEMPLATES}
     partials = {name.removesuffix("Partial"): text for name, text in texts.items() if name != "mainTemplate"}
     extra = {name: text for name, text in (options.get("partials") or {}).items() if isinstance(text, str)}
     template = compile_template(texts["mainTemplate"], {**partials, **extra})
 
     def render(commits: list[CommitValues], key: CommitValues | None) -> str:
-        kept = unreverted(commits) if options.get("ignoreReverted", True) else commits
+        kept = unreverted(commits) if truthy(options.get("ignoreReverted", True)) else commits
         notes: list[dict[str, Any]] = []
         shown = [_with_notes(commit, notes) for commit in kept]
         values = {
@@ -143,7 +181,7 @@ def _with_notes(commit: CommitValues, notes: list[dict[str, Any]]) -> CommitValu
 def _commit_groups(commits: Sequence[CommitValues], options: Mapping[str, Any], preset: Preset) -> list[dict[str, Any]]:
     by: dict[str, list[CommitValues]] = {}
     for commit in commits:
-        by.setdefault(str(commit.get(options["groupBy"]) or ""), []).append(commit)
+        by.setdefault(_text(commit.get(options["groupBy"])), []).append(commit)
     groups = [
         {"title": title, "commits": _sorted(by[title], options["commitsSort"])} for title in sorted(by, key=_js_order)
     ]
@@ -172,9 +210,18 @@ def _sorted(items: list[dict[str, Any]], by: Sort) -> list[dict[str, Any]]:
     if not by or len(items) < 2:  # noqa: PLR2004 - one item is sorted
         return items
     names = (by,) if isinstance(by, str) else by
-    texts = ["".join(str(item.get(name) or "") for name in names) for item in items]
+    texts = ["".join(_text(item.get(name)) for name in names) for item in items]
     keys = sort_keys(texts)
     return [items[at] for at in sorted(range(len(items)), key=keys.__getitem__)]
+
+
+def _text(value: Any) -> str:
+    """Return what JavaScript makes a text of, "" for what is false there."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list | tuple):
+        return ",".join(map(_text, value))
+    return "[object Object]" if isinstance(value, Mapping) else ""
 
 
 def _semver(text: Any) -> str | None:

@@ -56,7 +56,8 @@ def notes(calls: Sequence[Call], findings: Findings) -> NotesOptions | None:
     writer_opts = _writer_opts(options.take("writerOpts", taking.table, _NONE, "a table"), findings)
     made = NotesOptions(
         preset=preset,
-        preset_config=config,
+        # without `preset`, npm's generator hands no presetConfig on, not even to angular
+        preset_config=config if options.values.get("preset") else _NONE,
         parser_opts=parser_opts,
         host=options.take("host", taking.text, None, "a URL"),
         commit=options.take("commit", taking.text, None, "a word"),
@@ -81,6 +82,9 @@ def _writer_opts(told: Mapping[str, Any], findings: Findings) -> Mapping[str, An
     wrong = {key: problem for key, value in told.items() for problem in writer.problems({key: value})}
     for problem in wrong.values():
         findings.warn(f"{NOTES}: {problem}; notes look as the preset's")
+    for key in ("transform", "generateOn"):
+        if key in told and (key == "transform" or not isinstance(told[key], str)):
+            findings.warn(f"{NOTES}: writerOpts.{key} is no function, so that the preset's is switched off, as by npm")
     return {key: value for key, value in told.items() if key not in wrong}
 
 

@@ -51,6 +51,7 @@ _ANNOUNCING = frozenset(
         "@semantic-release/apm",
     }
 )
+_WAY_OUT = 'policy.unknown_plugins = "ignore"'
 _REPLACING = frozenset({"semantic-release-replace-plugin", "@google/semantic-release-replace-plugin"})
 
 
@@ -80,11 +81,13 @@ def others(resolved: Resolved, policy: Policy, findings: Findings) -> tuple[str,
 def _unknown(name: str, policy: Policy, findings: Findings, *, deciding: bool) -> None:
     plain = "".join(char if char.isprintable() else " " for char in name[:100])
     if policy == "refuse" or (deciding and policy != "ignore"):
-        why = f"it may decide the version, and is not run; name {ANALYZER} instead" if deciding else "it is not known"
-        findings.wrong(f"plugins: {plain}: {why}, or write .releasd.toml")
+        why = "it may decide the version, and is not run" if deciding else "it is not known, and not run"
+        cure = f"name {ANALYZER} instead" if deciding else "take it out"
+        findings.wrong(f"plugins: {plain}: {why}; {cure}, or write .releasd.toml, or have the operator set {_WAY_OUT}")
     else:
         part = "; it may decide the version: what is planned here may differ" if deciding else ""
-        findings.warn(f"plugins: {plain} is not known, and not run{part}")
+        told = f"; the daemon refuses it without {_WAY_OUT}" if policy == "refuse-deciding" else ""
+        findings.warn(f"plugins: {plain} is not known, and not run{part}{told}")
 
 
 def _replaced(call: Call, findings: Findings) -> Iterator[str]:

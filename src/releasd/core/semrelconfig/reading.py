@@ -11,6 +11,7 @@ from releasd.core.semrelconfig import analysis, effects, template
 from releasd.core.semrelconfig.documents import Document, find
 from releasd.core.semrelconfig.others import others
 from releasd.core.semrelconfig.pipeline import NPM, OWN_OPTIONS, STEPS, Resolved, resolve
+from releasd.core.semrelconfig.repository import repository_url
 from releasd.core.semrelconfig.taking import Findings, text
 from releasd.core.semrelconfig.values import Npm, Policy, SemRelConfig
 from releasd.core.version import check_tag_format
@@ -44,7 +45,7 @@ def understand(document: Document, files: Mapping[str, str], policy: Policy = "r
     config = SemRelConfig(
         source=resolved.source,
         tag_format=_tag_format(resolved, findings),
-        repository_url=_repository_url(resolved, findings),
+        repository_url=repository_url(resolved.options, files, findings),
         branches=tuple(_branches(resolved.options.get("branches"), findings)),
         analyzer=analysis.analyzer(calls["analyzeCommits"], findings),
         notes=analysis.notes(calls["generateNotes"], findings),
@@ -82,13 +83,6 @@ def _tag_format(resolved: Resolved, findings: Findings) -> str:
         findings.wrong(f'tagFormat: a tag name with ${{version}} in it once, as in "v${{version}}" ({problem})')
         return "v{version}"
     return made
-
-
-def _repository_url(resolved: Resolved, findings: Findings) -> str | None:
-    written = resolved.options.get("repositoryUrl")
-    if written is not None and text(written) is None:
-        findings.wrong("repositoryUrl: a text")
-    return text(written)
 
 
 def _branches(value: Any, findings: Findings) -> Iterator[ReleaseBranch]:

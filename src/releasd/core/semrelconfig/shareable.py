@@ -72,7 +72,7 @@ def known() -> Mapping[str, Mapping[str, Any]]:
                 "mergeCorrespondence": ["id", "source"],
             },
             # Its transform is a function; it is named, as any option that cannot be honoured.
-            "writerOpts": {"transform": "a function of semantic-release-npm-github-publish"},
+            "writerOpts": {"transform()": "of semantic-release-npm-github-publish"},
             "plugins": [
                 [_ANALYZER, {"releaseRules": publish_rules}],
                 _NOTES,
