@@ -107,7 +107,8 @@ def test_wrong_usage_is_two(terminal: Terminal, arguments: tuple[str, ...]) -> N
 
 NEEDS_CONFIGURATION = (
     ("status",), ("log", "7"), ("log", "demo"), ("release", "demo"), ("retry", "7"), ("cancel", "7"), ("hosts",),
-    ("hosts", "probe"), ("hosts", "add", "build@far"), ("hosts", "remove", "far"), ("hosts", "drain", "far"), ("doctor",), ("audit", "verify"), ("run",), ("hook", "install"),
+    ("hosts", "probe"), ("hosts", "add", "build@far"), ("hosts", "remove", "far"), ("hosts", "drain", "far"),
+    ("doctor",), ("audit", "verify"), ("run",), ("hook", "install"),
 )  # fmt: skip
 
 
