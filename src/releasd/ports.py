@@ -29,8 +29,8 @@ class Clock(Protocol):
         ...
 
 
-class Git(Protocol):
-    """One repository: a bare clone of the daemon's own, or for `plan` any work tree. Nothing changes unless said."""
+class History(Protocol):
+    """What a repository holds: the half of `Git` that a decision reads."""
 
     def resolve(self, ref: str) -> str | None:
         """Return the commit that `ref` names, or None."""
@@ -44,8 +44,12 @@ class Git(Protocol):
         """Return the branch that HEAD is on, or None."""
         ...
 
-    def tags_merged(self, commit: str) -> tuple[Tag, ...]:
-        """Return the tags reachable from `commit`."""
+    def tag_names(self) -> tuple[str, ...]:
+        """Return the names of all tags, reachable or not, by name. Raises `GitError` where history is cut off."""
+        ...
+
+    def tags_merged(self, commit: str, among: Sequence[str] | None = None) -> tuple[Tag, ...]:
+        """Return the tags reachable from `commit`, by name: of those called `among`, or of all."""
         ...
 
     def branches(self) -> Mapping[str, str]:
@@ -71,6 +75,18 @@ class Git(Protocol):
         """Return the paths of all files at `commit`."""
         ...
 
+    def is_ancestor(self, ancestor: str, commit: str) -> bool:
+        """Return whether `ancestor` is reachable from `commit`."""
+        ...
+
+    def commit_time(self, commit: str) -> int:
+        """Return the committer's time in seconds since the epoch, for SOURCE_DATE_EPOCH."""
+        ...
+
+
+class Git(History, Protocol):
+    """One repository: a bare clone of the daemon's own, or for `plan` any work tree. Nothing changes unless said."""
+
     def remote_refs(self, *patterns: str) -> Mapping[str, str]:
         """Return refs of the remote as `ls-remote` shows them now; peeled tags under `NAME^{}`."""
         ...
@@ -95,10 +111,6 @@ class Git(Protocol):
         """Write a merge commit without a work tree and return its name, or None on a conflict."""
         ...
 
-    def is_ancestor(self, ancestor: str, commit: str) -> bool:
-        """Return whether `ancestor` is reachable from `commit`."""
-        ...
-
     def set_ref(self, ref: str, commit: str | None) -> None:
         """Point a ref of this clone at `commit`, or delete it. Idempotent."""
         ...
@@ -112,10 +124,6 @@ class Git(Protocol):
 
     def archive(self, commit: str, dest: Path) -> None:
         """Write a tar of `commit`'s tree to `dest`: tracked files only."""
-        ...
-
-    def commit_time(self, commit: str) -> int:
-        """Return the committer's time in seconds since the epoch, for SOURCE_DATE_EPOCH."""
         ...
 
 

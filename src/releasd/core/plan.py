@@ -116,7 +116,7 @@ def to_json(facts: Facts, config: ProjectConfig, decision: Decision, *, date: dt
         "bump": str(decision.bump),
         "next": {"version": decision.version, "pep440": decision.pep440, "tag": decision.tag} if released else None,
         "reason": decision.reason,
-        "commits": [_commit(verdict) for verdict in decision.verdicts],
+        "commits": Listed(decision.verdicts),
         "files": [{"path": edit.path, "old": edit.old, "new": edit.new} for edit in changes.edits],
         "notes": _notes(facts, config, decision, date),
         "warnings": [*config.warnings, *changes.warnings, *_more_warnings(facts, config, decision)],
@@ -163,6 +163,20 @@ def _more_warnings(facts: Facts, config: ProjectConfig, decision: Decision) -> l
     told = [f"{lost_message(lost)}; policy.lost_breaking decides what the daemon does"] if lost else []
     further = (facts.line.refused, _backwards(facts, config, decision))
     return [*told, *(text for text in further if text)]
+
+
+class Listed(Sequence[dict[str, Any]]):
+    """Verdicts as JSON values, each made when it is asked for: those of a whole history would fill the memory."""
+
+    def __init__(self, verdicts: Sequence[Verdict]) -> None:
+        self._verdicts = verdicts
+
+    def __len__(self) -> int:
+        return len(self._verdicts)
+
+    def __getitem__(self, place: Any) -> Any:
+        found = self._verdicts[place]
+        return _commit(found) if isinstance(found, Verdict) else Listed(found)
 
 
 def _commit(verdict: Verdict) -> dict[str, Any]:

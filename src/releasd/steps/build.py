@@ -59,6 +59,7 @@ def environment(ctx: Context, build: BuildSpec, epoch: int) -> Mapping[str, str]
         "RELEASD_PROJECT": ctx.plan.project,
         "RELEASD_VERSION": ctx.plan.version,
         "RELEASD_TAG": ctx.plan.tag,
+        **({"RELEASD_PACKAGE": ctx.plan.package} if ctx.plan.package else {}),
         **build.env,
     }
 

@@ -5,6 +5,18 @@ halves of the port, `repo.py` joins them and makes the daemon's own clone. `walk
 `stream.py` never holds more than a part.
 """
 
-from releasd.adapters.git.repo import GitRepo, clone_or_open
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from releasd.adapters.git.repo import GitRepo, clone_or_open
 
 __all__ = ["GitRepo", "clone_or_open"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what joins the halves when it is asked for: `releasd plan` needs `read` alone."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from releasd.adapters.git import repo  # noqa: PLC0415 - as above
+
+    return getattr(repo, name)

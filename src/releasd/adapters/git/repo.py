@@ -31,17 +31,6 @@ class GitRepo(Remoting, Walking):
         self._git("init", "--quiet", "--bare", "--template=", ".", action="make a clone")
         self._git("config", "include.path", _CONFIG, action="configure the clone")
 
-    def git_folder(self) -> str:
-        """Return the folder that holds the refs, as an absolute path."""
-        common = self._git("rev-parse", "--path-format=absolute", "--git-common-dir", action="find the refs")
-        return common.decode(errors="surrogateescape").strip()
-
-    def remote_urls(self) -> tuple[str, ...]:
-        """Return the URLs of all remotes; empty where this is no repository."""
-        answer = self._ask("config", "--get-regexp", r"^remote\..*\.url$", action="list the remotes")
-        lines = answer.stdout.decode(errors="surrogateescape").splitlines()
-        return tuple(line.partition(" ")[2] for line in lines)
-
     def tag_messages(self) -> tuple[str, ...]:
         """Return the messages of all annotated tags here, as last fetched."""
         out = self._git("for-each-ref", "--format=%(contents)%00", "refs/tags", action="read the tags")
