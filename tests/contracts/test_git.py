@@ -253,3 +253,17 @@ def test_an_archive_has_the_tracked_files(world: World, tmp_path: Path) -> None:
         found = {entry.name: tar.extractfile(entry).read() for entry in tar if entry.isfile()}
     assert found == {"a": b"1", "sub/b": b"2"}
     assert list(dest.parent.iterdir()) == [dest]
+
+
+def test_a_pack_leaves_out_what_is_there(world: World) -> None:
+    """The more files the other side has, the less is packed; names that mean nothing here do not count."""
+    large = bytes(range(256)) * 40
+    first = world.commit("feat: one", {"a": large})
+    second = world.commit("fix: two", {"b": b"2"})
+    git = world.clone()
+    git.fetch("main")
+    whole = b"".join(git.pack(second, []))
+    rest = b"".join(git.pack(second, [first]))
+    assert 0 < len(rest) < len(whole)
+    assert b"".join(git.pack(second, ["0" * 40, "HEAD", "--all", "", first])) == rest
+    assert len(b"".join(git.pack(second, ["1" * 40]))) >= len(whole)

@@ -34,7 +34,7 @@ def bin_folder(tmp_path: Path) -> Path:
 
 def test_versions_and_images_are_found(bin_folder: Path) -> None:
     """A version where a program says one; images of an engine that answers, not of one that is merely installed."""
-    found = survey.programs(f"{bin_folder}:/bin")
+    found = survey.programs({"PATH": f"{bin_folder}:/bin"})
     assert found["programs"] | {"python3": ""} == {
         "git": "2.39.5", "cargo": "1.85.0", "uv": "?", "docker": "20.10.24", "podman": "4.3.1", "python3": "",
     }  # fmt: skip
@@ -50,7 +50,7 @@ def test_a_program_that_hangs_is_not_waited_for(
     program(bin_folder, "docker", f"echo $$ > {tmp_path}/pid; exec sleep 614")
     monkeypatch.setattr(survey, "LIMIT", 1.0)
     begun = time.monotonic()
-    found = survey.programs(f"{bin_folder}:/bin")
+    found = survey.programs({"PATH": f"{bin_folder}:/bin"})
     assert time.monotonic() - begun < 5
     assert (found["programs"]["docker"], found["images"]) == ("?", {})
     with pytest.raises(ProcessLookupError):

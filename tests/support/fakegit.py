@@ -3,7 +3,7 @@
 import hashlib
 import io
 import tarfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -244,6 +244,11 @@ class FakeGit:
                 info = tarfile.TarInfo(path)
                 info.size = len(data)
                 tar.addfile(info, io.BytesIO(data))
+
+    def pack(self, commit: str, have: Sequence[str]) -> Iterator[bytes]:
+        """Yield something that is less where the files are there already; there is no git to read it."""
+        there = {data for name in have if self._peel(name) for data in self._commit(name).files.values()}
+        yield from (data for data in self._commit(commit).files.values() if data not in there)
 
     def commit_time(self, commit: str) -> int:
         """Return the commit's time in seconds since the epoch."""

@@ -1,6 +1,6 @@
 """Ports made of answers, and a step's whole surroundings built of them. What a test changes are plain attributes.
 
-The fakes keep the promises of ports.py: a journal raises `Fenced` once its claim is lost, an index takes each file
+The fakes keep the promises of ports/: a journal raises `Fenced` once its claim is lost, an index takes each file
 once, an artifact store refuses bytes of another digest.
 """
 
@@ -23,9 +23,11 @@ from releasd.model import (
     Evidence,
     FileEdit,
     HostSpec,
+    IndexRules,
     Job,
     JobId,
     JobState,
+    LeftRunning,
     Plan,
     Project,
     StepName,
@@ -75,6 +77,9 @@ class FakeJournal:
     calls: list[str] = field(default_factory=list)
     taken: dict[str, int] = field(default_factory=dict)  # slots that others hold, by host
     out: dict[str, str] = field(default_factory=dict)  # hosts that take nothing new, and why
+    left: dict[str, LeftRunning] = field(default_factory=dict)  # by build
+    kept: dict[str, LeftRunning] = field(default_factory=dict)  # by build, as this attempt notes them
+    build_evidence: dict[str, Evidence] = field(default_factory=dict)
     lost: bool = False
 
     def fence(self) -> None:
@@ -101,6 +106,9 @@ class FakeJournal:
                 return Placement(host=host)
         return Placement(reason="waits for a free slot")
 
+    def build_kept(self, build: str, left: LeftRunning, *, leash: float) -> None:
+        self.kept[build] = left
+
     def build_left(self, build: str) -> None:
         self.calls.append(f"left {build}")
 
@@ -110,7 +118,14 @@ class FakeJournal:
     def host_lost(self, host: str, why: str) -> None:
         self.out[host] = f"is quarantined ({why})"
 
-    def build_sealed(self, build: str, host: str, artifacts: Sequence[Artifact]) -> None:
+    def left_running(self, build: str) -> LeftRunning | None:
+        return self.left.get(build)
+
+    def build_attached(self, build: str) -> None:
+        self.calls.append(f"attached {build}")
+
+    def build_sealed(self, build: str, host: str, artifacts: Sequence[Artifact], *, evidence: Evidence) -> None:
+        self.build_evidence[build] = evidence
         before = {artifact.filename: artifact.sha256 for artifact in self.sealed}
         if any(before.get(artifact.filename, artifact.sha256) != artifact.sha256 for artifact in artifacts):
             raise Conflict(f"{build} left other bytes than are sealed")
@@ -171,6 +186,7 @@ class FakeIndex:
     """
 
     name: str = "pypi"
+    rules: IndexRules = field(default_factory=IndexRules)
     stored: dict[str, str] = field(default_factory=dict)
     listing: dict[str, str | None] = field(default_factory=dict)
     lag: int = 0
@@ -254,6 +270,19 @@ class FakeHosts:
         return tuple(host for host in self.registered if wanted <= host.spec.labels)
 
 
+class FakeOutputs:
+    """Output in memory: `said[part]` are its pieces."""
+
+    def __init__(self, said: dict[str, list[bytes]]) -> None:
+        self.said = said
+
+    def __call__(self, part: str) -> Sink:
+        return self.said[part].append
+
+    def written(self, part: str) -> int:
+        return len(b"".join(self.said[part]))
+
+
 def host_spec(name: str = "one", *labels: str, slots: int = 2) -> HostSpec:
     """Return a host's entry."""
     return HostSpec(name=name, labels=frozenset(labels), slots=slots)
@@ -334,6 +363,6 @@ class Scene:
         return Context(
             job=job, plan=self.plan, project=self.project, git=self.git, hosts=self.hosts, indexes=indexes,
             notifier=self.notifier, artifacts=self.artifacts, journal=self.journal, clock=self.clock,
-            scratch=self.scratch, sink=lambda part: self.said[part].append, fault=fault,
+            scratch=self.scratch, sink=FakeOutputs(self.said), fault=fault,
             should_stop=self.stop,
         )  # fmt: skip

@@ -6,38 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from releasd.errors import BuildFailed, Cancelled, DiskFull, HostLost, NoHost, OwnDiskFull, Permanent
-from releasd.model import BuildSpec, HostSpec, StepName
-from releasd.ports import Task
-from releasd.steps import build, farm
+from releasd.errors import BuildFailed, Cancelled, Permanent
+from releasd.model import ContainerSpec, HostSpec, StepName
+from releasd.ports import Cache, Task, TaskResult
+from releasd.steps import build
+from support.builds import WHEEL, build_scene, builds_of, leaves_files, sealed
 from support.fakehost import FakeHost, Scripted
 from support.fakeports import FakeHosts, Scene, digest, host_spec
-
-WHEEL = "demo-1.1.0-py3-none-any.whl"
-
-
-def builds_of(*names: str, **fields: object) -> tuple[BuildSpec, ...]:
-    """Return builds whose scripts are their names."""
-    return tuple(BuildSpec(name=name, run=name, **fields) for name in names)
-
-
-def leaves_files(task: Task) -> Scripted:
-    """Leave one wheel, named after the build."""
-    return Scripted(output=b"building\n", files={f"{task.script}-1.1.0-py3-none-any.whl": task.script.encode()})
 
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Scene:
     """Return a release of one build and one able host."""
-    made = Scene(tmp_path, builds=builds_of("demo"))
-    made.release_commit()
-    made.hosts = FakeHosts([FakeHost(host_spec(), leaves_files)])
-    return made
-
-
-def sealed(scene: Scene) -> dict[str, str]:
-    """Return the sealed files and the builds that they are of."""
-    return {artifact.filename: artifact.build for artifact in scene.journal.artifacts()}
+    return build_scene(tmp_path)
 
 
 def test_nothing_built_is_nothing_to_adopt(scene: Scene) -> None:
@@ -52,7 +33,7 @@ def test_a_build_is_sealed_with_its_files(scene: Scene) -> None:
     (artifact,) = scene.journal.sealed
     assert (artifact.size, artifact.build, artifact.host) == (4, "demo", "one")
     assert scene.artifacts.has(artifact)
-    assert scene.journal.calls == ["build.adopted", "sealed demo", "build.sealed"]
+    assert scene.journal.calls == ["build.begun", "build.adopted", "sealed demo", "build.sealed"]
     assert scene.output("demo") == "building\n"
 
 
@@ -115,80 +96,6 @@ def test_builds_run_at_the_same_time(scene: Scene) -> None:
     assert len(build.apply(scene.context())["files"]) == 2
 
 
-def test_builds_go_to_hosts_with_their_labels(scene: Scene) -> None:
-    """Each build runs where all its labels are."""
-    linux, mac = FakeHost(host_spec("big", "linux"), leaves_files), FakeHost(host_spec("mini", "macos"), leaves_files)
-    scene.hosts = FakeHosts([linux, mac])
-    scene.plan = replace(
-        scene.plan, builds=(*builds_of("demo", labels=("linux",)), *builds_of("other", labels=("macos",)))
-    )
-    build.apply(scene.context())
-    assert {artifact.build: artifact.host for artifact in scene.journal.sealed} == {"demo": "big", "other": "mini"}
-
-
-def test_labels_that_nobody_has_fail_at_once(scene: Scene) -> None:
-    """A build that can never run is not waited for; the labels are named."""
-    scene.plan = replace(scene.plan, builds=builds_of("demo", labels=("windows", "gpu")))
-    with pytest.raises(Permanent, match="no registered host has the labels windows, gpu") as caught:
-        build.apply(scene.context())
-    assert "[hosts.NAME]" in caught.value.advice
-
-
-def test_hosts_that_the_project_may_not_use_do_not_count(scene: Scene) -> None:
-    """The operator's limit holds, and is named when it is why nothing matches."""
-    scene.hosts = FakeHosts([FakeHost(host_spec("one"), leaves_files), FakeHost(host_spec("two"), leaves_files)])
-    scene.project = replace(scene.project, hosts=("two",))
-    build.apply(scene.context())
-    assert scene.journal.begun == [("demo", "two")]
-    scene.project = replace(scene.project, hosts=("three",))
-    with pytest.raises(Permanent, match=r"among the hosts allowed for demo \(three\)"):
-        farm.candidates(scene.context(), ())
-
-
-def test_a_lost_host_is_passed_over(scene: Scene) -> None:
-    """Another able host does the work; the log and the journal say what happened to the first."""
-    lost = FakeHost(host_spec("lost"), lambda _: Scripted(error=HostLost("connection reset")))
-    scene.hosts = FakeHosts([lost, FakeHost(host_spec("two"), leaves_files)])
-    build.apply(scene.context())
-    assert scene.journal.failed == [("demo", "lost", "connection reset")]
-    assert scene.journal.sealed[0].host == "two"
-    assert "lost is passed over: connection reset" in scene.output("demo")
-
-
-def test_when_all_hosts_are_lost_the_attempt_is_put_off(scene: Scene) -> None:
-    """Hosts come back: the error may pass, and names every one of them."""
-    hosts = [FakeHost(host_spec(name), lambda _: Scripted(error=HostLost("gone"))) for name in ("one", "two")]
-    scene.hosts = FakeHosts(hosts)
-    with pytest.raises(HostLost, match=r"one \(gone\); two \(gone\)"):
-        build.apply(scene.context())
-    assert scene.journal.sealed == []
-
-
-def test_a_slot_is_waited_for(scene: Scene) -> None:
-    """With every slot taken the build waits, and starts when one is free."""
-    scene.journal.taken = {"one": 2}
-    scene.clock.tick = lambda: scene.journal.taken.update(one=1) if len(scene.clock.slept) == 3 else None
-    build.apply(scene.context())
-    assert scene.clock.slept == [farm.SLOT_PAUSE] * 3
-
-
-def test_a_free_host_is_taken_before_a_full_one(scene: Scene) -> None:
-    """Registration order decides only among hosts with a free slot."""
-    scene.hosts = FakeHosts([FakeHost(host_spec("one"), leaves_files), FakeHost(host_spec("two"), leaves_files)])
-    scene.journal.taken = {"one": 2}
-    build.apply(scene.context())
-    assert scene.journal.begun == [("demo", "two")]
-    assert scene.clock.slept == []
-
-
-def test_waiting_for_a_slot_can_be_cancelled(scene: Scene) -> None:
-    """A job that only waits ends at once when it is told to."""
-    scene.journal.taken = {"one": 2}
-    scene.stop = lambda: len(scene.clock.slept) > 1
-    with pytest.raises(Cancelled, match="waiting for a free slot"):
-        build.apply(scene.context())
-
-
 def test_a_cancelled_build_is_closed_in_the_journal(scene: Scene) -> None:
     """Whatever ends a build, its slot is given back."""
     scene.stop = lambda: True
@@ -215,6 +122,22 @@ def test_a_build_that_failed_says_how(scene: Scene, played: Scripted, told: str)
     assert caught.value.advice == "releasd log 3 --step build"
     assert scene.journal.sealed == []
     assert scene.journal.failed[0][:2] == ("demo", "one")
+
+
+def test_a_build_in_a_container_says_what_it_ran_in_and_that_its_memory_was_too_little(scene: Scene) -> None:
+    """The image's id is in the build's output, and a limit that killed it is told with its size."""
+    box = ContainerSpec(image="img:1", memory=64 << 20)
+    scene.plan = replace(scene.plan, builds=builds_of("demo", container=box))
+
+    class Small(FakeHost):
+        def run(self, task: Task, sink: object, should_stop: object) -> TaskResult:
+            assert task.container == box
+            return TaskResult(exit_status=137, why="memory", evidence={"image": "img:1", "image_id": "sha256:abc"})
+
+    scene.hosts = FakeHosts([Small(host_spec())])
+    with pytest.raises(BuildFailed, match=r"demo on one: it used more memory than its container may have \(64 MB\)"):
+        build.apply(scene.context())
+    assert scene.output("demo") == "releasd: ran in img:1 (sha256:abc)\n"
 
 
 def test_a_failure_waits_for_the_other_builds(scene: Scene) -> None:
@@ -291,43 +214,51 @@ def test_a_build_goes_to_the_hosts_that_preflight_found_able(scene: Scene) -> No
     assert [host.spec.name for host in hosts if host.tasks] == ["able"]
 
 
-def test_hosts_that_are_lost_or_full_are_quarantined(scene: Scene) -> None:
-    """It is their own fault, and nothing else is to go there; one that refuses us is left to the next look."""
-    errors = {"lost": HostLost("reset"), "full": DiskFull("no space"), "shut": Permanent("unknown key")}
-    hosts = [FakeHost(host_spec(n), lambda _, e=error: Scripted(error=e)) for n, error in errors.items()]
-    scene.hosts = FakeHosts([*hosts, FakeHost(host_spec("good"), leaves_files)])
+def tasks(scene: Scene) -> list[Task]:
+    """Run the builds, and return what the host was given."""
+    host = FakeHost(host_spec(), leaves_files)
+    scene.hosts = FakeHosts([host])
     build.apply(scene.context())
-    assert scene.journal.out == {"lost": "is quarantined (reset)", "full": "is quarantined (no space)"}
-    assert scene.journal.sealed[0].host == "good"
+    return host.tasks
 
 
-def test_no_host_is_to_blame_for_our_own_full_disk(scene: Scene) -> None:
-    """Another host would not help: the attempt is repeated, and the host is used again."""
-    hosts = [FakeHost(host_spec("one"), lambda _: Scripted(error=OwnDiskFull("full"))), FakeHost(host_spec("two"))]
-    scene.hosts = FakeHosts(hosts)
-    with pytest.raises(OwnDiskFull):
-        build.apply(scene.context())
-    assert scene.journal.out == {}
-    assert hosts[1].tasks == []
+def test_a_host_may_take_the_sources_as_git_objects(scene: Scene) -> None:
+    """The objects are those of the release commit, from the daemon's own clone, and belong to the project."""
+    (task,) = tasks(scene)
+    assert task.objects is not None
+    assert (task.objects.project, task.objects.commit) == ("demo", scene.context().release_commit)
+    whole = b"".join(task.objects.pack([]))
+    assert b"1.1.0" in whole
+    assert b"".join(task.objects.pack([task.objects.commit])) == b""
 
 
-def test_with_every_host_out_nothing_is_tried(scene: Scene) -> None:
-    """The job is to wait: the error names hosts and labels, and what is missing."""
-    scene.journal.out = {"one": "is drained"}
-    scene.plan = replace(scene.plan, builds=builds_of("demo", labels=("linux",)))
-    scene.hosts = FakeHosts([FakeHost(host_spec("one", "linux"), leaves_files)])
-    with pytest.raises(NoHost, match="no host with labels linux is usable: one is drained") as caught:
-        build.apply(scene.context())
-    assert (caught.value.build, caught.value.hosts) == ("demo", {"one": 2})
-    assert scene.hosts.registered[0].tasks == []
+def test_a_cache_belongs_to_a_project_and_a_build(scene: Scene) -> None:
+    """Nothing is shared between targets or projects; what a build asks for is what it gets."""
+    scene.plan = replace(scene.plan, builds=(*builds_of("one"), *builds_of("two", cache="none")))
+    assert {task.cache for task in tasks(scene)} == {
+        Cache(mode="deps", project="demo", target="one"),
+        Cache(mode="none", project="demo", target="two"),
+    }
 
 
-def test_a_failed_build_is_told_before_one_that_waits(scene: Scene) -> None:
-    """What a person has to mend is not hidden behind a host that is away."""
-    away, here = FakeHost(host_spec("away", "mac")), FakeHost(host_spec("one"), lambda _: Scripted(exit_status=1))
-    scene.hosts = FakeHosts([away, here])
-    scene.project = replace(scene.project, hosts=("away", "one"))
-    scene.journal.out = {"away": "is drained"}
-    scene.plan = replace(scene.plan, builds=(*builds_of("mac", labels=("mac",)), *builds_of("demo")))
-    with pytest.raises(BuildFailed):
+@pytest.mark.parametrize(
+    ("operator", "mode"),
+    [({}, "deps"), ({"allow_full_cache": True}, "full"), ({"builds": builds_of("demo", cache="full")}, "full")],
+)
+def test_compiled_files_are_kept_only_where_the_operator_said_so(
+    scene: Scene, operator: dict[str, object], mode: str
+) -> None:
+    """A repository that asks for "full" gets "deps", and the output says whom to ask."""
+    scene.plan = replace(scene.plan, builds=builds_of("demo", cache="full"))
+    scene.project = replace(scene.project, **operator)
+    (task,) = tasks(scene)
+    assert task.cache is not None
+    assert task.cache.mode == mode
+    assert ("policy.allow_full_cache" in scene.output("demo")) == (mode == "deps")
+
+
+def test_a_silent_build_says_so(scene: Scene) -> None:
+    """The limit that was met is named."""
+    scene.hosts = FakeHosts([FakeHost(host_spec(), lambda _: Scripted(hangs=True, why="idle"))])
+    with pytest.raises(BuildFailed, match="wrote nothing for 1800 s"):
         build.apply(scene.context())

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -108,7 +109,8 @@ def add(
     except OSError as error:
         raise ConfigError(f"{known} cannot be written: {error.strerror}", advice="run it as its owner") from error
     try:
-        found = SshHost(asked.spec(known)).probe(TOOLS, survey=True)
+        with closing(SshHost(asked.spec(known))) as host:
+            found = host.probe(TOOLS, survey=True)
         labels = sorted(derived_labels(found.system, found.machine, found.facts) | set(asked.labels))
         entry = _entry(asked, known, labels)
         file = rewrite(config_file, environ, lambda text: with_host(text, asked.name, entry))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from releasd.core import files as version_files
 from releasd.core import lines, project, version
+from releasd.core.containers import ImagePolicy
 from releasd.core.lines import Standing
 from releasd.core.packages import pathspecs
 from releasd.core.plan import Policy, plan
@@ -16,7 +17,7 @@ from releasd.errors import UsageError
 from releasd.model import Bump, Facts, NoRelease, Package, Plan, Project, ProjectConfig, Tag
 
 if TYPE_CHECKING:
-    from releasd.ports import History
+    from releasd.ports import History, Hosts
 
 _ASKED = (1, 32)  # how many tags are asked about before all are: nearly always the highest is reachable
 
@@ -151,8 +152,9 @@ def _texts(
     return texts | {path: content.decode(errors="replace") for path, content in git.read(commit, more).items()}
 
 
-def policy_of(registered: Project, bump: Bump | None) -> Policy:
+def policy_of(registered: Project, bump: Bump | None, hosts: Hosts) -> Policy:
     """Return the operator's side of a decision."""
+    allowed = registered.hosts
     return Policy(
         project=registered.name,
         indexes=registered.indexes,
@@ -162,18 +164,29 @@ def policy_of(registered: Project, bump: Bump | None) -> Policy:
         forced_bump=bump,
         allow_repository_builds=registered.allow_repository_builds,
         lost_breaking=registered.lost_breaking,
+        smoke=registered.smoke,
+        hosts=tuple(host.spec.labels for host in hosts.able(()) if not allowed or host.spec.name in allowed),
+        container=registered.container,
+        images=ImagePolicy(require_digest=registered.require_digest, allowed=registered.allowed_images),
     )
 
 
 def decide(
-    git: "History", seen: Snapshot, registered: Project, *, package: str, bump: Bump | None, now: datetime
+    git: "History",
+    seen: Snapshot,
+    registered: Project,
+    hosts: "Hosts",
+    *,
+    package: str,
+    bump: Bump | None,
+    now: datetime,
 ) -> Plan | NoRelease:
     """Plan the release of a registered project, or of one of its packages; "" is the repository as a whole."""
     known = [each.package.name for each in seen.config.packages if each.package]
     if package and package not in known:
         return NoRelease(reason=f"no release: there is no package {package} any more")
     config = config_of(seen.config, package)
-    return plan(gather(git, seen, config), config, policy_of(registered, bump), now)
+    return plan(gather(git, seen, config), config, policy_of(registered, bump, hosts), now)
 
 
 def plugins_policy(registered: Project) -> project.UnknownPlugins:

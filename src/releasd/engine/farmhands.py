@@ -84,14 +84,14 @@ class Farm:
 
     def _wanted(self, project: Project) -> Wanted:
         if project.builds:
-            return builds_of(project, None, None)
+            return builds_of(project, None, None, ())
         try:
             git = self.world.peek(project) or self.world.clone(project)
             head = self.world.store.head_of(project.name, project.branch)
             commit = git.resolve(f"refs/heads/{project.branch}") or head
         except ReleasdError as error:
             return Wanted(project, why_unknown=error.message)
-        return builds_of(project, git, commit)
+        return builds_of(project, git, commit, self.world.hosts.able(()))
 
     def _look(self, hosts: Sequence[Host], wanted: Sequence[Wanted], *, survey: bool) -> list[dict[str, Any]]:
         tools = {tool for each in wanted for tool in each.tools}

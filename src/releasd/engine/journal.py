@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from releasd.core.schedule import Placement
-from releasd.model import Artifact, Evidence, Job, StepName, StepState
+from releasd.model import Artifact, Evidence, Job, LeftRunning, StepName, StepState
 from releasd.ports import Clock
 from releasd.store import Store
 
@@ -41,6 +41,10 @@ class JobJournal:
             self.job.id, self.job.token, build, hosts=hosts, labels=labels, now=self.clock.now()
         )
 
+    def build_kept(self, build: str, left: LeftRunning, *, leash: float) -> None:
+        """Record where a later attempt finds the build."""
+        self.store.build_kept(self.job.id, self.job.token, build, left, leash=leash)
+
     def build_left(self, build: str) -> None:
         """Wait no longer."""
         self.store.leave_build(self.job.id, self.job.token, build, now=self.clock.now())
@@ -53,9 +57,21 @@ class JobJournal:
         """Put a host into quarantine."""
         self.store.host_lost(host, why, now=self.clock.now())
 
-    def build_sealed(self, build: str, host: str, artifacts: Sequence[Artifact]) -> None:
+    def left_running(self, build: str) -> LeftRunning | None:
+        """Return where an earlier attempt of this job began the build and did not see its end."""
+        for each in self.store.builds(self.job.id):
+            if each.name == build and each.task is not None:
+                return LeftRunning(host=each.host, task=each.task, log_start=each.log_start or 0)
+        return None
+
+    def build_attached(self, build: str) -> None:
+        """Record that the build still runs, and that this attempt has it now."""
+        self.store.build_attached(self.job.id, self.job.token, build, now=self.clock.now())
+
+    def build_sealed(self, build: str, host: str, artifacts: Sequence[Artifact], *, evidence: Evidence) -> None:
         """Record success and files in one transaction. Raises `Conflict`."""
-        self.store.build_sealed(self.job.id, self.job.token, build, host, tuple(artifacts), now=self.clock.now())
+        now = self.clock.now()
+        self.store.build_sealed(self.job.id, self.job.token, build, host, tuple(artifacts), now=now, evidence=evidence)
 
     def build_failed(self, build: str, host: str, why: str) -> None:
         """Record that the build ended badly on this host."""

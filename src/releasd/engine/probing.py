@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from releasd.core.plan import recipe
-from releasd.engine.facts import snapshot
+from releasd.core.tools import lacking, programs
+from releasd.engine.facts import look
 from releasd.errors import ReleasdError
 from releasd.model import BuildSpec, Project
 from releasd.ports import Git, Host, Probe
@@ -24,11 +25,14 @@ class Wanted:
     @property
     def tools(self) -> frozenset[str]:
         """Return the programs that the builds name."""
-        return frozenset(tool for build in self.builds for tool in build.tools)
+        return frozenset(tool for build in self.builds for tool in build.host_tools)
 
 
-def builds_of(project: Project, git: Git | None, commit: str | None) -> Wanted:
-    """Return what is built for a project: what its operator says, else what its repository says at `commit`."""
+def builds_of(project: Project, git: Git | None, commit: str | None, hosts: Sequence[Host]) -> Wanted:
+    """Return what is built for a project: what its operator says, else what its repository says at `commit`.
+
+    `hosts` are those registered: what a recipe builds is for the ones that may build for the project.
+    """
     if project.builds:
         return Wanted(project, project.builds)
     if not project.allow_repository_builds:
@@ -36,8 +40,10 @@ def builds_of(project: Project, git: Git | None, commit: str | None) -> Wanted:
     if git is None or commit is None:
         return Wanted(project, why_unknown="its repository cannot be looked at from here")
     try:
-        seen = snapshot(git, commit, repository=project.repository, branch=project.branch)
-        of_each = (own.builds or recipe(seen.files, own) for own in seen.config.packages or (seen.config,))
+        seen = look(git, commit, project)
+        allowed = tuple(host.spec.labels for host in hosts if not project.hosts or host.spec.name in project.hosts)
+        each_own = seen.config.packages or (seen.config,)
+        of_each = (own.builds or recipe(seen.files, own, allowed, project.container) for own in each_own)
         return Wanted(project, tuple(build for builds in of_each for build in builds))
     except ReleasdError as error:
         return Wanted(project, why_unknown=error.message.splitlines()[0])
@@ -57,7 +63,7 @@ def _probe(host: Host, tools: list[str], *, survey: bool) -> dict[str, Any]:
     spec = host.spec
     own = {"name": spec.name, "labels": sorted(spec.labels), "slots": spec.slots, "address": spec.address}
     try:
-        found = host.probe(tools, survey=survey)
+        found = host.probe(programs(tools), survey=survey)
     except ReleasdError as error:
         return own | {"ok": False, "reason": error.message, "advice": error.advice}
     reason, advice = _unusable(found)
@@ -106,10 +112,12 @@ def _verdict(project: Project, build: BuildSpec, host: Mapping[str, Any], out: s
     """Return why a build would not run on a host; empty: it would."""
     if project.hosts and host["name"] not in project.hosts:
         return f"is not among the hosts allowed for {project.name}"
-    if lacking := sorted(set(build.labels) - set(host["labels"])):
-        return f"lacks the labels {', '.join(lacking)}"
+    if absent := sorted(set(build.labels) - set(host["labels"])):
+        return f"lacks the labels {', '.join(absent)}"
     if not host["ok"]:
         return f"cannot be used: {host['reason']}"
-    if missing := sorted(set(build.tools) & set(host["missing"])):
+    if missing := lacking(build.host_tools, host["missing"]):
         return f"lacks {', '.join(missing)}"
+    if build.container and not host["images"]:
+        return "has no docker or podman that answers"
     return out

@@ -1,14 +1,27 @@
 """Runs a task on some host that can do it, passing over those that cannot be reached.
 
-Which host is the scheduler's choice (core/schedule.py); a host that is lost is quarantined at once, and the next one
-does the work. With none left the job waits, and costs no attempt. The task's id names the attempt, so that a late
-answer of a lost host is never mistaken for this one's.
+A build that an earlier attempt left running is seen to its end there. Else which host is the scheduler's choice
+(core/schedule.py); a host that is lost is quarantined at once, and the next one does the work. With none left the job
+waits, and costs no attempt. The task's id names the attempt that begins it, so that a late answer of a lost host is
+never mistaken for this one's.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 
 from releasd.core.schedule import no_host
-from releasd.errors import Cancelled, DiskFull, HostLost, NoHost, OwnDiskFull, Permanent, ReleasdError
+from releasd.errors import (
+    Cancelled,
+    DiskFull,
+    Fenced,
+    HostLost,
+    NoHost,
+    OwnDiskFull,
+    Permanent,
+    ReleasdError,
+    Stopping,
+)
+from releasd.model import LeftRunning
 from releasd.ports import Host, Task, TaskResult
 from releasd.steps.context import Context
 
@@ -54,16 +67,69 @@ def run_build(ctx: Context, build: str, hosts: Sequence[Host], task: Callable[[H
     """Run a build on whichever of `hosts` the scheduler gives it, and see it through to an exit status."""
     passed: list[tuple[Host, ReleasdError]] = []
     while len(passed) < len(hosts):
-        host = _take_slot(ctx, build, hosts, [host for host, _ in passed])
+        host, made = _take_slot(ctx, build, hosts, task, [host for host, _ in passed])
+        ctx.fault("build.begun")
         try:
-            return host, host.run(task(host), ctx.sink(build), ctx.should_stop)
+            return host, host.run(made, ctx.sink(build), ctx.should_stop)
         except Exception as error:
-            ctx.journal.build_failed(build, host.spec.name, str(error))
+            _failed(ctx, build, host, error)
             if isinstance(error, OwnDiskFull) or not isinstance(error, PASSED_OVER):
                 raise
             _pass_over(ctx, build, host, error)
             passed.append((host, error))
     raise none_left(build, passed)
+
+
+def resume_build(ctx: Context, build: str, task: Callable[[Host], Task]) -> tuple[Host, TaskResult] | None:
+    """See a build to its end that an earlier attempt of this job left running; None where it has to begin anew.
+
+    Nothing of ours may be written into the build's log before: its size tells how much of the output is there.
+    """
+    left = ctx.journal.left_running(build)
+    if left is None:
+        return None
+    host = next((host for host in ctx.hosts.able(()) if host.spec.name == left.host), None)
+    found = _attached(ctx, build, host, replace(task(host), id=left.task), left.log_start) if host else None
+    if found is None:
+        ctx.journal.build_left(build)
+    return found
+
+
+def _attached(ctx: Context, build: str, host: Host, task: Task, log_start: int) -> tuple[Host, TaskResult] | None:
+    is_open = False
+
+    def found() -> int:
+        nonlocal is_open
+        ctx.journal.build_attached(build)
+        is_open = True
+        ctx.fault("build.attached")
+        return ctx.sink.written(build) - log_start
+
+    try:
+        result = host.attach(task, ctx.sink(build), ctx.should_stop, found)
+    except Exception as error:
+        if is_open:
+            _failed(ctx, build, host, error)
+        if isinstance(error, OwnDiskFull) or not isinstance(error, PASSED_OVER):
+            raise
+        _pass_over(ctx, build, host, error)
+        return None
+    return (host, result) if result else None
+
+
+def _failed(ctx: Context, build: str, host: Host, error: Exception) -> None:
+    """Close the build, unless it goes on without us."""
+    if not isinstance(error, Stopping | Fenced):
+        ctx.journal.build_failed(build, host.spec.name, str(error))
+
+
+def _kept(ctx: Context, build: str, host: Host, task: Callable[[Host], Task]) -> tuple[Host, Task]:
+    """Note where a build will be found again, before it begins there."""
+    made = task(host)
+    if made.kept:
+        left = LeftRunning(host=host.spec.name, task=made.id, log_start=ctx.sink.written(build))
+        ctx.journal.build_kept(build, left, leash=host.spec.leash)
+    return host, made
 
 
 def run_anywhere(ctx: Context, part: str, hosts: Sequence[Host], task: Task) -> tuple[Host, TaskResult]:
@@ -101,15 +167,17 @@ def _slots(hosts: Iterable[Host]) -> dict[str, int]:
     return {host.spec.name: host.spec.slots for host in hosts}
 
 
-def _take_slot(ctx: Context, build: str, hosts: Sequence[Host], passed: Collection[Host]) -> Host:
-    """Return the host that the build was given, once it is its turn."""
+def _take_slot(
+    ctx: Context, build: str, hosts: Sequence[Host], task: Callable[[Host], Task], passed: Collection[Host]
+) -> tuple[Host, Task]:
+    """Return the host that the build was given, once it is its turn, and what is to run there."""
     labels = next((spec.labels for spec in ctx.plan.builds if spec.name == build), ())
     left = {host.spec.name: host for host in hosts if host not in passed}
     said = ""
     while True:
         placed = ctx.journal.build_begun(build, _slots(left.values()), labels)
         if placed.host is not None:
-            return left[placed.host]
+            return _kept(ctx, build, left[placed.host], task)
         if placed.is_stuck:
             raise waits_for(build, hosts, placed.reason)
         if placed.reason != said:

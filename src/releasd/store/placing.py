@@ -63,19 +63,19 @@ class Placing(Part):
             _wait(conn, job, name, hosts, labels=labels, now=now)
             hand_out(conn, now)
             host = _host_of(conn, job_id, name)
-            return Placement(host=host) if host else _explained(conn, job_id, name, now)
+            return Placement(host=host) if host in hosts else _explained(conn, job_id, name, now)
 
     def leave_build(self, job_id: JobId, token: int, name: str, *, now: datetime) -> None:
-        """Let a build wait no longer; a slot that it was given meanwhile goes to the next. Raises `Fenced`."""
+        """Let a build wait no longer; a slot that it has goes to the next, for it runs nowhere. Raises `Fenced`."""
         with self._db.write(durable=False) as conn:
             job = guarded(conn, job_id, token)
-            if stop_waiting(conn, job_id, name):
-                return
+            stop_waiting(conn, job_id, name)
             host = _host_of(conn, job_id, name)
             if host is not None:
-                why = "it was not begun"
+                why = "it does not run there"
                 mine = and_(build_table.c.job_id == job_id, build_table.c.name == name)
-                conn.execute(update(build_table).where(mine).values(state=StepState.FAILED, error=why, finished_at=now))
+                ended = {"state": StepState.FAILED, "error": why, "finished_at": now, "task": None}
+                conn.execute(update(build_table).where(mine).values(ended))
                 record(conn, "build.failed", job, now=now, build=name, host=host, error=why)
                 hand_out(conn, now)
 

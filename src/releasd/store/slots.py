@@ -140,7 +140,7 @@ def start_build(conn: Connection, job: Brief, name: str, host: str, *, now: date
     before = conn.execute(_BEFORE, this).scalar_one_or_none()
     attempts = (before or 0) + 1
     values: dict[str, Any] = {"host": host, "state": StepState.STARTED, "attempts": attempts}
-    values |= {"error": None, "started_at": now, "finished_at": None}
+    values |= {"error": None, "started_at": now, "finished_at": None, "task": None, "log_start": None}
     if before is None:
         conn.execute(_FIRST, values | {"job_id": job.id, "name": name})
     else:
@@ -158,9 +158,9 @@ def note_place(conn: Connection, project: str, build: str, host: str, *, what: s
         conn.execute(_NEW_PLACE, new | {what: now})
 
 
-def stop_waiting(conn: Connection, job_id: JobId, name: str) -> bool:
-    """Let a build wait no longer; return whether it did."""
-    return bool(conn.execute(_NO_LONGER, {"of": job_id, "called": name}).rowcount)
+def stop_waiting(conn: Connection, job_id: JobId, name: str) -> None:
+    """Let a build wait no longer."""
+    conn.execute(_NO_LONGER, {"of": job_id, "called": name})
 
 
 def explain(conn: Connection, job_id: JobId, name: str, now: datetime) -> Placement:

@@ -121,7 +121,9 @@ step = Table(
     CheckConstraint("state IN ('started', 'succeeded', 'failed')", name="state"),
 )
 
-# The last attempt of each build of a job, for people who look.
+# The last attempt of each build of a job. `task` is what its host calls it, as long as it may run there; `log_start` is
+# where in the build's log its output begins, in bytes; `leash` is for how many seconds it goes on without a daemon.
+# One that is started and has a `finished_at` was left running then: its slot is taken until the leash is up.
 build = Table(
     "build",
     metadata,
@@ -133,6 +135,10 @@ build = Table(
     Column("error", Text),
     Column("started_at", Utc, nullable=False),
     Column("finished_at", Utc),
+    Column("task", String),
+    Column("log_start", BigInteger),
+    Column("evidence", Json, nullable=False, server_default="{}"),
+    Column("leash", Float),
     CheckConstraint("state IN ('started', 'succeeded', 'failed')", name="state"),
 )
 _partial("ix_build_started", build.c.host, where="state = 'started'", unique=False)

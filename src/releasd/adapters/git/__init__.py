@@ -1,8 +1,8 @@
 """Git, through the git program (2.38 or newer) and nothing else.
 
 `run.py` starts processes, `failures.py` tells causes apart, `read.py`, `write.py` and `remote.py` are the three
-halves of the port, `repo.py` joins them and makes the daemon's own clone. `walk.py` looks at a whole history, of which
-`stream.py` never holds more than a part.
+halves of the port, `pack.py` packs for build hosts, `repo.py` joins them and makes the daemon's own clone. `walk.py`
+looks at a whole history, of which `stream.py` never holds more than a part.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -8,6 +8,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from releasd.adapters.git.pack import Packing
 from releasd.adapters.git.remote import Remoting
 from releasd.adapters.git.walk import Walking
 from releasd.errors import GitError
@@ -23,7 +24,7 @@ _CONFIG = "releasd.config"  # included by the clone's own, in which an operator 
 _LOOKS_LIKE_GIT = frozenset({"HEAD", "config", "objects", "refs"})
 
 
-class GitRepo(Remoting, Walking):
+class GitRepo(Remoting, Walking, Packing):
     """One repository, as ports.Git describes it."""
 
     def init(self) -> None:

@@ -38,11 +38,11 @@ def libc() -> str:
     return found or ("musl" if any(Path("/lib").glob("ld-musl-*")) else "")
 
 
-def programs(path: str) -> dict[str, Any]:
-    """Return the versions of the programs on `path`, and of each container engine that answers the images present."""
-    found = {name: program for name in PROGRAMS if (program := shutil.which(name, path=path))}
-    asked = {name: _start(program, ("--version",), path) for name, program in found.items()}
-    listed = {name: _start(found[name], IMAGES, path) for name in ENGINES if name in found}
+def programs(env: dict[str, str]) -> dict[str, Any]:
+    """Return the versions of the programs on `env`'s PATH, and the images of each container engine that answers."""
+    found = {name: program for name in PROGRAMS if (program := shutil.which(name, path=env["PATH"]))}
+    asked = {name: _start(program, ("--version",), env) for name, program in found.items()}
+    listed = {name: _start(found[name], IMAGES, env) for name in ENGINES if name in found}
     limit = time.monotonic() + LIMIT
     versions = {name: _version(_said(process, limit)) for name, process in asked.items()}
     images = {name: said for name, process in listed.items() if (said := _said(process, limit)) is not None}
@@ -52,17 +52,15 @@ def programs(path: str) -> dict[str, Any]:
     }
 
 
-def _start(program: str, arguments: tuple[str, ...], path: str) -> subprocess.Popen[str]:
+def _start(program: str, arguments: tuple[str, ...], env: dict[str, str]) -> subprocess.Popen[str]:
     import subprocess  # noqa: PLC0415 - see `libc`
 
-    env = {"PATH": path, "HOME": os.environ.get("HOME", "/"), "LANG": "C.UTF-8"}
-    kept = {name: os.environ[name] for name in ("XDG_RUNTIME_DIR", "DOCKER_HOST") if name in os.environ}
     return subprocess.Popen(
         (program, *arguments),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env={**env, **kept},
+        env={"LANG": "C.UTF-8", **env},
         errors="replace",
     )
 

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 
 
 def upgrade() -> None:
@@ -49,5 +49,6 @@ def upgrade() -> None:
         sa.Column("succeeded_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("project", "build", "host", name="pk_build_place"),
     )
+    op.add_column("build", sa.Column("leash", sa.Float(), nullable=True))
     started = sa.text("state = 'started'")
     op.create_index("ix_build_started", "build", ["host"], unique=False, sqlite_where=started, postgresql_where=started)
