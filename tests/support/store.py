@@ -6,11 +6,12 @@ from itertools import count
 from pathlib import Path
 from urllib.parse import quote
 
-from releasd.model import Artifact, BuildSpec, Bump, Job, JobId, JobState, Plan, StepName
+from releasd.model import Artifact, BuildSpec, Bump, Job, JobId, JobState, LeftRunning, Plan, StepName
 from releasd.store import Store, open_store
 
 NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 LEASE = timedelta(seconds=60)
+LEFT = LeftRunning(host="h", task="p-1-1-wheel", log_start=7)
 
 
 def url_of(folder: Path) -> str:
@@ -123,6 +124,8 @@ def guarded_writes(store: Store, job_id: JobId, token: int) -> dict[str, Callabl
         "step_finished": lambda: store.step_finished(*held, StepName.PREFLIGHT, {}, NOW),
         "step_failed": lambda: store.step_failed(*held, StepName.PREFLIGHT, **failed),
         "place_build": lambda: store.place_build(*held, "wheel", hosts={"host": 9}, now=NOW),
+        "build_kept": lambda: store.build_kept(*held, "wheel", LEFT, leash=60.0),
+        "build_attached": lambda: store.build_attached(*held, "wheel", now=NOW),
         "leave_build": lambda: store.leave_build(*held, "wheel", now=NOW),
         "park": lambda: store.park(*held, "wheel", hosts={"host": 9}, reason="", now=NOW),
         "build_sealed": lambda: store.build_sealed(*held, "wheel", "host", (wheel(),), now=NOW),
