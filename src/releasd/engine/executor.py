@@ -20,7 +20,7 @@ from releasd.engine.facts import decide, look
 from releasd.engine.journal import JobJournal
 from releasd.engine.splitting import Waits, split, wait_for_dependencies
 from releasd.engine.world import World
-from releasd.errors import Cancelled, Fenced, Permanent, ReleasdError, Replan, Stopping, Transient
+from releasd.errors import Cancelled, Fenced, NoHost, Permanent, ReleasdError, Replan, Stopping, Transient
 from releasd.model import Job, JobState, NoRelease, Plan, Project
 from releasd.ports import Git, Sink
 from releasd.steps.context import Context
@@ -51,6 +51,8 @@ def _guarded(world: World, job: Job, scratch: Path) -> None:
         _interrupted(world, job)
     except Waits as wait:
         world.store.requeue(job.id, job.token, not_before=wait.until, reason=wait.message, now=world.clock.now())
+    except NoHost as error:
+        _park(world, job, error)
     except Transient as error:
         _later(world, job, error)
     except ReleasdError as error:
@@ -170,6 +172,12 @@ def _interrupted(world: World, job: Job) -> None:
     else:
         reason = "the daemon was stopped"
         world.store.requeue(job.id, job.token, not_before=None, reason=reason, now=world.clock.now())
+
+
+def _park(world: World, job: Job, error: NoHost) -> None:
+    """Put off a job until a host can be used. Nothing was tried, so it costs no step an attempt."""
+    reason = f"{error.build} waits: {error.message}"
+    world.store.park(job.id, job.token, error.build, hosts=error.hosts, reason=reason, now=world.clock.now())
 
 
 def _later(world: World, job: Job, error: Transient) -> None:

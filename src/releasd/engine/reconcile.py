@@ -3,6 +3,7 @@
 It implements this set of rules:
 
 * A running job whose lease ended goes back to the queue.
+* A build that an attempt left running holds its slot until its leash is up.
 * A due job is claimed while a worker is free; the store sees to one running job per project.
 * What is waited for has a time, so that the loop knows when to look again.
 * A queued job whose project is not configured any more says so, once, for nothing here will ever claim it.
@@ -35,6 +36,7 @@ def reconcile(world: World, *, free: int) -> Look:
     """Rescue lapsed leases, claim up to `free` due jobs, and say how long nothing will be due."""
     now = world.clock.now()
     world.store.reclaim(now=now, except_owner=world.owner, all_others=False)
+    world.store.end_left(now)
     claimed: list[Job] = []
     while len(claimed) < free:
         job = world.store.claim(world.owner, now=now, lease=world.lease, projects=tuple(world.projects))
