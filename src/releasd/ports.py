@@ -55,10 +55,11 @@ class History(Protocol):
         """Return the branches known here and their tips: the remote's as last fetched, else the ones made here."""
         ...
 
-    def log(self, commit: str, *, since: str | None, paths: Sequence[str] = ()) -> tuple[Commit, ...]:
+    def log(self, commit: str, *, since: str | None, paths: Sequence[str] = ()) -> Sequence[Commit]:
         """Return the commits reachable from `commit` and not from `since`, newest first, in git's default order.
 
         With `paths`, pathspecs, only those that touch them; a merge counts by what it brings into its first parent.
+        They may be more than fit into memory; then each walk through them reads them again.
         """
         ...
 

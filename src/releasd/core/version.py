@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from releasd.core.analysis import judge
 from releasd.core.channel import check_range, next_on_line
-from releasd.core.rules import SHORT, Verdicts, release_as
+from releasd.core.rules import SHORT, Verdicts
 from releasd.core.semver import SemVer, parse_semver
 from releasd.errors import ConfigError
 from releasd.model import Bump, Decision, Facts, LastRelease, ProjectConfig, Tag, Verdict
@@ -157,10 +157,10 @@ def _indirect(verdict: Verdict) -> Verdict:
 
 def decision_of(facts: Facts, config: ProjectConfig, forced: Bump | None, verdicts: Sequence[Verdict]) -> Decision:
     """Decide from verdicts that are already there. Raises as `decide` does."""
-    highest = max(verdicts, key=lambda verdict: verdict.bump.rank, default=None)
+    highest, asked = _outstanding(verdicts)
     bump = forced if forced is not None else highest.bump if highest else Bump.NONE
     since = facts.last.tag if facts.last else None
-    if forced is None and (asked := release_as(verdicts)) is not None:
+    if forced is None and asked is not None:
         return _as_asked(asked, facts, config, verdicts)
     if bump is Bump.NONE:
         ahead = _ahead(facts) if forced is None else None
@@ -175,6 +175,18 @@ def decision_of(facts: Facts, config: ProjectConfig, forced: Bump | None, verdic
     version = next_on_line(facts.line, last, bump, config.first_version)
     reason = _why(bump, highest, verdicts, since) if highest and not forced else f"{bump}, asked for by the operator"
     return _decided(facts, config, _Outcome(bump, _ahead(facts, version) or version, reason), verdicts)
+
+
+def _outstanding(verdicts: Iterable[Verdict]) -> tuple[Verdict | None, Verdict | None]:
+    """Return the newest of the verdicts with the highest bump, and the newest that asks for a version."""
+    highest: Verdict | None = None
+    asked: Verdict | None = None
+    for verdict in verdicts:
+        if highest is None or (verdict.bump is not highest.bump and verdict.bump.rank > highest.bump.rank):
+            highest = verdict
+        if asked is None and verdict.release_as is not None:
+            asked = verdict
+    return highest, asked
 
 
 def _ahead(facts: Facts, version: str | None = None) -> str | None:

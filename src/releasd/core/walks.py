@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 KEPT = 30_000  # values: what a range usually has at most, so that it is gone through once
 KEPT_CHARACTERS = 30_000_000  # of their messages together
 
+T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
@@ -51,11 +52,26 @@ class Walk(Sequence[T_co]):
         return found[0]
 
 
-def kept_of(values: Sequence[T_co]) -> Sequence[T_co]:
+def kept_of(values: Sequence[T]) -> Sequence[T]:
     """Return those of the values that are in memory anyway."""
     return values.kept if isinstance(values, Walk) else values
 
 
-def beyond(values: Sequence[T_co]) -> Iterator[T_co]:
+def beyond(values: Sequence[T]) -> Iterator[T]:
     """Yield the values after `kept_of`."""
     return values.further() if isinstance(values, Walk) else iter(())
+
+
+def walked(walk: Callable[[int], Iterator[T]], size: Callable[[T], int], *, keep: int = KEPT) -> Sequence[T]:
+    """Return what `walk` makes, in memory where it is not much; else the first `keep` are kept.
+
+    `walk` is told how many values to leave out; `size` is a value's length in characters.
+    """
+    kept: list[T] = []
+    characters = 0
+    for value in walk(0):
+        kept.append(value)
+        characters += size(value)
+        if len(kept) >= keep or characters >= KEPT_CHARACTERS:
+            return Walk(kept, lambda: walk(len(kept)))
+    return tuple(kept)
