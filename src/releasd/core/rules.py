@@ -240,7 +240,7 @@ def _verdict_of_many(
     """Return the verdict of a commit that holds others: the highest of what its units ask for."""
     units = [(unit, *bump_of(unit, rules)) for part, unit in enumerate((parsed, *parsed.parts)) if part not in gone]
     if not units:
-        return _dropped(_verdict(commit, replace(parsed, parts=()), rules, None), next(iter(gone.values())))
+        return _dropped(_verdict(commit, parsed._replace(parts=()), rules, None), next(iter(gone.values())))
     unit, bump, why = max(units, key=lambda each: each[1].rank)
     shown = unit if bump is not Bump.NONE and parsed.type is None else parsed
     asked, said = _asked_version([each[0] for each in units])
