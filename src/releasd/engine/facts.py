@@ -130,7 +130,7 @@ def gather(git: "History", seen: Snapshot, config: ProjectConfig) -> Facts:
 
 def _commits(
     git: "History", commit: str, since: str | None, package: Package | None
-) -> tuple[tuple[Commit, ...], frozenset[str]]:
+) -> tuple[Sequence[Commit], frozenset[str]]:
     """Return the commits that concern a package, and the names of those that do so through its dependencies alone."""
     if package is None:
         return git.log(commit, since=since), frozenset()

@@ -43,7 +43,7 @@ class History(Protocol):
         """Return whether this clone was told to fetch no tags."""
         ...
 
-    def log(self, commit: str, *, since: str | None, paths: Sequence[str] = ()) -> tuple[Commit, ...]:
+    def log(self, commit: str, *, since: str | None, paths: Sequence[str] = ()) -> Sequence[Commit]:
         """Return the commits reachable from `commit` and not from `since`, newest first, in git's default order.
 
         With `paths`, pathspecs, only those that touch them; a merge counts by what it brings into its first parent.
