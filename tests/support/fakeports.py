@@ -9,13 +9,14 @@ import io
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from releasd.errors import Conflict, Fenced, Permanent, ReleasdError
+from releasd.errors import Conflict, Fenced, Permanent, ReleasdError, Transient
 from releasd.model import (
+    Announcement,
     Artifact,
     BuildSpec,
     Bump,
@@ -30,8 +31,10 @@ from releasd.model import (
     Plan,
     Project,
     StepName,
+    StepState,
+    TargetRecord,
 )
-from releasd.ports import Host, ServedFile, Sink
+from releasd.ports import ForgeFile, ForgeRelease, Host, ServedFile, Sink, WantedRelease
 from releasd.steps.context import Context
 from support.fakegit import FakeGit, FakeRemote
 from support.fakehost import FakeHost
@@ -77,6 +80,7 @@ class FakeJournal:
     taken: dict[str, int] = field(default_factory=dict)  # slots that others hold, by host
     left: dict[str, LeftRunning] = field(default_factory=dict)  # by build
     build_evidence: dict[str, Evidence] = field(default_factory=dict)
+    told: dict[str, TargetRecord] = field(default_factory=dict)
     lost: bool = False
 
     def fence(self) -> None:
@@ -120,6 +124,23 @@ class FakeJournal:
     def own_push(self, commit: str) -> None:
         self.calls.append("own_push")
         self.own.append(commit)
+
+    def announcements(self) -> Mapping[str, TargetRecord]:
+        return dict(self.told)
+
+    def announced(self, target: str, evidence: Evidence) -> None:
+        self.told[target] = TargetRecord(
+            target=target, state=StepState.SUCCEEDED, attempts=1, error=None, advice="", retryable=False,
+            retry_at=None, at=NOW, evidence=evidence,
+        )  # fmt: skip
+
+    def announce_failed(self, target: str, error: ReleasdError) -> None:
+        retryable = isinstance(error, Transient)
+        self.told[target] = TargetRecord(
+            target=target, state=StepState.FAILED, attempts=1, error=error.message, advice=error.advice,
+            retryable=retryable, retry_at=NOW + timedelta(seconds=error.retry_after or 2.0) if retryable else None,
+            at=NOW,
+        )  # fmt: skip
 
     def audit_head(self) -> str:
         return "7:" + "a" * 64
@@ -227,13 +248,75 @@ class FakeIndex:
 class FakeNotifier:
     """Webhooks; `failures` says which of them fail, and how."""
 
-    failures: dict[str, ReleasdError] = field(default_factory=dict)
-    told: list[tuple[str, bytes, str]] = field(default_factory=list)
+    failures: dict[str, Exception] = field(default_factory=dict)
+    told: list[tuple[str, Announcement, str]] = field(default_factory=list)
 
-    def announce(self, webhook: str, body: bytes, *, key: str) -> None:
+    def announce(self, webhook: str, news: Announcement, *, key: str) -> Evidence:
         if webhook in self.failures:
             raise self.failures[webhook]
-        self.told.append((webhook, body, key))
+        self.told.append((webhook, news, key))
+        return {"status": 204}
+
+
+@dataclass
+class FakeMailer:
+    """A mail server; `failures` says which addresses fail, and how."""
+
+    lists: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    failures: dict[str, Exception] = field(default_factory=dict)
+    sent: list[tuple[str, Announcement, str]] = field(default_factory=list)
+
+    def recipients(self, mail: str) -> tuple[str, ...]:
+        return self.lists[mail]
+
+    def send(self, mail: str, recipient: str, news: Announcement, *, key: str) -> Evidence:
+        if recipient in self.failures:
+            raise self.failures[recipient]
+        self.sent.append((recipient, news, key))
+        return {"message_id": f"<{key}>"}
+
+
+@dataclass
+class FakeForge:
+    """A forge with one repository.
+
+    Attributes:
+        release: what it has; files are digests by name.
+        failures: raised by the method of that name.
+    """
+
+    name: str = "main"
+    release: ForgeRelease | None = None
+    failures: dict[str, Exception] = field(default_factory=dict)
+    done: list[str] = field(default_factory=list)
+    wanted: list[WantedRelease] = field(default_factory=list)
+
+    def find(self, wanted: WantedRelease) -> ForgeRelease | None:
+        self._do("find")
+        return self.release
+
+    def create(self, wanted: WantedRelease) -> ForgeRelease:
+        self._do("create")
+        self.wanted.append(wanted)
+        self.release = ForgeRelease(id="7", is_draft=True, notes=wanted.notes, url="https://f/draft")
+        return self.release
+
+    def upload(self, wanted: WantedRelease, release: ForgeRelease, name: str, path: Path) -> None:
+        self._do("upload")
+        assert self.release is not None
+        file = ForgeFile(name=name, sha256=path.parent.name if path.is_relative_to("/artifacts") else None)
+        self.release = replace(self.release, files=(*self.release.files, file))
+
+    def publish(self, wanted: WantedRelease, release: ForgeRelease) -> None:
+        self._do("publish")
+        assert self.release is not None
+        self.release = replace(self.release, is_draft=False, url="https://f/releases/7")
+
+    def _do(self, what: str) -> None:
+        if what in self.failures:
+            raise self.failures[what]
+        if what != "find":
+            self.done.append(what)
 
 
 @dataclass
@@ -294,6 +377,8 @@ class Scene:
         self.hosts = FakeHosts([FakeHost(host_spec(), tools=TOOLS)])
         self.indexes = {"pypi": FakeIndex()}
         self.notifier = FakeNotifier()
+        self.mailer = FakeMailer()
+        self.forges = {"main": FakeForge()}
         self.artifacts = FakeArtifacts()
         self.journal = FakeJournal()
         self.clock = FakeClock()
@@ -343,7 +428,8 @@ class Scene:
         indexes: Mapping[str, FakeIndex] = self.indexes
         return Context(
             job=job, plan=self.plan, project=self.project, git=self.git, hosts=self.hosts, indexes=indexes,
-            notifier=self.notifier, artifacts=self.artifacts, journal=self.journal, clock=self.clock,
+            notifier=self.notifier, mailer=self.mailer, forges=self.forges,
+            artifacts=self.artifacts, journal=self.journal, clock=self.clock,
             scratch=self.scratch, sink=FakeOutputs(self.said), fault=fault,
             should_stop=self.stop,
         )  # fmt: skip

@@ -77,6 +77,19 @@ def job_view(store: Store, job: Job, last_line: LastLine = no_output) -> dict[st
             }
             for build in store.builds(job.id)
         ],
+        "announcements": [
+            {
+                "target": each.target,
+                "state": each.state,
+                "attempts": each.attempts,
+                "error": each.error,
+                "advice": each.advice,
+                "retry_at": _time(each.retry_at),
+                "at": _time(each.at),
+                "evidence": each.evidence,
+            }
+            for each in store.announcements(job.id)
+        ],
         "artifacts": [
             {"filename": a.filename, "sha256": a.sha256, "size": a.size, "build": a.build, "host": a.host}
             for a in store.artifacts(job.id)

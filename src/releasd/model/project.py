@@ -262,6 +262,15 @@ class LeftRunning:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Deploy:
+    """A shell script that the operator has run on a registered host after each release. `timeout` in seconds."""
+
+    host: str
+    run: str
+    timeout: float = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
     """A project, as the operator registered it: where it may go, never what it contains. Times are seconds.
 
@@ -274,6 +283,9 @@ class Project:
     branches: tuple[str, ...] = ()  # further ones that are released from: names, or globs
     indexes: tuple[str, ...] = ()
     webhooks: tuple[str, ...] = ()
+    forge: str | None = None  # where a release page is made
+    mail: tuple[str, ...] = ()
+    deploy: tuple[Deploy, ...] = ()
     builds: tuple[BuildSpec, ...] = ()
     gates: tuple[Gate, ...] = ()
     hosts: tuple[str, ...] = ()
