@@ -38,12 +38,11 @@ class GitHub(Drafts):
         )
 
     def _address(self, release: Release) -> str:
-        """Return where uploads go. The token goes there too, so it has to be the API's host or a sister of it."""
+        """Return where uploads go. The token goes there too, so it is the API's own host, or `uploads.` beside `api.`."""
         address = release.upload_url.partition("{")[0]
         ours, theirs = urlsplit(self._calls.url), urlsplit(address)
-        parent = (ours.hostname or "").partition(".")[2]
-        is_sister = "." in parent and (theirs.hostname or "").endswith(f".{parent}")
-        if ours.scheme != theirs.scheme or not (ours.netloc == theirs.netloc or is_sister):
+        sister = "uploads." + ours.netloc.removeprefix("api.") if ours.netloc.startswith("api.") else ours.netloc
+        if ours.scheme != theirs.scheme or theirs.netloc not in {ours.netloc, sister}:
             raise Permanent(
                 f"{self._calls.what} wants files to be sent to another place than itself: {theirs.hostname}",
                 advice=f"Check url in [forges.{self.name}].",
