@@ -69,7 +69,7 @@ def test_implicit_tls_and_login(tls: Path) -> None:
     """Encrypted from the first byte."""
     with mail_server(tls, implicit=True, login=True) as box:
         send(server(box, security="tls", user=USER, secret=lambda: Secret(PASSWORD), ca=str(tls / "cert.pem")))
-    assert len(box.messages) == 1
+    assert (len(box.messages), box.users) == (1, [USER.encode()])
 
 
 def test_a_wrong_password_is_denied_and_not_shown(tls: Path) -> None:

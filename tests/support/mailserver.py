@@ -25,7 +25,6 @@ class MailBox:
     replies: dict[str, str] = field(default_factory=dict)
     messages: list[EmailMessage] = field(default_factory=list)
     envelopes: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
-    was_encrypted: list[bool] = field(default_factory=list)
     users: list[bytes] = field(default_factory=list)
 
     async def handle_RCPT(
@@ -42,9 +41,6 @@ class MailBox:
             assert isinstance(message, EmailMessage)
             self.messages.append(message)
             self.envelopes.append((str(envelope.mail_from), tuple(envelope.rcpt_tos)))
-            self.was_encrypted.append(
-                session.ssl is not None or isinstance(server.transport, object) and server._tls_protocol is not None
-            )
         return self.replies.get("DATA", "250 OK")
 
     def authenticate(
@@ -53,6 +49,14 @@ class MailBox:
         assert isinstance(data, LoginPassword)
         self.users.append(data.login)
         return AuthResult(success=(data.login, data.password) == (USER.encode(), PASSWORD.encode()), handled=False)
+
+
+class _AnyPort(Controller):
+    """A controller that finds its server by the port that the system gave to it."""
+
+    def _trigger_server(self) -> None:
+        self.port = self.server.sockets[0].getsockname()[1]
+        super()._trigger_server()
 
 
 @contextmanager
@@ -65,12 +69,12 @@ def mail_server(tls: Path | None = None, *, implicit: bool = False, login: bool 
         context.load_cert_chain(tls / "cert.pem", tls / "key.pem")
     options: dict[str, object] = {"authenticator": box.authenticate, "auth_required": True} if login else {}
     if implicit:
-        options |= {"ssl_context": context, "auth_require_tls": False}
+        options |= {"ssl_context": context, "auth_require_tls": False, "auth_required": False}
     elif context is not None:
         options |= {"tls_context": context, "require_starttls": True}
-    controller = Controller(box, hostname="127.0.0.1", port=0, ready_timeout=10, **options)
+    controller = _AnyPort(box, hostname="127.0.0.1", port=0, ready_timeout=10, **options)
     controller.start()
-    box.port = controller.server.sockets[0].getsockname()[1]
+    box.port = controller.port
     try:
         yield box
     finally:
