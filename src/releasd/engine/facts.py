@@ -152,7 +152,7 @@ def _texts(
     return texts | {path: content.decode(errors="replace") for path, content in git.read(commit, more).items()}
 
 
-def policy_of(registered: Project, bump: Bump | None, hosts: Hosts) -> Policy:
+def policy_of(registered: Project, bump: Bump | None, hosts: "Hosts") -> Policy:
     """Return the operator's side of a decision."""
     allowed = registered.hosts
     return Policy(
