@@ -178,7 +178,8 @@ ACTIONS: dict[str, Callable[[Forge, Path], object]] = {
     "upload": lambda forge, path: forge.upload(WANTED, ForgeRelease(id="1", is_draft=True), path.name, path),
     "publish": lambda forge, _: forge.publish(WANTED, ForgeRelease(id="1", is_draft=True)),
 }
-REFUSALS: list[tuple[int, dict[str, str], str, type[ReleasdError]]] = [
+Refusal = tuple[int, dict[str, str], str, type[ReleasdError]]
+REFUSALS: list[Refusal] = [
     (401, {}, "bad credentials", Denied), (403, {}, "forbidden", Denied), (400, {}, "bad", Permanent),
     (409, {}, "exists", Transient), (422, {}, "tag_name is invalid", Permanent), (422, {}, "already_exists", Transient),
     (429, {"Retry-After": "30"}, "slow down", Transient), (500, {}, "", Transient), (502, {}, "", Transient),
@@ -186,13 +187,11 @@ REFUSALS: list[tuple[int, dict[str, str], str, type[ReleasdError]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("status", "headers", "words", "error"), REFUSALS)
+@pytest.mark.parametrize("refusal", REFUSALS)
 @pytest.mark.parametrize("action", ACTIONS)
-def test_refusals_are_told_by_cause(
-    server: ScriptedForge, tmp_path: Path, action: str, status: int, headers: dict[str, str], words: str,
-    error: type[ReleasdError],
-) -> None:  # fmt: skip
+def test_refusals_are_told_by_cause(server: ScriptedForge, tmp_path: Path, action: str, refusal: Refusal) -> None:
     """What a person has to mend is told from what may pass; the forge's words are shown, never the token it echoes."""
+    status, headers, words, error = refusal
 
     def refuse(asked: Asked) -> Reply:
         echoed = asked.headers.get("authorization", "") + asked.headers.get("private-token", "")

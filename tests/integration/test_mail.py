@@ -126,9 +126,8 @@ def test_a_server_that_is_down() -> None:
 
 def test_a_server_that_hangs() -> None:
     """It takes the connection and says nothing: nobody waits for it for ever."""
-    with socket.create_server(("127.0.0.1", 0)) as deaf:
-        with pytest.raises(Transient, match="could not be reached"):
-            send(server(MailBox(port=deaf.getsockname()[1])), timeout=0.3)
+    with socket.create_server(("127.0.0.1", 0)) as deaf, pytest.raises(Transient, match="could not be reached"):
+        send(server(MailBox(port=deaf.getsockname()[1])), timeout=0.3)
 
 
 def test_who_is_written_to() -> None:

@@ -27,9 +27,9 @@ class MailBox:
     envelopes: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
     users: list[bytes] = field(default_factory=list)
 
-    async def handle_RCPT(
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
-    ) -> str:  # noqa: N802, E501 - aiosmtpd's name
+    ) -> str:
         if "RCPT" not in self.replies:
             envelope.rcpt_tos.append(address)
         return self.replies.get("RCPT", "250 OK")
@@ -85,7 +85,8 @@ def certificate(folder: Path) -> Path:
     """Make a certificate for 127.0.0.1, which is its own authority; return its folder."""
     subprocess.run(
         (
-            require_tool("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1",
+            require_tool("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+            "-subj", "/CN=127.0.0.1",
             "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", folder / "key.pem", "-out", folder / "cert.pem",
         ),
         check=True, capture_output=True, timeout=60,

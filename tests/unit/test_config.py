@@ -348,7 +348,7 @@ FORGE = {"kind": "gitea", "url": "https://forge.example.org/api/v1", "repository
         ({"webhooks": {"a": {"url": "https://h/", "kind": "matrix"}}}, "webhooks.a", "needs room and secret"),
         ({"webhooks": {"a": {"url": "https://h/", "room": "!x"}}}, "webhooks.a", "room is for kind"),
         ({"webhooks": {"a": {"url": "https://h/", "kind": "slack", "secret": "k"}}}, "webhooks.a", "remove secret"),
-        ({"webhooks": {"a": {"url": "https://h/", "kind": "irc"}}}, "webhooks.a.kind", "'webhook', 'slack' or 'matrix'"),
+        ({"webhooks": {"a": {"url": "https://h/", "kind": "irc"}}}, "webhooks.a.kind", "'slack' or 'matrix'"),
         ({"mail": {"a": {**MAIL, "user": "me"}}}, "mail.a", "belong together"),
         ({"mail": {"a": {**MAIL, "user": "me", "secret": "k", "security": "none"}}}, "mail.a", "on its way"),
         ({"mail": {"a": {**MAIL, "recipients": []}}}, "mail.a.recipients", "at least 1"),

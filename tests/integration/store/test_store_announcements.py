@@ -78,7 +78,7 @@ def test_a_lost_claim_writes_nothing(store: Store) -> None:
 
 
 def test_a_retry_tells_those_who_were_not_told(store: Store) -> None:
-    """A released job of which not everyone heard goes on from there: who was told stays told, the others are due now."""
+    """A released job of which not everyone heard goes on: who was told stays told, the others are due now."""
     job = _released(store)
     store.announced(job.id, job.token, "webhook:a", {}, now=NOW)
     store.announce_failed(job.id, job.token, "webhook:b", Permanent("404"), now=NOW)

@@ -38,7 +38,7 @@ class GitHub(Drafts):
         )
 
     def _address(self, release: Release) -> str:
-        """Return where uploads go. The token goes there too, so it is the API's own host, or `uploads.` beside `api.`."""
+        """Return where uploads go. The token goes along, so it is the API's own host, or `uploads.` beside `api.`."""
         address = release.upload_url.partition("{")[0]
         ours, theirs = urlsplit(self._calls.url), urlsplit(address)
         sister = "uploads." + ours.netloc.removeprefix("api.") if ours.netloc.startswith("api.") else ours.netloc
