@@ -9,14 +9,13 @@ import io
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from releasd.errors import Conflict, Fenced, Permanent, ReleasdError, Transient
 from releasd.model import (
-    Announcement,
     Artifact,
     BuildSpec,
     Bump,
@@ -34,10 +33,11 @@ from releasd.model import (
     StepState,
     TargetRecord,
 )
-from releasd.ports import ForgeFile, ForgeRelease, Host, ServedFile, Sink, WantedRelease
+from releasd.ports import Host, ServedFile, Sink
 from releasd.steps.context import Context
 from support.fakegit import FakeGit, FakeRemote
 from support.fakehost import FakeHost
+from support.fakenews import FakeForge, FakeMailer, FakeNotifier
 
 NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 TOOLS = {"sh": "/bin/sh", "uv": "/usr/bin/uv"}  # what a host needs to be able
@@ -242,81 +242,6 @@ class FakeIndex:
     def check_secret(self) -> None:
         if self.secret_error:
             raise self.secret_error
-
-
-@dataclass
-class FakeNotifier:
-    """Webhooks; `failures` says which of them fail, and how."""
-
-    failures: dict[str, Exception] = field(default_factory=dict)
-    told: list[tuple[str, Announcement, str]] = field(default_factory=list)
-
-    def announce(self, webhook: str, news: Announcement, *, key: str) -> Evidence:
-        if webhook in self.failures:
-            raise self.failures[webhook]
-        self.told.append((webhook, news, key))
-        return {"status": 204}
-
-
-@dataclass
-class FakeMailer:
-    """A mail server; `failures` says which addresses fail, and how."""
-
-    lists: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    failures: dict[str, Exception] = field(default_factory=dict)
-    sent: list[tuple[str, Announcement, str]] = field(default_factory=list)
-
-    def recipients(self, mail: str) -> tuple[str, ...]:
-        return self.lists[mail]
-
-    def send(self, mail: str, recipient: str, news: Announcement, *, key: str) -> Evidence:
-        if recipient in self.failures:
-            raise self.failures[recipient]
-        self.sent.append((recipient, news, key))
-        return {"message_id": f"<{key}>"}
-
-
-@dataclass
-class FakeForge:
-    """A forge with one repository.
-
-    Attributes:
-        release: what it has; files are digests by name.
-        failures: raised by the method of that name.
-    """
-
-    name: str = "main"
-    release: ForgeRelease | None = None
-    failures: dict[str, Exception] = field(default_factory=dict)
-    done: list[str] = field(default_factory=list)
-    wanted: list[WantedRelease] = field(default_factory=list)
-
-    def find(self, wanted: WantedRelease) -> ForgeRelease | None:
-        self._do("find")
-        return self.release
-
-    def create(self, wanted: WantedRelease) -> ForgeRelease:
-        self._do("create")
-        self.wanted.append(wanted)
-        self.release = ForgeRelease(id="7", is_draft=True, notes=wanted.notes, url="https://f/draft")
-        return self.release
-
-    def upload(self, wanted: WantedRelease, release: ForgeRelease, name: str, path: Path) -> None:
-        self._do("upload")
-        assert self.release is not None
-        file = ForgeFile(name=name, sha256=path.parent.name if path.is_relative_to("/artifacts") else None)
-        self.release = replace(self.release, files=(*self.release.files, file))
-
-    def publish(self, wanted: WantedRelease, release: ForgeRelease) -> None:
-        self._do("publish")
-        assert self.release is not None
-        self.release = replace(self.release, is_draft=False, url="https://f/releases/7")
-
-    def _do(self, what: str) -> None:
-        if what in self.failures:
-            raise self.failures[what]
-        if what != "find":
-            self.done.append(what)
 
 
 @dataclass

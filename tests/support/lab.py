@@ -26,15 +26,13 @@ from releasd.model import BuildSpec, Job, JobId, Project, StepName, StepState
 from releasd.ports import Sink, Task
 from releasd.store import open_store
 from support.fakehost import FakeHost, Scripted
+from support.fakenews import FakeForge, FakeMailer, FakeNotifier
 from support.fakeports import (
     NOW,
     TOOLS,
     FakeClock,
-    FakeForge,
     FakeHosts,
     FakeIndex,
-    FakeMailer,
-    FakeNotifier,
     host_spec,
 )
 from support.gitrepo import git, make_remote, make_work

@@ -7,7 +7,8 @@ import pytest
 from releasd.errors import Conflict, Fenced, Transient
 from releasd.ports import ForgeRelease
 from releasd.steps import announce, forge
-from support.fakeports import FakeForge, Scene
+from support.fakenews import FakeForge
+from support.fakeports import Scene
 
 
 @pytest.fixture
