@@ -71,6 +71,8 @@ def plan(facts: Facts, config: ProjectConfig, policy: Policy, planned_at: dt.dat
     `planned_at` is aware UTC; its day dates the notes. Raises `ConfigError` for malformed files, an unusable
     configuration, or a project that nothing says how to build.
     """
+    if facts.line.refused and config.package:
+        return NoRelease(reason=f"no release: {facts.line.refused}", last=facts.last)
     if facts.line.refused:
         raise ConfigError(facts.line.refused, advice="register the release branch, or name this one in its branches")
     decision, hold = _decided(facts, config, policy)

@@ -159,25 +159,22 @@ def decision_of(facts: Facts, config: ProjectConfig, forced: Bump | None, verdic
     if forced is None and (asked := release_as(verdicts)) is not None:
         return _as_asked(asked, facts, config, verdicts)
     if bump is Bump.NONE:
-        ahead = _ahead(facts) if forced is None else None
-        if ahead is not None:
-            reason = f"patch: the packages that share its version are at {ahead}"
-            return _decided(facts, config, _Outcome(Bump.PATCH, ahead, reason), verdicts)
+        if forced is None and _lags(facts) and facts.group:
+            reason = f"patch: the packages that share its version are at {facts.group}"
+            return _decided(facts, config, _Outcome(Bump.PATCH, facts.group, reason), verdicts)
         reason = _why_none(verdicts, since, forced)
         return Decision(bump=bump, version=None, pep440=None, tag=None, reason=reason, verdicts=verdicts)
     if forced is None and bump is Bump.MAJOR and not config.major_on_zero and _is_zero(facts.last):
         bump = Bump.MINOR
-    last = facts.last.version if facts.last else None
+    last = facts.group or (facts.last.version if facts.last else None)
     version = next_on_line(facts.line, last, bump, config.first_version)
     reason = _why(bump, highest, verdicts, since) if highest and not forced else f"{bump}, asked for by the operator"
-    return _decided(facts, config, _Outcome(bump, _ahead(facts, version) or version, reason), verdicts)
+    return _decided(facts, config, _Outcome(bump, version, reason), verdicts)
 
 
-def _ahead(facts: Facts, version: str | None = None) -> str | None:
-    """Return the version that the packages of the same group have, where it is above the package's own next one."""
-    own = parse_semver(version or (facts.last.version if facts.last else ""))
-    group = parse_semver(facts.group or "")
-    return str(group) if group and own and group.precedence > own.precedence else None
+def _lags(facts: Facts) -> bool:
+    """Return whether a package is behind the others of its group."""
+    return facts.group is not None and (facts.last is None or facts.last.version != facts.group)
 
 
 class _Outcome(NamedTuple):

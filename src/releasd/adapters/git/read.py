@@ -121,6 +121,16 @@ class Reading(Streaming):
         found.pop("HEAD", None)
         return found
 
+    def trunk(self) -> str | None:
+        """Return the remote's main branch, where this clone knows it."""
+        answer = self._ask("symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD", action="read origin/HEAD")
+        return _text(answer.stdout).strip().removeprefix("origin/") or None
+
+    def takes_no_tags(self) -> bool:
+        """Return whether this clone was told to fetch no tags (`git clone --no-tags`)."""
+        answer = self._ask("config", "--get", "remote.origin.tagOpt", action="read the configuration")
+        return answer.stdout.strip() == b"--no-tags"
+
     def log(self, commit: str, *, since: str | None, paths: Sequence[str] = ()) -> tuple[Commit, ...]:
         """Return the commits reachable from `commit` and not from `since`, newest first, in git's default order.
 
