@@ -25,7 +25,7 @@ REGISTRIES = tuple(
     ".".join(parts)
     for parts in (("pypi", "org"), ("pythonhosted", "org"), ("crates", "io"), ("npmjs", "org"), ("npmjs", "com"))
 )
-NO_EVENTS = frozenset({"release.published"})  # the webhook's event (docs/webhooks.md)
+NO_EVENTS = frozenset({"release.published"})  # the webhook's event (docs/announce.md)
 EVENT = re.compile(r"[a-z]+\.[a-z]+(_[a-z]+)*")
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -7,19 +7,27 @@ from collections.abc import Callable
 
 import pytest
 
-from releasd.adapters.webhook import Webhooks, sign
-from releasd.errors import ConfigError, Permanent, ReleasdError, SecretError, Transient
+from releasd.adapters.webhook import Target, Webhooks, sign
+from releasd.core import announcing
+from releasd.errors import ConfigError, Denied, Permanent, ReleasdError, SecretError, Transient
+from releasd.model import Announcement, Bump
 from releasd.ports import Secret
 from support.httpstub import Asked, Reply, http_stub
 
 KEY = Secret("a-key-of-both-sides")
-BODY = json.dumps({"project": "demo", "version": "1.2.0", "notes": "ü"}).encode()
+NEWS = Announcement(
+    project="demo", distribution="demo", version="1.2.0", pep440="1.2.0", tag="v1.2.0", commit="c" * 40,
+    bump=Bump.MINOR, notes="ü",
+)  # fmt: skip
+BODY = announcing.as_json(NEWS)
 
 
 def _announce(reply: Callable[[Asked], Reply], *, key: Secret | None = KEY, timeout: float = 5.0) -> list[Asked]:
     with http_stub(reply) as stub:
-        hooks = Webhooks({"chat": (f"{stub.url}/hook?t=PRIVATE", (lambda: key) if key else None)}, timeout=timeout)
-        hooks.announce("chat", BODY, key="demo-1.2.0")
+        hooks = Webhooks(
+            {"chat": Target(url=f"{stub.url}/hook?t=PRIVATE", secret=(lambda: key) if key else None)}, timeout=timeout
+        )
+        hooks.announce("chat", NEWS, key="demo-1.2.0")
         return stub.asked
 
 
@@ -47,9 +55,12 @@ def test_without_a_key_there_is_no_signature() -> None:
 
 @pytest.mark.parametrize(
     ("status", "error"),
-    [(400, Permanent), (401, Permanent), (404, Permanent), (408, Transient), (425, Transient), (429, Transient),
-     (500, Transient), (503, Transient), (302, Permanent)],
-)  # fmt: skip
+    [
+        *((status, Permanent) for status in (302, 400, 404)),
+        *((status, Denied) for status in (401, 403)),
+        *((status, Transient) for status in (408, 425, 429, 500, 503)),
+    ],
+)
 def test_refusal_is_told_from_bad_luck(status: int, error: type[ReleasdError]) -> None:
     """What the receiver will go on refusing is not repeated for hours; the rest is."""
     with pytest.raises(ReleasdError) as caught:
@@ -82,10 +93,10 @@ def test_error_shows_neither_address_nor_key() -> None:
     """A chat service's address is a secret in itself, and an answer may echo what it was sent."""
     with http_stub(lambda _: Reply()) as stub:
         gone = stub.url
-    hooks = Webhooks({"chat": (f"{gone}/hook?t=PRIVATE", lambda: KEY)}, timeout=2)
+    hooks = Webhooks({"chat": Target(url=f"{gone}/hook?t=PRIVATE", secret=lambda: KEY)}, timeout=2)
     messages = []
     with pytest.raises(Transient) as down:
-        hooks.announce("chat", BODY, key="k")
+        hooks.announce("chat", NEWS, key="k")
     messages.append(down.value)
     with pytest.raises(Permanent) as refused:
         _announce(lambda asked: Reply(400, asked.path.encode() + KEY.reveal().encode()))
@@ -103,12 +114,61 @@ def test_key_that_cannot_be_had_sends_nothing() -> None:
 
     with http_stub(lambda _: Reply()) as stub:
         with pytest.raises(SecretError):
-            Webhooks({"chat": (stub.url, missing)}).announce("chat", BODY, key="k")
+            Webhooks({"chat": Target(url=stub.url, secret=missing)}).announce("chat", NEWS, key="k")
         assert stub.asked == []
 
 
 def test_unknown_webhook_says_what_to_add() -> None:
     """A name without an entry is a mistake in the configuration."""
     with pytest.raises(ConfigError) as caught:
-        Webhooks({}).announce("chat", BODY, key="k")
+        Webhooks({}).announce("chat", NEWS, key="k")
     assert "[webhooks.chat]" in caught.value.advice
+
+
+def _hook(stub_url: str, kind: str) -> Webhooks:
+    token = Secret("syt_matrix_token")
+    secret = None if kind == "slack" else lambda: token
+    return Webhooks(
+        {"chat": Target(url=f"{stub_url}/base", kind=kind, secret=secret, room="!room:example.org")}, timeout=5
+    )
+
+
+def test_slack_is_told_in_its_own_form() -> None:
+    """One POST of `{"text": …}` to the address itself, as an incoming webhook takes it."""
+    with http_stub(lambda _: Reply(200, b"ok")) as stub:
+        assert _hook(stub.url, "slack").announce("chat", NEWS, key="k") == {"status": 200}
+    (asked,) = stub.asked
+    assert (asked.method, asked.path) == ("POST", "/base")
+    assert json.loads(asked.body) == {"text": "*demo 1.2.0* is released\nü"}
+
+
+def test_matrix_is_told_by_transaction() -> None:
+    """A PUT whose last part is the key: the homeserver itself drops a repetition, and names the event it made."""
+    with http_stub(lambda _: Reply(200, b'{"event_id": "$e1"}')) as stub:
+        hook = _hook(stub.url, "matrix")
+        assert hook.announce("chat", NEWS, key="demo-1.2.0-chat/x") == {"status": 200, "event_id": "$e1"}
+        hook.announce("chat", NEWS, key="demo-1.2.0-chat/x")
+    first, second = stub.asked
+    assert (first.method, first.path, first.body) == (second.method, second.path, second.body)
+    path = "/base/_matrix/client/v3/rooms/%21room%3Aexample.org/send/m.room.message/demo-1.2.0-chat%2Fx"
+    assert (first.method, first.path) == ("PUT", path)
+    assert first.headers["authorization"] == "Bearer syt_matrix_token"
+    assert json.loads(first.body)["msgtype"] == "m.notice"
+
+
+def test_matrix_says_in_its_body_how_long_to_wait() -> None:
+    """`M_LIMIT_EXCEEDED` has milliseconds."""
+    body = b'{"errcode": "M_LIMIT_EXCEEDED", "retry_after_ms": 2500}'
+    with http_stub(lambda _: Reply(429, body)) as stub, pytest.raises(Transient) as caught:
+        _hook(stub.url, "matrix").announce("chat", NEWS, key="k")
+    assert caught.value.retry_after == 2.5
+
+
+def test_matrix_token_is_never_shown() -> None:
+    """A homeserver that refuses it, and echoes it, brings it into no message."""
+    with (
+        http_stub(lambda asked: Reply(401, asked.headers["authorization"].encode())) as stub,
+        pytest.raises(Denied) as caught,
+    ):
+        _hook(stub.url, "matrix").announce("chat", NEWS, key="k")
+    assert "syt_matrix_token" not in caught.value.message + caught.value.advice

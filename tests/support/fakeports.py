@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from releasd.core.schedule import Placement, no_host
-from releasd.errors import Conflict, Fenced, Permanent, ReleasdError
+from releasd.errors import Conflict, Fenced, Permanent, ReleasdError, Transient
 from releasd.model import (
     Artifact,
     BuildSpec,
@@ -31,11 +31,14 @@ from releasd.model import (
     Plan,
     Project,
     StepName,
+    StepState,
+    TargetRecord,
 )
 from releasd.ports import Host, ServedFile, Sink
 from releasd.steps.context import Context
 from support.fakegit import FakeGit, FakeRemote
 from support.fakehost import FakeHost
+from support.fakenews import FakeForge, FakeMailer, FakeNotifier
 
 NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 TOOLS = {"sh": "/bin/sh", "uv": "/usr/bin/uv"}  # what a host needs to be able
@@ -80,6 +83,7 @@ class FakeJournal:
     left: dict[str, LeftRunning] = field(default_factory=dict)  # by build
     kept: dict[str, LeftRunning] = field(default_factory=dict)  # by build, as this attempt notes them
     build_evidence: dict[str, Evidence] = field(default_factory=dict)
+    told: dict[str, TargetRecord] = field(default_factory=dict)
     lost: bool = False
 
     def fence(self) -> None:
@@ -139,6 +143,23 @@ class FakeJournal:
     def own_push(self, commit: str) -> None:
         self.calls.append("own_push")
         self.own.append(commit)
+
+    def announcements(self) -> Mapping[str, TargetRecord]:
+        return dict(self.told)
+
+    def announced(self, target: str, evidence: Evidence) -> None:
+        self.told[target] = TargetRecord(
+            target=target, state=StepState.SUCCEEDED, attempts=1, error=None, advice="", retryable=False,
+            retry_at=None, at=NOW, evidence=evidence,
+        )  # fmt: skip
+
+    def announce_failed(self, target: str, error: ReleasdError) -> None:
+        retryable = isinstance(error, Transient)
+        self.told[target] = TargetRecord(
+            target=target, state=StepState.FAILED, attempts=1, error=error.message, advice=error.advice,
+            retryable=retryable, retry_at=NOW + timedelta(seconds=error.retry_after or 2.0) if retryable else None,
+            at=NOW,
+        )  # fmt: skip
 
     def audit_head(self) -> str:
         return "7:" + "a" * 64
@@ -243,19 +264,6 @@ class FakeIndex:
 
 
 @dataclass
-class FakeNotifier:
-    """Webhooks; `failures` says which of them fail, and how."""
-
-    failures: dict[str, ReleasdError] = field(default_factory=dict)
-    told: list[tuple[str, bytes, str]] = field(default_factory=list)
-
-    def announce(self, webhook: str, body: bytes, *, key: str) -> None:
-        if webhook in self.failures:
-            raise self.failures[webhook]
-        self.told.append((webhook, body, key))
-
-
-@dataclass
 class FakeHosts:
     """Registered hosts, in order; the first is `here`."""
 
@@ -313,6 +321,8 @@ class Scene:
         self.hosts = FakeHosts([FakeHost(host_spec(), tools=TOOLS)])
         self.indexes = {"pypi": FakeIndex()}
         self.notifier = FakeNotifier()
+        self.mailer = FakeMailer()
+        self.forges = {"main": FakeForge()}
         self.artifacts = FakeArtifacts()
         self.journal = FakeJournal()
         self.clock = FakeClock()
@@ -362,7 +372,8 @@ class Scene:
         indexes: Mapping[str, FakeIndex] = self.indexes
         return Context(
             job=job, plan=self.plan, project=self.project, git=self.git, hosts=self.hosts, indexes=indexes,
-            notifier=self.notifier, artifacts=self.artifacts, journal=self.journal, clock=self.clock,
+            notifier=self.notifier, mailer=self.mailer, forges=self.forges,
+            artifacts=self.artifacts, journal=self.journal, clock=self.clock,
             scratch=self.scratch, sink=FakeOutputs(self.said), fault=fault,
             should_stop=self.stop,
         )  # fmt: skip

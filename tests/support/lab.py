@@ -27,7 +27,15 @@ from releasd.model import BuildSpec, Job, JobId, Project, StepName, StepState
 from releasd.ports import Sink, Task
 from releasd.store import open_store
 from support.fakehost import FakeHost, Scripted
-from support.fakeports import NOW, TOOLS, FakeClock, FakeHosts, FakeIndex, FakeNotifier, host_spec
+from support.fakenews import FakeForge, FakeMailer, FakeNotifier
+from support.fakeports import (
+    NOW,
+    TOOLS,
+    FakeClock,
+    FakeHosts,
+    FakeIndex,
+    host_spec,
+)
 from support.gitrepo import git, make_remote, make_work
 from support.store import url_of
 from support.wheels import make_sdist, make_wheel
@@ -57,6 +65,8 @@ class Lab:
         self.hosts = FakeHosts([self.host])
         self.index = FakeIndex()
         self.notifier = FakeNotifier()
+        self.mailer = FakeMailer({"team": ("a@example.org",)})
+        self.forge = FakeForge()
         self.is_stopping = False
         self.at_fault: Callable[[str], None] = lambda _: None
         self.faults: list[str] = []
@@ -76,7 +86,8 @@ class Lab:
             owner=OWNER, lease=LEASE, store=self.store, clock=self.clock, projects={"demo": self.project},
             clone=lambda _: self.clone, peek=lambda _: GitRepo(self.remote),
             same=lambda told, _, registered: {told} & set(registered), hosts=self.hosts, indexes={"pypi": self.index},
-            notifier=self.notifier, artifacts=ArtifactFolder(self.folder / "artifacts"), output=self._output,
+            notifier=self.notifier, mailer=self.mailer, forges={"main": self.forge},
+            artifacts=ArtifactFolder(self.folder / "artifacts"), output=self._output,
             last_line=lambda *_: "",
             scratch=self._scratch, forget=shutil.rmtree, stopping=lambda: self.is_stopping, fault=self._fault,
         )  # fmt: skip

@@ -10,7 +10,7 @@ from releasd.app.world import index_of, registered
 from releasd.config import Settings, build_specs, gates, host_specs
 from releasd.config.problems import from_validation, suggest, unknown_names
 from releasd.config.types import parse_duration, parse_folder, parse_mode, parse_repository, parse_web_url
-from releasd.model import IndexRules
+from releasd.model import Deploy, IndexRules
 
 DAEMON = {"daemon": {"state": "/srv/state", "runtime": "/srv/run"}}
 
@@ -117,7 +117,7 @@ def test_an_unknown_key_is_answered_with_the_nearest_one() -> None:
 def test_an_unknown_key_like_no_other_is_answered_with_all_there_are() -> None:
     """Where nothing is near, the allowed keys are listed."""
     assert problems(webhooks={"a": {"url": "http://h/", "zzz": 1}})["webhooks.a.zzz"] == (
-        "unknown key; known are secret, url"
+        "unknown key; known are kind, room, secret, url"
     )
 
 
@@ -336,3 +336,43 @@ def test_unknown_plugins_is_refuse_or_ignore() -> None:
     assert "projects.a.policy.unknown_plugins" in problems(
         projects={"a": {"repository": "/r", "policy": {"unknown_plugins": "warn"}}}
     )
+
+
+MAIL = {"host": "mail.example.org", "sender": "a@example.org", "recipients": ["b@example.org"]}
+FORGE = {"kind": "gitea", "url": "https://forge.example.org/api/v1", "repository": "team/demo", "secret": "key"}
+
+
+@pytest.mark.parametrize(
+    ("sections", "where", "why"),
+    [
+        ({"webhooks": {"a": {"url": "https://h/", "kind": "matrix"}}}, "webhooks.a", "needs room and secret"),
+        ({"webhooks": {"a": {"url": "https://h/", "room": "!x"}}}, "webhooks.a", "room is for kind"),
+        ({"webhooks": {"a": {"url": "https://h/", "kind": "slack", "secret": "k"}}}, "webhooks.a", "remove secret"),
+        ({"webhooks": {"a": {"url": "https://h/", "kind": "irc"}}}, "webhooks.a.kind", "'slack' or 'matrix'"),
+        ({"mail": {"a": {**MAIL, "user": "me"}}}, "mail.a", "belong together"),
+        ({"mail": {"a": {**MAIL, "user": "me", "secret": "k", "security": "none"}}}, "mail.a", "on its way"),
+        ({"mail": {"a": {**MAIL, "recipients": []}}}, "mail.a.recipients", "at least 1"),
+        ({"mail": {"a": {**MAIL, "sender": "nobody"}}}, "mail.a.sender", "write name@domain"),
+        ({"forges": {"a": {**FORGE, "repository": "demo"}}}, "forges.a.repository", "write owner/name"),
+        ({"forges": {"a": {**FORGE, "kind": "svn"}}}, "forges.a.kind", "'gitea', 'forgejo', 'gitlab' or 'github'"),
+        ({"forges": {"a": {**FORGE, "url": "forge.example.org"}}}, "forges.a.url", "begin it with https://"),
+    ],
+)  # fmt: skip
+def test_who_is_told_is_checked_at_once(sections: dict[str, object], where: str, why: str) -> None:
+    """A mistake is found when the configuration is read, not after the release."""
+    assert why in problems(**sections)[where]
+
+
+def test_names_of_those_who_are_told_must_exist() -> None:
+    """Forges, mail servers and the hosts of deploy scripts are looked up like everything that is named."""
+    project = {"forge": "f", "mail": ["m"], "deploy": [{"host": "h", "run": "x"}]}
+    found = {loc for loc, _ in unknown_names({"projects": {"a": project}, "mail": {"x": {"secret": "s"}}})}
+    assert found == {("projects", "a", each) for each in ("forge", "mail")} | {
+        ("projects", "a", "deploy", "host"), ("mail", "x", "secret"),
+    }  # fmt: skip
+
+
+def test_a_deploy_script_reaches_the_engine() -> None:
+    """With its limit in seconds."""
+    made = settings(projects={"a": {"repository": "/r", "deploy": [{"host": "h", "run": "x", "timeout": "2m"}]}})
+    assert registered("a", made.projects["a"]).deploy == (Deploy(host="h", run="x", timeout=120.0),)

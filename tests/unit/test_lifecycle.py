@@ -34,7 +34,7 @@ Q, R, S, F, C, X = (
     JobState.CANCELLED,
     JobState.SUPERSEDED,
 )
-LEGAL_JOB = {(Q, R), (Q, X), (Q, C), (R, S), (R, F), (R, C), (R, Q), (F, Q), (C, Q)}
+LEGAL_JOB = {(Q, R), (Q, X), (Q, C), (R, S), (R, F), (R, C), (R, Q), (F, Q), (C, Q), (S, Q)}
 LEGAL_STEP = {
     (None, StepState.STARTED),
     (StepState.STARTED, StepState.STARTED),

@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from releasd.errors import Denied, Permanent, Transient
+from releasd.errors import Denied, Permanent, SecretError, Transient
+from releasd.ports import Secret
 
 if TYPE_CHECKING:
     import ssl
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 MAX_BODY = 64 * 1024 * 1024  # bytes; the longest project pages are a few MB
 MAX_RETRY_AFTER = 3600.0  # seconds; a longer wish is cut, so that nobody can park a release for days
+Body = bytes | Iterator[bytes] | None  # an iterator needs a Content-Length among the headers
+_CHUNK = 1 << 18  # bytes
 _NOT_FOUND = 404
 _PASSING = frozenset({408, 425, 429})
 
@@ -47,7 +51,7 @@ def request(
     *,
     what: str,
     headers: Mapping[str, str] | None = None,
-    body: bytes | None = None,
+    body: Body = None,
     timeout: float,
     follow: bool = False,
 ) -> Answer:
@@ -93,6 +97,26 @@ def raise_for_status(answer: Answer, *, what: str, denied: str = "") -> None:
     raise Permanent(message, advice="Check the URL in the configuration.")
 
 
+def header_value(secret: Secret, what: str) -> str:
+    """Return a secret as it may stand in a header. Raises `SecretError`, without it, where it cannot."""
+    value = secret.reveal()
+    if not value or not value.isascii() or not value.isprintable() or " " in value:
+        raise SecretError(
+            f"{what} is malformed: it is empty, or has spaces or line ends in it", advice="Store it anew."
+        )
+    return value
+
+
+def read_file(path: Path, *, what: str, timeout: float, clock: Callable[[], float] = time.monotonic) -> Iterator[bytes]:
+    """Yield a file's bytes for a request's body. Raises `Transient` once sending took `timeout` seconds."""
+    deadline = clock() + timeout
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            if clock() > deadline:
+                raise Transient(f"{what} did not take {path.name} within {timeout:g} s", advice="Check the connection.")
+            yield chunk
+
+
 def is_passing(status: int) -> bool:
     """Return whether the same request may succeed later, going by its status."""
     return status in _PASSING or status >= 500  # noqa: PLR2004 - the class of server errors, RFC 9110 section 15
@@ -120,7 +144,7 @@ def _exchange(
     *,
     what: str,
     headers: Mapping[str, str] | None,
-    body: bytes | None,
+    body: Body,
     timeout: float,
     follow: bool,
 ) -> "Iterator[httpx.Response]":

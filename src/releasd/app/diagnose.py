@@ -12,6 +12,7 @@ from releasd import config
 from releasd.adapters import hookfiles, statelock
 from releasd.adapters.index import HttpIndex
 from releasd.adapters.secrets import SecretStore, Surroundings
+from releasd.app import announcers
 from releasd.app.repositories import peek
 from releasd.app.world import index_of, registered, registered_hosts, secret_sources
 from releasd.config.places import config_path
@@ -48,9 +49,8 @@ def diagnose(config_file: Path | None, environ: Mapping[str, str]) -> Iterator[F
     secrets = SecretStore(secret_sources(settings), Surroundings(environ=environ))
     for name, index in settings.indexes.items():
         yield _finding(f"index {name}", partial(_index, index_of(name, index, secrets)))
-    for name, hook in settings.webhooks.items():
-        if hook.secret:
-            yield _finding(f"webhook {name}", partial(_secret, secrets, hook.secret))
+    for who, secret in announcers.secrets_named(settings).items():
+        yield _finding(who, partial(_secret, secrets, secret))
     hosts = registered_hosts(settings, environ)
     for host in probe_hosts(hosts.able(()), ()):
         detail = host["reason"] or f"{host['system']} {host['machine']}, {host['disk_free'] >> 30} GB free"

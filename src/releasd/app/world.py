@@ -18,7 +18,7 @@ from releasd.adapters.hosts import RegisteredHosts
 from releasd.adapters.index import HttpIndex
 from releasd.adapters.joblog import JobLog
 from releasd.adapters.secrets import SecretSource, SecretStore, Surroundings
-from releasd.adapters.webhook import Webhooks
+from releasd.app import announcers
 from releasd.app.fault import armed
 from releasd.app.repositories import peek, same_repositories
 from releasd.engine.world import World
@@ -55,7 +55,9 @@ def build_world(
         same=same_repositories,
         hosts=registered_hosts(settings, environ),
         indexes={name: index_of(name, index, secrets) for name, index in settings.indexes.items()},
-        notifier=Webhooks({name: _webhook(hook, secrets) for name, hook in settings.webhooks.items()}),
+        notifier=announcers.webhooks(settings, secrets),
+        mailer=announcers.mailers(settings, secrets),
+        forges=announcers.forges(settings, secrets),
         artifacts=ArtifactFolder(state / "artifacts"),
         output=job_log(settings).outputs,
         last_line=job_log(settings).last_line,
@@ -85,6 +87,9 @@ def registered(name: str, project: config.Project) -> Project:
         branches=project.branches,
         indexes=project.publish,
         webhooks=project.webhooks,
+        forge=project.forge,
+        mail=project.mail,
+        deploy=config.deploys(project),
         builds=config.build_specs(project),
         gates=config.gates(project),
         hosts=project.policy.hosts,
@@ -142,10 +147,6 @@ def _token(index: str, secret: str | None, secrets: SecretStore) -> Secret:
     if secret is None:
         raise SecretError(f"the index {index} has no secret", advice=f'add secret = "NAME" under [indexes.{index}]')
     return secrets.get(secret)
-
-
-def _webhook(hook: config.Webhook, secrets: SecretStore) -> tuple[str, Callable[[], Secret] | None]:
-    return hook.url, functools.partial(secrets.get, hook.secret) if hook.secret else None
 
 
 def _scratch(folder: Path, name: str) -> Path:

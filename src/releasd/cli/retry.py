@@ -20,7 +20,7 @@ Examples:
 @options.as_json
 @options.config
 def command(job: int, step: str | None, as_json: bool, config_file: Path | None) -> None:
-    """Resume a failed or cancelled job where it stopped."""
+    """Resume a failed or cancelled job where it stopped, or tell those who were not told of a release."""
     from releasd.app import remote
 
     found = remote.connect(config_file, options.environ()).post(f"/v1/jobs/{job}/retry", **{"from": step})

@@ -56,7 +56,13 @@ def job_screen(job: dict[str, Any]) -> RenderableType:
     if job["not_before"] and not job["not_before"].startswith("9999"):  # until approved: the reason says so
         head.append(f" (not before {job['not_before']})", style="dim")
     steps, builds = (_step(step) for step in job["steps"]), (_build(build) for build in job["builds"])
-    return Group(head, *steps, *builds, *(_waits(build) for build in job["waiting"]))
+    return Group(
+        head,
+        *steps,
+        *(_told(each) for each in job["announcements"]),
+        *builds,
+        *(_waits(build) for build in job["waiting"]),
+    )
 
 
 def _step(step: dict[str, Any]) -> Text:
@@ -69,6 +75,20 @@ def _step(step: dict[str, Any]) -> Text:
         line.append(f" {step['error']}", style="red")
     if step["error"] and step["advice"]:
         line.append(f"\n            → {step['advice']}")
+    return line
+
+
+def _told(target: dict[str, Any]) -> Text:
+    line = Text(f"    told {target['target']} ")
+    line.append(target["state"], style=output.style(target["state"]))
+    if target["attempts"] > 1:
+        line.append(f" attempt {target['attempts']}", style="yellow")
+    if target["evidence"].get("url"):
+        line.append(f" {target['evidence']['url']}", style="dim")
+    if target["error"]:
+        line.append(f" {target['error']}", style="red")
+    if target["error"] and target["advice"]:
+        line.append(f"\n            → {target['advice']}")
     return line
 
 

@@ -8,20 +8,36 @@ pydantic, which costs over a tenth of a second; `releasd.config.places` does wit
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from releasd.config.convert import build_specs, gates, host_specs
+    from releasd.config.convert import build_specs, deploys, gates, host_specs
     from releasd.config.loading import load
-    from releasd.config.sections import Daemon, Host, Index, Policy, Project, SecretReference, Settings, Webhook
+    from releasd.config.sections import (
+        Daemon,
+        Deploy,
+        Forge,
+        Host,
+        Index,
+        Mail,
+        Policy,
+        Project,
+        SecretReference,
+        Settings,
+        Webhook,
+    )
 
 __all__ = [
     "Daemon",
+    "Deploy",
+    "Forge",
     "Host",
     "Index",
+    "Mail",
     "Policy",
     "Project",
     "SecretReference",
     "Settings",
     "Webhook",
     "build_specs",
+    "deploys",
     "gates",
     "host_specs",
     "load",

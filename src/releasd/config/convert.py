@@ -1,7 +1,7 @@
 """From sections to the plain values of model.py, which is all that adapters and steps ever see."""
 
 from releasd.config.sections import Host, Project, Settings
-from releasd.model import BuildSpec, Gate, HostSpec
+from releasd.model import BuildSpec, Deploy, Gate, HostSpec
 
 
 def host_specs(settings: Settings) -> tuple[HostSpec, ...]:
@@ -19,6 +19,11 @@ def build_specs(project: Project) -> tuple[BuildSpec, ...]:
 def gates(project: Project) -> tuple[Gate, ...]:
     """Return the gates that the operator wrote for the project; empty leaves it to the repository."""
     return project.gates
+
+
+def deploys(project: Project) -> tuple[Deploy, ...]:
+    """Return the scripts that are run on hosts after each release of the project."""
+    return tuple(Deploy(host=each.host, run=each.run, timeout=each.timeout) for each in project.deploy)
 
 
 def _host_spec(name: str, host: Host) -> HostSpec:

@@ -84,10 +84,14 @@ def _references(data: Mapping[str, Any]) -> Iterator[Problem]:
     for name, project in _tables(data, "projects"):
         yield from _each(data, ("projects", name, "publish"), project.get("publish"), "indexes")
         yield from _each(data, ("projects", name, "webhooks"), project.get("webhooks"), "webhooks")
+        yield from _each(data, ("projects", name, "forge"), [project.get("forge")], "forges")
+        yield from _each(data, ("projects", name, "mail"), project.get("mail"), "mail")
+        for deploy in _entries(project.get("deploy")):
+            yield from _each(data, ("projects", name, "deploy", "host"), [deploy.get("host")], "hosts")
         policy = project.get("policy")
         if isinstance(policy, Mapping):
             yield from _each(data, ("projects", name, "policy", "hosts"), policy.get("hosts"), "hosts")
-    for section in ("indexes", "webhooks"):
+    for section in ("indexes", "webhooks", "mail", "forges"):
         for name, table in _tables(data, section):
             yield from _each(data, (section, name, "secret"), [table.get("secret")], "secrets")
 
@@ -96,6 +100,10 @@ def _tables(data: Mapping[str, Any], section: str) -> Iterator[tuple[str, Mappin
     tables = data.get(section)
     if isinstance(tables, Mapping):
         yield from ((name, table) for name, table in tables.items() if isinstance(table, Mapping))
+
+
+def _entries(value: Any) -> Iterator[Mapping[str, Any]]:
+    yield from (entry for entry in value if isinstance(entry, Mapping)) if isinstance(value, list | tuple) else ()
 
 
 def _each(data: Mapping[str, Any], loc: Loc, names: Any, section: str) -> Iterator[Problem]:

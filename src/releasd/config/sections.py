@@ -68,6 +68,14 @@ class Policy(Section):
     committer_email: Email = "releasd@localhost"
 
 
+class Deploy(Section):
+    """`[[projects.NAME.deploy]]`: a script to be run on a host after each release. `timeout` in seconds."""
+
+    host: Name
+    run: Text = Field(repr=False)
+    timeout: Duration = 600.0
+
+
 class Project(Section):
     """`[projects.NAME]`: a repository to be released, and where to."""
 
@@ -76,6 +84,9 @@ class Project(Section):
     branches: tuple[Text, ...] = ()
     publish: Names = ()
     webhooks: Names = ()
+    forge: Name | None = None
+    mail: Names = ()
+    deploy: tuple[Deploy, ...] = ()
     builds: Builds = Field(default=(), repr=False)  # empty: what the repository says
     gates: Gates = Field(default=(), repr=False)  # empty: what the repository says
     smoke: Text | None = Field(default=None, repr=False)  # None: what the repository says
@@ -160,10 +171,59 @@ class SecretReference(Section):
 
 
 class Webhook(Section):
-    """`[webhooks.NAME]`: an address told of each release, signed where a secret is named."""
+    """`[webhooks.NAME]`: an address told of each release, in the form that its `kind` wants."""
 
     url: WebUrl = Field(repr=False)  # such addresses often hold a key in their path
+    kind: Literal["webhook", "slack", "matrix"] = "webhook"
+    room: Text | None = None
     secret: Name | None = None
+
+    @model_validator(mode="after")
+    def _of_one_kind(self) -> Self:
+        if self.kind == "matrix" and (self.room is None or self.secret is None):
+            raise ValueError("a matrix webhook needs room and secret (its access token)")
+        if self.kind != "matrix" and self.room is not None:
+            raise ValueError('room is for kind = "matrix" alone; remove it')
+        if self.kind == "slack" and self.secret is not None:
+            raise ValueError("Slack checks no signature; remove secret")
+        return self
+
+
+class Mail(Section):
+    """`[mail.NAME]`: a mail server, and who is written to of each release."""
+
+    host: Address
+    port: int | None = Field(default=None, ge=1, le=65535)
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    ca: Folder | None = None
+    user: Text | None = None
+    secret: Name | None = None
+    sender: Email
+    recipients: Annotated[tuple[Email, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _a_login_is_whole_and_hidden(self) -> Self:
+        if (self.user is None) != (self.secret is None):
+            raise ValueError("user and secret belong together; write both, or neither")
+        if self.user is not None and self.security == "none":
+            raise ValueError('a login needs security = "starttls" or "tls"; nothing may read it on its way')
+        return self
+
+
+class Forge(Section):
+    """`[forges.NAME]`: where a release page is made. `url` is the API's base address."""
+
+    kind: Literal["gitea", "forgejo", "gitlab", "github"]
+    url: WebUrl
+    repository: Text
+    secret: Name
+
+    @field_validator("repository")
+    @classmethod
+    def _owner_and_name(cls, value: str) -> str:
+        if not re.fullmatch(r"[\w.-]+(/[\w.-]+)+", value):
+            raise ValueError("not a repository there; write owner/name")
+        return value
 
 
 class Settings(BaseSettings, Section):
@@ -183,6 +243,8 @@ class Settings(BaseSettings, Section):
     indexes: dict[Name, Index] = Field(default_factory=dict)
     secrets: dict[Name, SecretReference] = Field(default_factory=dict)
     webhooks: dict[Name, Webhook] = Field(default_factory=dict)
+    mail: dict[Name, Mail] = Field(default_factory=dict)
+    forges: dict[Name, Forge] = Field(default_factory=dict)
 
     @classmethod
     def settings_customise_sources(

@@ -6,7 +6,7 @@ Rule 3: a step whose effect is outside is never skipped because of memory: a `st
 `observe` finds out whether the effect is there (DESIGN.md §2).
 Rule 4: before `tag` a failure ends the job and leaves no trace; from `tag` on it is retried for longer, for the
 version is claimed and only completing it makes the world whole.
-Rule 5: a failed `announce` never fails the release.
+Rule 5: a failed `announce` never fails the release; `releasd retry` tells those who were not told.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ JOB_TRANSITIONS: Mapping[JobState, frozenset[JobState]] = {
     ),
     JobState.FAILED: frozenset({JobState.QUEUED}),  # `releasd retry`
     JobState.CANCELLED: frozenset({JobState.QUEUED}),  # `releasd retry`
-    JobState.SUCCEEDED: frozenset(),
+    JobState.SUCCEEDED: frozenset({JobState.QUEUED}),  # `releasd retry`, where not everyone was told
     JobState.SUPERSEDED: frozenset(),
 }
 

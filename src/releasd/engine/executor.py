@@ -106,6 +106,8 @@ def context(world: World, job: Job, plan: Plan, *, project: Project, git: Git, s
         hosts=world.hosts,
         indexes=world.indexes,
         notifier=world.notifier,
+        mailer=world.mailer,
+        forges=world.forges,
         artifacts=world.artifacts,
         journal=JobJournal(world.store, world.clock, job),
         clock=world.clock,

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from releasd.core.schedule import Placement
-from releasd.model import Artifact, Evidence, Job, LeftRunning, StepName, StepState
+from releasd.errors import ReleasdError
+from releasd.model import Artifact, Evidence, Job, LeftRunning, StepName, StepState, TargetRecord
 from releasd.ports import Clock
 from releasd.store import Store
 
@@ -81,6 +82,18 @@ class JobJournal:
         """Remember our own commit before it is public."""
         self.fence()
         self.store.set_head(self.job.project, self.job.branch, commit, now=self.clock.now())
+
+    def announcements(self) -> Mapping[str, TargetRecord]:
+        """Return whom this job told, or tried to, by target."""
+        return {each.target: each for each in self.store.announcements(self.job.id)}
+
+    def announced(self, target: str, evidence: Evidence) -> None:
+        """Record that the target was told."""
+        self.store.announced(self.job.id, self.job.token, target, evidence, now=self.clock.now())
+
+    def announce_failed(self, target: str, error: ReleasdError) -> None:
+        """Record that the target was not told."""
+        self.store.announce_failed(self.job.id, self.job.token, target, error, now=self.clock.now())
 
     def audit_head(self) -> str:
         """Return `SEQ:HASH` of the newest event."""

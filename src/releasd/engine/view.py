@@ -75,6 +75,19 @@ def job_view(store: Store, job: Job, last_line: LastLine = no_output) -> dict[st
             }
             for build in store.builds(job.id)
         ],
+        "announcements": [
+            {
+                "target": each.target,
+                "state": each.state,
+                "attempts": each.attempts,
+                "error": each.error,
+                "advice": each.advice,
+                "retry_at": _time(each.retry_at),
+                "at": _time(each.at),
+                "evidence": each.evidence,
+            }
+            for each in store.announcements(job.id)
+        ],
         "waiting": [
             {"name": waits.name, "reason": waits.reason, "since": _time(waits.since)} for waits in store.waiting(job.id)
         ],

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from releasd.model import JobId, Project, StepName
-from releasd.ports import ArtifactStore, Clock, Git, Hosts, Index, Notifier, Outputs
+from releasd.ports import ArtifactStore, Clock, Forge, Git, Hosts, Index, Mailer, Notifier, Outputs
 from releasd.store import Store
 
 
@@ -39,6 +39,8 @@ class World:
     hosts: Hosts
     indexes: Mapping[str, Index]
     notifier: Notifier
+    mailer: Mailer
+    forges: Mapping[str, Forge]
     artifacts: ArtifactStore
     output: Callable[[JobId, StepName], AbstractContextManager[Outputs]]
     last_line: Callable[[JobId, StepName, str], str]

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NewType
 
+from releasd.model.announcing import AnnouncedFile, Announcement, TargetRecord
 from releasd.model.project import (
     BuildSpec,
     ContainerSpec,
+    Deploy,
     Gate,
     HostSpec,
     IndexRules,
@@ -29,6 +31,8 @@ from releasd.model.project import (
 from releasd.model.words import Bump, JobState, StepName, StepState
 
 __all__ = [
+    "AnnouncedFile",
+    "Announcement",
     "Artifact",
     "BuildSpec",
     "Bump",
@@ -36,6 +40,7 @@ __all__ = [
     "Commit",
     "ContainerSpec",
     "Decision",
+    "Deploy",
     "Event",
     "Evidence",
     "Facts",
@@ -66,6 +71,7 @@ __all__ = [
     "StepRecord",
     "StepState",
     "Tag",
+    "TargetRecord",
     "Verdict",
 ]
 

@@ -260,6 +260,15 @@ class LeftRunning:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Deploy:
+    """A shell script that the operator has run on a registered host after each release. `timeout` in seconds."""
+
+    host: str
+    run: str
+    timeout: float = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
     """A project, as the operator registered it: where it may go, never what it contains. Times are seconds.
 
@@ -273,6 +282,9 @@ class Project:
     trunk: str | None = None  # the first of them, where `branch` is another one
     indexes: tuple[str, ...] = ()
     webhooks: tuple[str, ...] = ()
+    forge: str | None = None  # where a release page is made
+    mail: tuple[str, ...] = ()
+    deploy: tuple[Deploy, ...] = ()
     builds: tuple[BuildSpec, ...] = ()
     gates: tuple[Gate, ...] = ()
     hosts: tuple[str, ...] = ()

@@ -4,22 +4,27 @@ Every method that waits has a time limit of its own. Errors are those of errors.
 may succeed later, `Permanent` where it will not.
 """
 
+from releasd.ports.announcing import Forge, ForgeFile, ForgeRelease, Mailer, Notifier, WantedRelease
 from releasd.ports.common import Clock, Outputs, ShouldStop, Sink, Supervisor
 from releasd.ports.git import Git, History
 from releasd.ports.hosts import Cache, Host, Hosts, Objects, Output, Probe, Task, TaskResult
 from releasd.ports.journal import ArtifactStore, Journal
-from releasd.ports.publishing import Index, Notifier, Secret, Secrets, ServedFile
+from releasd.ports.publishing import Index, Secret, Secrets, ServedFile
 
 __all__ = [
     "ArtifactStore",
     "Cache",
     "Clock",
+    "Forge",
+    "ForgeFile",
+    "ForgeRelease",
     "Git",
     "History",
     "Host",
     "Hosts",
     "Index",
     "Journal",
+    "Mailer",
     "Notifier",
     "Objects",
     "Output",
@@ -33,4 +38,5 @@ __all__ = [
     "Supervisor",
     "Task",
     "TaskResult",
+    "WantedRelease",
 ]

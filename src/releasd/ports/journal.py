@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from releasd.core.schedule import Placement
-from releasd.model import Artifact, Evidence, LeftRunning, StepName
+from releasd.errors import ReleasdError
+from releasd.model import Artifact, Evidence, LeftRunning, StepName, TargetRecord
 
 
 class ArtifactStore(Protocol):
@@ -94,6 +95,18 @@ class Journal(Protocol):
 
     def own_push(self, commit: str) -> None:
         """Remember a commit that is about to be pushed by this job, so that it does not release itself."""
+        ...
+
+    def announcements(self) -> Mapping[str, TargetRecord]:
+        """Return whom this job told, or tried to, by target."""
+        ...
+
+    def announced(self, target: str, evidence: Evidence) -> None:
+        """Record that the target was told."""
+        ...
+
+    def announce_failed(self, target: str, error: ReleasdError) -> None:
+        """Record that the target was not told, or that nobody knows; when it is due again follows from the error."""
         ...
 
     def audit_head(self) -> str:

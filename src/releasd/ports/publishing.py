@@ -70,11 +70,3 @@ class Secret:
         return "[redacted]"
 
     __str__ = __repr__
-
-
-class Notifier(Protocol):
-    """Tells someone of a release, at least once."""
-
-    def announce(self, webhook: str, body: bytes, *, key: str) -> None:
-        """Deliver `body` to the webhook; `key` lets the receiver drop a repetition."""
-        ...

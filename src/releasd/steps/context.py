@@ -7,7 +7,7 @@ from typing import Protocol
 
 from releasd.errors import Permanent
 from releasd.model import Evidence, Job, JobId, Plan, Project, StepName
-from releasd.ports import ArtifactStore, Clock, Git, Hosts, Index, Journal, Notifier, Outputs, ShouldStop
+from releasd.ports import ArtifactStore, Clock, Forge, Git, Hosts, Index, Journal, Mailer, Notifier, Outputs, ShouldStop
 
 
 def private_ref(job: JobId) -> str:
@@ -26,6 +26,8 @@ class Context:
     hosts: Hosts
     indexes: Mapping[str, Index]
     notifier: Notifier
+    mailer: Mailer
+    forges: Mapping[str, Forge]
     artifacts: ArtifactStore
     journal: Journal
     clock: Clock

@@ -19,7 +19,11 @@ INSIDE = (
     "tag.own_push_noted",
     "tag.pushed",  # branch and tag are public, the journal does not know
     "publish.uploaded",  # the index has the files, the journal does not know
-    "announce.delivered",
+    "announce.drafted",  # the forge has a draft without files
+    "announce.uploaded",  # the forge has a file more
+    "announce.published",  # the release page is public
+    "announce.delivered",  # a target was told, the journal does not know
+    "announce.noted",  # the journal knows, the next target was not told
     "job.finished",
 )
 

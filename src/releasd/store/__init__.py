@@ -7,6 +7,7 @@ Times come in as `now`, aware UTC: the store reads no clock. A write under a tok
 from typing import Self
 
 from releasd.store import schema
+from releasd.store.announcements import Announcements
 from releasd.store.builds import Builds
 from releasd.store.database import Database
 from releasd.store.events import Events
@@ -22,7 +23,7 @@ from releasd.store.values import BuildRecord, Enqueued, HostRecord, ProbeRecord,
 __all__ = ["BuildRecord", "Enqueued", "HostRecord", "ProbeRecord", "Store", "WaitingRecord", "open_store"]
 
 
-class Store(Hints, Queue, Jobs, Journal, Builds, Placing, Queries, Events, Hosts):
+class Store(Hints, Queue, Jobs, Journal, Builds, Announcements, Placing, Queries, Events, Hosts):
     """Everything that is remembered. Lives as long as its database connections; safe to use from several threads."""
 
     def close(self) -> None:

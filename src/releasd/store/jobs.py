@@ -11,7 +11,7 @@ from releasd.model import Job, JobId, JobState, Plan, StepName, StepState
 from releasd.store.codec import clean
 from releasd.store.queue import put_back
 from releasd.store.rows import Brief, Part, briefs, change, get_brief, get_job, guarded, move, record
-from releasd.store.tables import artifact, build, step
+from releasd.store.tables import announcement, artifact, build, step
 from releasd.store.tables import job as job_table
 
 _END_EVENTS = {
@@ -116,6 +116,9 @@ class Jobs(Part):
     def retry(self, job_id: JobId, now: datetime, *, from_step: StepName | None = None, by: str) -> Job:
         """Queue a failed or cancelled job again, with a new budget for the steps that did not succeed.
 
+        So is a released one of which not everyone was told; those who were are not told again, unless asked for by
+        `from_step` being `announce`.
+
         The steps from `from_step` on are done again: what they recorded is forgotten (from `version` or before also
         the plan, from `build` or before also the artifacts). Until `tag` was started circumstances are always looked
         at anew (`_LOOKS`); once it was, the plan and the sealed files stay, for they may be public. Raises
@@ -123,14 +126,14 @@ class Jobs(Part):
         """
         with self._db.write() as conn:
             job = get_brief(conn, job_id)
-            if JobState.QUEUED not in JOB_TRANSITIONS[job.state] or job.state is JobState.RUNNING:
-                raise UsageError(f"job {job_id} is {job.state}; only a failed or cancelled job can be retried")
+            _refuse_unless_ended(conn, job, from_step)
             if from_step and job.irrevocable:
                 _refuse_behind_tag(conn, job, from_step)
             forgotten = _to_forget(job, from_step)
             _forget(conn, job_id, forgotten)
             if StepName.BUILD in forgotten and not job.irrevocable:
                 _forget_builds(conn, job_id)
+            _forget_announcements(conn, job_id, told=from_step is StepName.ANNOUNCE)
             values = dict(_NO_PLAN) if StepName.VERSION in forgotten else {}
             again = {"state": StepState.STARTED, "attempts": 0, "error": None, "advice": "", "retryable": False}
             again |= {"finished_at": None}
@@ -150,6 +153,18 @@ class Jobs(Part):
             return get_job(conn, job_id)
 
 
+def _refuse_unless_ended(conn: Connection, job: Brief, from_step: StepName | None) -> None:
+    if JobState.QUEUED not in JOB_TRANSITIONS[job.state] or job.state is JobState.RUNNING:
+        raise UsageError(f"job {job.id} is {job.state}; only a failed or cancelled job can be retried")
+    if job.state is not JobState.SUCCEEDED:
+        return
+    if from_step not in {None, StepName.ANNOUNCE} or _state_of(conn, job.id, StepName.ANNOUNCE) is not StepState.FAILED:
+        raise UsageError(
+            f"job {job.id} is {job.state}; only a failed or cancelled job can be retried, and one of which "
+            "not everyone was told, from announce"
+        )
+
+
 def _live_job_of(conn: Connection, job: Brief, version: str) -> JobId | None:
     live = job_table.c.state.in_((JobState.QUEUED, JobState.RUNNING))
     same = (job_table.c.project == job.project, job_table.c.package == job.package, job_table.c.version == version)
@@ -166,7 +181,11 @@ def _clear_plan(conn: Connection, job: Brief) -> None:
 
 
 def _tag_state(conn: Connection, job_id: JobId) -> StepState | None:
-    query = select(step.c.state).where(step.c.job_id == job_id, step.c.name == POINT_OF_NO_RETURN)
+    return _state_of(conn, job_id, POINT_OF_NO_RETURN)
+
+
+def _state_of(conn: Connection, job_id: JobId, name: StepName) -> StepState | None:
+    query = select(step.c.state).where(step.c.job_id == job_id, step.c.name == name)
     found: StepState | None = conn.execute(query).scalar_one_or_none()
     return found
 
@@ -202,3 +221,9 @@ def _forget(conn: Connection, job_id: JobId, steps: tuple[StepName, ...]) -> Non
 def _forget_builds(conn: Connection, job_id: JobId) -> None:
     conn.execute(delete(artifact).where(artifact.c.job_id == job_id))
     conn.execute(delete(build).where(build.c.job_id == job_id))
+
+
+def _forget_announcements(conn: Connection, job_id: JobId, *, told: bool) -> None:
+    """Forget who was not told, so that each is due now with a new budget; and with `told` also who was."""
+    mine = announcement.c.job_id == job_id
+    conn.execute(delete(announcement).where(mine if told else mine & (announcement.c.state != StepState.SUCCEEDED)))

@@ -156,6 +156,23 @@ artifact = Table(
     Column("sealed_at", Utc, nullable=False),
 )
 
+# Whom a job told of its release, or tried to: the last attempt for each target. `retry_at` is when it is due again.
+announcement = Table(
+    "announcement",
+    metadata,
+    Column("job_id", ForeignKey("job.id"), primary_key=True),
+    Column("target", String, primary_key=True),
+    Column("state", Word(StepState), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("error", Text),
+    Column("advice", Text, nullable=False),
+    Column("retryable", Boolean, nullable=False),
+    Column("retry_at", Utc),
+    Column("at", Utc, nullable=False),
+    Column("evidence", Json, nullable=False),
+    CheckConstraint("state IN ('succeeded', 'failed')", name="state"),
+)
+
 # The audit log; triggers made by the migration refuse UPDATE and DELETE.
 event = Table(
     "event",

@@ -37,7 +37,7 @@ def go_on(lab: Lab) -> None:
 @pytest.mark.parametrize("point", POINTS)
 def test_dying_there_costs_nothing(lab: Lab, point: str) -> None:
     """One job, one tag, one copy of each file, one announcement or a repetition of it with the same key."""
-    lab.configure(webhooks=("chat",))
+    lab.configure(webhooks=("chat",), forge="main", mail=("team",))
     lab.push()
     die_at(lab, point)
     with pytest.raises(Killed):
@@ -48,6 +48,12 @@ def test_dying_there_costs_nothing(lab: Lab, point: str) -> None:
     assert lab.tags() == {"v1.0.0", "v1.1.0"}
     assert len(lab.index.uploads) == 1
     assert len({(name, key, body) for name, body, key in lab.notifier.told}) == 1
+    assert len(set(lab.mailer.sent)) == 1
+    assert (lab.forge.done.count("create"), lab.forge.done.count("upload"), lab.forge.done.count("publish")) == (
+        1,
+        2,
+        1,
+    )
     assert lab.private_refs() == []
     lab.assert_released(job, "1.1.0")
     builds = [task for task in lab.host.tasks if "RELEASD_VERSION" in task.env]

@@ -185,9 +185,25 @@ def test_a_failed_announcement_is_no_failed_release(lab: Lab) -> None:
         lab.wait(job)
         job = lab.run()
     assert job.state is JobState.SUCCEEDED
-    assert job.reason == "released, but not announced: not everyone was told: chat (503)"
+    assert job.reason == "released, but not announced: not everyone was told: webhook:chat (503)"
     assert lab.tags() == {"v1.0.0", "v1.1.0"}
     assert lab.private_refs() == []
+
+
+def test_what_was_mended_is_announced_by_a_retry(lab: Lab) -> None:
+    """A receiver refused; the operator mends it and retries the released job: it is told, and nobody else again."""
+    lab.configure(webhooks=("chat", "news"), forge="main", mail=("team",))
+    lab.notifier.failures["chat"] = Permanent("401")
+    job = lab.release()
+    assert job.state is JobState.SUCCEEDED
+    assert job.reason == "released, but not announced: not everyone was told: webhook:chat (401)"
+    lab.notifier.failures.clear()
+    lab.store.retry(job.id, lab.clock.now(), by="operator")
+    ended = lab.run()
+    assert (ended.state, ended.reason) == (JobState.SUCCEEDED, "released")
+    assert [name for name, _, _ in lab.notifier.told] == ["news", "chat"]
+    assert (len(lab.mailer.sent), lab.forge.done.count("create")) == (1, 1)
+    assert len(lab.index.uploads) == 1
 
 
 @pytest.mark.parametrize("point", ["preflight.started", "version.recorded", "build.started", "check.recorded"])
