@@ -56,7 +56,7 @@ def handover(token: Secret, binary: str, folder: Path) -> Iterator[Handover]:
     programs = folder / ".handover"
     programs.mkdir(mode=0o700)
     (programs / "keyring").symlink_to(_SHELL)
-    (folder / "get").write_text(_GET, encoding="ascii")
+    (folder / "get").write_text(_GET, encoding="utf-8")
     ours, theirs = socket.socketpair()
     with ours, theirs:
         ours.sendall(f"{token.reveal()}\n".encode() * _ASKED_AT_MOST)
