@@ -3,6 +3,8 @@
 import json
 import os
 import shlex
+import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -12,13 +14,22 @@ from pathlib import Path
 import pytest
 
 from releasd.adapters.secrets import SecretSource, SecretStore, Surroundings, resolve
-from releasd.errors import ConfigError, ReleasdError, SecretError, Transient
+from releasd.errors import (
+    ConfigError,
+    ReleasdError,
+    SecretDenied,
+    SecretError,
+    SecretMalformed,
+    SecretMissing,
+    Transient,
+)
 from releasd.ports import Secret
 from support.httpstub import Asked, Reply, Stub, http_stub
 
 VALUE = "pypi-AgEIcHlwaS5vcmc_-/+=ü"
 SERVICE_TOKEN = "dp.st.prd.0123456789abcdef"
-SCHEMES = ["env", "file", "cred", "doppler", "cmd", "argv"]
+SCHEMES = ["env", "file", "cred", "doppler", "keyring", "cmd", "argv"]
+PLAIN_FILE_KEYRING = "keyrings.alt.file.PlaintextKeyring"  # a real back end that needs no desktop
 
 
 @dataclass
@@ -39,6 +50,9 @@ class Place:
     def put(self, value: str | None) -> None:
         self.stored = value
         file = self.folder / "token"
+        if self.kind == "keyring":
+            self.put_into_keyring(value)
+            return
         if value is None:
             self.environ.pop("TOKEN", None)
             file.unlink(missing_ok=True)
@@ -46,6 +60,13 @@ class Place:
         self.environ["TOKEN"] = value
         file.write_bytes(value.encode() if self.kind in {"env", "doppler"} else f"{value}\n".encode())
         file.chmod(0o600)
+
+    def put_into_keyring(self, value: str | None) -> None:
+        if value is None:
+            shutil.rmtree(self.folder / "keyrings", ignore_errors=True)
+            return
+        code = "import keyring, sys; keyring.set_password('https://index/legacy/', '__token__', sys.stdin.read())"
+        subprocess.run([sys.executable, "-c", code], env=self.environ, input=value.encode(), check=True, timeout=30)
 
 
 @pytest.fixture(params=SCHEMES)
@@ -57,10 +78,12 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
         "file": SecretSource(ref=f"file:{tmp_path}/token"),
         "cred": SecretSource(ref="cred:token"),
         "doppler": SecretSource(ref="doppler:shop/prd/TOKEN", token="env:DOPPLER"),
+        "keyring": SecretSource(ref="keyring:https://index/legacy//__token__"),
         "cmd": SecretSource(ref=f"cmd:{shlex.join(cat)}"),
         "argv": SecretSource(ref=cat),
     }
     place = Place(request.param, tmp_path, sources[request.param])
+    place.environ |= {"PYTHON_KEYRING_BACKEND": PLAIN_FILE_KEYRING, "XDG_DATA_HOME": str(tmp_path / "keyrings")}
     place.environ |= {"CREDENTIALS_DIRECTORY": str(tmp_path), "DOPPLER": SERVICE_TOKEN}
     with http_stub(lambda asked: _doppler(asked, place)) as stub:
         place.doppler = stub
@@ -99,16 +122,31 @@ def test_rotated_value_is_used_at_once(place: Place) -> None:
 def test_missing_value_says_how_to_store_it(place: Place) -> None:
     """A secret that is not there is an error with the command or edit that puts it there."""
     place.put(None)
-    with pytest.raises(SecretError) as caught:
+    denied = SecretDenied if place.kind in {"cmd", "argv"} else SecretMissing  # a command says no more than its status
+    with pytest.raises(denied) as caught:
         resolve(place.source, place.surroundings)
     assert caught.value.advice
+
+
+def test_storing_another_value_names_the_place(place: Place) -> None:
+    """After a token was rotated on the index, each place says how the new one gets in, and shows no value."""
+    advice = SecretStore({"pypi": place.source}, place.surroundings).storing("pypi")
+    expected = {
+        "env": "Set TOKEN",
+        "file": f"(umask 077; cat >{place.folder}/token)",
+        "cred": "LoadCredential=token",
+        "doppler": "doppler secrets set TOKEN --project shop --config prd",
+        "keyring": "keyring set https://index/legacy/ __token__",
+    }
+    assert expected.get(place.kind, "where the secret's command reads it") in advice
+    assert VALUE not in advice
 
 
 @pytest.mark.parametrize("empty", ["", " ", "\n\n"])
 def test_empty_value_is_no_value(place: Place, empty: str) -> None:
     """An empty secret is reported here, not by whoever is sent it."""
     place.put(empty)
-    with pytest.raises(SecretError, match="is empty"):
+    with pytest.raises(SecretMalformed, match="is empty"):
         resolve(place.source, place.surroundings)
 
 
@@ -179,7 +217,7 @@ def test_what_is_no_regular_file_is_refused_without_waiting(tmp_path: Path) -> N
 
 def test_relative_path_is_refused() -> None:
     """What a relative path means depends on where the daemon was started."""
-    with pytest.raises(SecretError, match="not an absolute path"):
+    with pytest.raises(ConfigError, match="not an absolute path"):
         resolve(SecretSource(ref="file:token"), Surroundings(environ={}))
 
 
@@ -197,7 +235,7 @@ def test_credential_cannot_lead_out_of_its_folder(tmp_path: Path, name: str) -> 
     """A credential is a plain name in systemd's folder."""
     (tmp_path / "creds").mkdir()
     (tmp_path / "token").write_text(VALUE)
-    with pytest.raises(SecretError, match="no name of a credential"):
+    with pytest.raises(ConfigError, match="no name of a credential"):
         resolve(SecretSource(ref=f"cred:{name}"), Surroundings(environ={"CREDENTIALS_DIRECTORY": f"{tmp_path}/creds"}))
 
 
@@ -312,16 +350,20 @@ def test_doppler_is_asked_for_the_one_secret() -> None:
 @pytest.mark.parametrize(
     ("reply", "error", "words", "advice"),
     [
-        (Reply(401, b'{"success":false,"messages":["Invalid Auth token"]}'), SecretError, "denied", "tokens create"),
-        (Reply(403, b'{"success":false,"messages":["No access"]}'), SecretError, "denied", "tokens create"),
-        (Reply(404, b'{"messages":["Could not find requested secret: TOKEN"]}'), SecretError, "has no TOKEN",
+        (Reply(401, b'{"success":false,"messages":["Invalid Auth token"]}'), SecretDenied, "denied", "tokens create"),
+        (Reply(403, b'{"success":false,"messages":["No access"]}'), SecretDenied, "denied", "tokens create"),
+        (Reply(404, b'{"messages":["Could not find requested secret: TOKEN"]}'), SecretMissing, "has no TOKEN",
          "doppler secrets set TOKEN --project shop --config prd"),
-        (Reply(400, b'{"messages":["Could not find requested config"]}'), SecretError, "has no", "doppler secrets set"),
+        (Reply(400, b'{"messages":["Could not find requested config"]}'), SecretMissing, "has no",
+         "doppler secrets set"),
         (Reply(429, b"{}", {"Retry-After": "7"}), Transient, "429", "by itself"),
         (Reply(502, b"<html>bad gateway</html>"), Transient, "502", "by itself"),
-        (Reply(200, b"<html>hello</html>"), SecretError, "holds no value", "API address"),
-        (Reply(200, b'{"name":"TOKEN","value":{"raw":null,"computed":null}}'), SecretError, "holds no value", "masked"),
-        (Reply(200, b"[1]"), SecretError, "holds no value", "API address"),
+        (Reply(500, b'{"success":false,"messages":["Internal error"]}'), Transient, "Internal error", "by itself"),
+        (Reply(200, b'{"name":"TOKEN","value":'), SecretMalformed, "holds no value", "API address"),
+        (Reply(200, b"<html>hello</html>"), SecretMalformed, "holds no value", "API address"),
+        (Reply(200, b'{"name":"TOKEN","value":{"raw":null,"computed":null}}'), SecretMalformed,
+         "holds no value", "restricted"),
+        (Reply(200, b"[1]"), SecretMalformed, "holds no value", "API address"),
         (Reply(302, b"", {"Location": "/login"}), SecretError, "302", "API address"),
     ],
 )  # fmt: skip
@@ -338,6 +380,29 @@ def test_doppler_echoing_the_token_does_not_spread_it() -> None:
     with pytest.raises(SecretError) as caught:
         _ask_doppler(reply)
     assert SERVICE_TOKEN not in caught.value.message
+
+
+def test_doppler_that_never_answers_is_transient() -> None:
+    """A hung API holds the release for the time limit and no longer."""
+    with http_stub(lambda _: (time.sleep(3), Reply())[1]) as stub:
+        source = SecretSource(ref="doppler:shop/prd/TOKEN", token="env:DOPPLER")
+        begun = time.monotonic()
+        with pytest.raises(Transient, match="could not be reached"):
+            resolve(source, Surroundings(environ={"DOPPLER": SERVICE_TOKEN}, doppler_api=stub.url, timeout=0.5))
+        assert time.monotonic() - begun < 2.5
+
+
+def test_doppler_wish_to_wait_is_honoured() -> None:
+    """429 with Retry-After: the attempt is put off for as long as Doppler asks."""
+    with pytest.raises(Transient) as caught:
+        _ask_doppler(Reply(429, b'{"messages":["Too many requests"]}', {"Retry-After": "7"}))
+    assert caught.value.retry_after == 7
+
+
+def test_doppler_value_that_refers_to_others_comes_resolved() -> None:
+    """`raw` is what was typed, `computed` is what it stands for: the second is the secret."""
+    reply = Reply(200, b'{"name":"TOKEN","value":{"raw":"${shop.prd.BASE}-x","computed":"pypi-base-x","note":""}}')
+    assert _ask_doppler(reply)[0].reveal() == "pypi-base-x"
 
 
 def test_doppler_away_is_transient() -> None:
@@ -372,3 +437,42 @@ def test_doppler_without_a_token_of_its_own_is_a_configuration_error(token: str 
     with pytest.raises(ConfigError) as caught:
         resolve(SecretSource(ref="doppler:shop/prd/TOKEN", token=token), Surroundings(environ={}))
     assert "cred:doppler" in caught.value.advice
+
+
+def _from_keyring(backend: str, **environ: str) -> Secret:
+    source = SecretSource(ref="keyring:index/__token__", env=("PYTHONPATH",))
+    environ = {"PATH": os.environ["PATH"], "PYTHON_KEYRING_BACKEND": backend, **environ}
+    return resolve(source, Surroundings(environ=environ, timeout=20))
+
+
+def test_machine_without_a_keyring_says_so() -> None:
+    """On a server without a desktop the library has no back end: the message names what works there."""
+    with pytest.raises(SecretMissing, match="no keyring on this machine") as caught:
+        _from_keyring("keyring.backends.fail.Keyring")
+    assert "cred:NAME" in caught.value.advice
+
+
+def test_keyring_that_does_not_open_is_denied(tmp_path: Path) -> None:
+    """An encrypted keyring that wants a password nobody can type: denied, with the command that unlocks it."""
+    with pytest.raises(SecretDenied) as caught:
+        _from_keyring("keyrings.alt.file.NoSuchKeyring", XDG_DATA_HOME=str(tmp_path))
+    assert "keyring get index __token__" in caught.value.advice
+
+
+def test_keyring_that_hangs_is_transient(tmp_path: Path) -> None:
+    """A keyring waiting for its user is left alone in time."""
+    slow = tmp_path / "keyring"  # stands in for the interpreter that asks
+    slow.write_text("#!/bin/sh\nsleep 60\n")
+    slow.chmod(0o755)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("releasd.adapters.secrets.keyring.sys.executable", str(slow))
+        source = SecretSource(ref="keyring:index/__token__")
+        with pytest.raises(Transient, match="did not end within"):
+            resolve(source, Surroundings(environ={"PATH": os.environ["PATH"]}, timeout=0.5))
+
+
+@pytest.mark.parametrize("ref", ["keyring:service", "keyring:/user", "keyring:service/"])
+def test_keyring_reference_of_another_form_is_a_configuration_error(ref: str) -> None:
+    """Service and user, both."""
+    with pytest.raises(ConfigError, match="SERVICE/USER"):
+        resolve(SecretSource(ref=ref), Surroundings(environ={}))

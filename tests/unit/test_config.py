@@ -171,7 +171,7 @@ def test_a_committer_has_an_address_that_git_takes() -> None:
 @pytest.mark.parametrize(
     ("written", "why"),
     [
-        ("plain-token-value", "has to begin with one of env:, file:, cred:, doppler:, cmd:"),
+        ("plain-token-value", "has to begin with one of env:, file:, cred:, doppler:, keyring:, cmd:"),
         ("env:", "has to begin with"),
         ("doppler:a/b", "doppler:PROJECT/CONFIG/NAME"),
         ("doppler:a/b/C", "needs token"),
@@ -179,7 +179,7 @@ def test_a_committer_has_an_address_that_git_takes() -> None:
         ({"ref": "env:A", "token": "env:B"}, "and no other, needs token"),
         ({}, "needs one of ref and cmd"),
         ({"cmd": []}, "at least 1 item"),
-        ({"ref": "file:/a", "env": ["A"]}, "for commands alone"),
+        ({"ref": "file:/a", "env": ["A"]}, "for commands and keyrings alone"),
         ({"ref": "doppler:a/b/C", "token": "doppler:a/b/D"}, "cannot come from Doppler"),
     ],
 )

@@ -15,4 +15,4 @@ def protect() -> bool:
     """Make /proc/PID of this process readable by root alone, and core dumps none. Return whether the system did it."""
     if sys.platform != "linux":
         return False
-    return ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0) == 0
+    return bool(ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0) == 0)

@@ -29,6 +29,8 @@ COMMANDS = {
     "hook": "Install, remove or look at the git hook of a repository.",
     "hosts": "List or probe the registered build hosts.",
     "init": "Write a first configuration for a repository.",
+    "secrets": "Prove that every configured secret can be had, without showing it.",
+    "verify-release": "Check a release's files, provenance and signatures.",
     "doctor": "Check the configuration and everything that it names.",
     "audit": "Verify the audit log.",
     "demo": "Show a whole release on this machine, from push to index.",
@@ -44,7 +46,7 @@ class _Lazy(click.Group):
     def get_command(self, _: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        module = importlib.import_module(f"releasd.cli.{name}")
+        module = importlib.import_module(f"releasd.cli.{name.replace('-', '_')}")
         command: click.Command = module.command
         return command
 

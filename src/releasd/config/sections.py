@@ -16,7 +16,8 @@ from releasd.config.types import Address, Duration, Email, Folder, Mode, Name, N
 # The one index whose addresses uv knows by itself.
 PUBLIC_INDEX = "pypi"
 _PASSWORD = re.compile(r"(?<=//)[^/@\s]*@")
-_SCHEMES = ("env", "file", "cred", "doppler", "cmd")
+_SCHEMES = ("env", "file", "cred", "doppler", "keyring", "cmd")
+_KEYRING = re.compile(r"keyring:.+/[^/]+")
 _DOPPLER = re.compile(r"doppler:[\w.-]+/[\w.-]+/[\w.-]+")
 
 
@@ -113,7 +114,7 @@ class SecretReference(Section):
     ref: Text | None = None
     cmd: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
     token: Text | None = None
-    env: tuple[Text, ...] = ()  # names of the variables that a command sees besides PATH and HOME
+    env: tuple[Text, ...] = ()  # names of the variables that a command or keyring sees besides PATH and HOME
 
     @model_validator(mode="before")
     @classmethod
@@ -129,6 +130,8 @@ class SecretReference(Section):
             raise ValueError(f"no reference to a secret; it has to begin with one of {known}")
         if value is not None and value.startswith("doppler:") and not _DOPPLER.fullmatch(value):
             raise ValueError("not a Doppler reference; write doppler:PROJECT/CONFIG/NAME")
+        if value is not None and value.startswith("keyring:") and not _KEYRING.fullmatch(value):
+            raise ValueError("not a keyring reference; write keyring:SERVICE/USER")
         return value
 
     @model_validator(mode="after")
@@ -138,8 +141,8 @@ class SecretReference(Section):
         is_doppler = self.ref is not None and self.ref.startswith("doppler:")
         if is_doppler != (self.token is not None):
             raise ValueError('a doppler: reference, and no other, needs token, as token = "cred:doppler"')
-        if self.env and self.cmd is None and not (self.ref or "").startswith("cmd:"):
-            raise ValueError("env is for commands alone; remove it")
+        if self.env and self.cmd is None and not (self.ref or "").startswith(("cmd:", "keyring:")):
+            raise ValueError("env is for commands and keyrings alone; remove it")
         if self.token is not None and self.token.startswith("doppler:"):
             raise ValueError('Doppler\'s own token cannot come from Doppler; write token = "cred:doppler"')
         return self
