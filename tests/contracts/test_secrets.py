@@ -45,7 +45,7 @@ class Place:
 
     @property
     def surroundings(self) -> Surroundings:
-        return Surroundings(environ=self.environ, doppler_api=self.doppler.url if self.doppler else "", timeout=5)
+        return Surroundings(environ=self.environ, doppler_api=self.doppler.url if self.doppler else None, timeout=5)
 
     def put(self, value: str | None) -> None:
         self.stored = value

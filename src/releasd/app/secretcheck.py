@@ -1,7 +1,7 @@
 """`releasd secrets check`: fetches every configured secret, as the daemon would, and says nothing of what it is.
 
-It runs as whoever calls it, daemon or no daemon: what another user may read, or what systemd hands to the service alone,
-is judged for this user.
+It runs as whoever calls it, daemon or no daemon: what another user may read, or what systemd hands to the service
+alone, is judged for this user.
 """
 
 import os

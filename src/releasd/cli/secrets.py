@@ -19,7 +19,7 @@ Each failure has its cause: unreachable, denied, missing, malformed or misconfig
 """
 
 
-@click.group()
+@click.group(epilog=EPILOG)
 def command() -> None:
     """Prove that every configured secret can be had, without showing it."""
 

@@ -44,11 +44,12 @@ class SecretSource:
 class Surroundings:
     """Where references are looked up: the environment, systemd's folder of credentials, Doppler's API.
 
+    `doppler_api` None is what DOPPLER_API_HOST says, which Doppler's own programs go by too, else the public one.
     `timeout` is in seconds, for a command or a request.
     """
 
     environ: Mapping[str, str]
-    doppler_api: str = doppler.API
+    doppler_api: str | None = None
     timeout: float = 30.0
 
 
@@ -141,7 +142,8 @@ def _doppler(rest: str, source: SecretSource, surroundings: Surroundings) -> str
     if isinstance(source.token, str) and source.token.startswith("doppler:"):
         raise ConfigError("Doppler's own token cannot come from Doppler", advice='Use token = "cred:doppler".')
     token = resolve(SecretSource(ref=source.token, env=source.env), surroundings)
-    return doppler.read(rest, token, api=surroundings.doppler_api, timeout=surroundings.timeout)
+    api = surroundings.doppler_api or surroundings.environ.get("DOPPLER_API_HOST") or doppler.API
+    return doppler.read(rest, token, api=api, timeout=surroundings.timeout)
 
 
 def _checked(value: str, where: str) -> Secret:
