@@ -22,10 +22,12 @@ ROWS = {
     "release": "push to first build, and the whole release, beside a shell script",
     "offline": "a push made while the daemon was down",
     "kills": "SIGKILL at random moments",
+    "farm": "what a build host adds to a build that takes no time",
     "idle": "memory, processor, start",
     "throughput": "no-op jobs a second",
     "commands": "releasd status and plan",
     "plan": "releasd plan beside git log and the peers that are installed",
+    "sources": "a one-commit change on its way to a host, beside rsync and tar",
 }
 
 

@@ -1,175 +1,116 @@
-"""`releasd plan` beside bare `git log` and the peers: since the last tag, and over the whole history.
+"""`releasd plan` beside bare `git log` and its peers: since the last tag, over a whole history, in a monorepo.
 
-The peers are installed by whoever runs this, each into a place of its own (their dependencies exclude each other), and
-named by variables; one that is not named is left out and said to be:
-
-    RELEASD_BENCH_PSR   python-semantic-release's `semantic-release`
-    RELEASD_BENCH_CZ    commitizen's `cz`
-    RELEASD_BENCH_CLIFF git-cliff's `git-cliff`
-    RELEASD_BENCH_NPM   npm semantic-release's `semantic-release`
-
-The repositories are synthetic: conventional commits by a fixed recipe, a tag after every `every` of them. Commands run
-in turns, so that a busy moment of the machine meets them all.
+The repositories are synthetic: conventional commits by a fixed recipe, made by `git fast-import`. Commands run in
+turns, so that a busy moment of the machine meets them all.
 """
 
-import os
-import resource
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks import peers, ranges
 from benchmarks.figures import Figure
-from support.gitrepo import ISOLATED, git
-from support.histories import Made, make_history
+from support.gitrepo import git
+from support.spent import Spent, spent
 
-BIN = Path(sys.executable).parent
+RELEASD = str(Path(sys.executable).parent / "releasd")
 WITHIN = 120.0  # seconds for one command; a peer that needs longer is left out of that repository
-KINDS = (
-    "feat(pkg-{0}): something that people asked for",
-    "fix(pkg-{0}): a defect of the nightly run",
-    "docs: how package {0} is built",
-    "chore(deps): update package {0}",
-    "refactor(pkg-{0}): simpler code",
-)
-BODY = "\n\nSome words on why this was needed, and what was tried before.\n\nRefs: #{0}"
-FLOOR = "git log"
-NPM_PLUGINS = "@semantic-release/commit-analyzer,@semantic-release/release-notes-generator"
-PEERS = {
-    "PSR": ("python-semantic-release", ("version", "--print")),
-    "CZ": ("commitizen", ("bump", "--get-next", "--yes")),
-    "CLIFF": ("git-cliff", ("--bump", "--unreleased")),
-    "NPM": ("npm semantic-release", ("--dry-run", "--no-ci", "--branches", "main", "--plugins", NPM_PLUGINS)),
-}
-CZ_CONFIG = '[tool.commitizen]\nname = "cz_conventional_commits"\nversion_provider = "scm"\ntag_format = "v$version"\n'
-PYPROJECT = '[project]\nname = "demo"\nversion = "1.0.0"\n\n[tool.semantic_release]\n\n' + CZ_CONFIG
+WITHIN_MILLION = 600.0
+FINE = (0, 3)  # 3: nothing to release
+OWN = "releasd plan --json"
+START = "python -c pass"
+FLOOR = "git log of the range"
+LIMIT = "git tag --merged, git log"
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Size:
-    """A repository to measure on: how many commits, after how many each there is a tag, and how often to run."""
-
-    name: str
-    commits: int
-    every: int
-    rounds: int
-    whole: bool = False
-
-
-SIZES = (
-    Size(name="small, 39 commits since the tag", commits=239, every=200, rounds=9),
-    Size(name="239 commits since the tag", commits=1000, every=761, rounds=7),
-    Size(name="27,000 commits, 12,000 tags, 2 commits since", commits=27_000, every=2, rounds=3),
-    Size(name="27,000 commits, whole history", commits=27_000, every=0, rounds=3, whole=True),
-)
+Commands = dict[str, tuple[str, ...]]
+Samples = Mapping[str, list[Spent]]
 
 
 def run() -> Iterator[Figure]:
     """Measure on each repository in turn."""
-    for size in SIZES:
+    tools = dict(peers.commands())
+    for size in ranges.SIZES:
         folder = Path(tempfile.mkdtemp(prefix="releasd-bench-"))
         try:
-            yield from _measured(size, _repository(folder, size))
+            work = ranges.repository(folder, size)
+            yield from _figures(size.name, _taken(size.name, size.rounds, work, {**_own(work), **tools}))
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+    yield from _monorepo()
 
 
-def _measured(size: Size, work: Path) -> Iterator[Figure]:
-    commands = _commands(work)
-    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
-    for number in range(size.rounds + 1):  # the first round warms up
-        for name in tuple(commands):
-            sample = _seconds(commands[name], work)
+def _monorepo() -> Iterator[Figure]:
+    """Measure on 1,000,000 commits of 50 packages; no peer is asked, for none ends within the time there is."""
+    work = ranges.monorepo(peers.cache(), 1_000_000)
+    with tempfile.TemporaryDirectory(prefix="releasd-bench-") as folder:
+        for name, tag_format, since in (
+            ("1,000,000 commits, since a package's last tag", "pkg-7-v{version}", "pkg-7-v1.19.0..HEAD"),
+            ("1,000,000 commits, whole history", "none-{version}", "HEAD"),
+        ):
+            config = Path(folder, "own.toml")
+            config.write_text(f'tag_format = "{tag_format}"\n')
+            own = {**_own(work, since), OWN: (RELEASD, "plan", "--json", "--config", str(config))}
+            yield from _figures(name, _taken(name, 1, work, own, WITHIN_MILLION))
+
+
+def _own(work: Path, since: str | None = None) -> Commands:
+    last = since or git(work, "describe", "--tags", "--abbrev=0", "--always", "HEAD")
+    between = since or (f"{last}..HEAD" if last.startswith("v") else "HEAD")
+    log = ("git", "log", "--format=%H%x00%B%x00", between)
+    return {
+        OWN: (RELEASD, "plan", "--json"),
+        FLOOR: log,
+        LIMIT: ("sh", "-c", f"git tag --merged HEAD >/dev/null; exec {' '.join(log)}"),
+        START: (sys.executable, "-c", "pass"),
+    }
+
+
+def _taken(name: str, rounds: int, work: Path, commands: Commands, within: float = WITHIN) -> Samples:
+    taken: dict[str, list[Spent]] = {title: [] for title in commands}
+    for number in range(rounds + 1):  # the first round warms up
+        for title in tuple(taken):
+            sample = _sample(commands[title], work, within)
             if sample is None:
-                print(f"  {name}: over {WITHIN:g} s or failed, left out: {size.name}", file=sys.stderr)
-                del commands[name], taken[name]
+                print(f"!!! {title}: over {within:g} s or failed, LEFT OUT: {name}", file=sys.stderr, flush=True)
+                del taken[title]
             elif number:
-                taken[name].append(sample)
-    walls = {name: tuple(wall for wall, _ in samples) for name, samples in taken.items() if samples}
-    own = walls.pop("releasd plan")
+                taken[title].append(sample)
+    if OWN not in taken:
+        raise RuntimeError(f"releasd itself failed: {name}")
+    return taken
+
+
+def _sample(command: tuple[str, ...], work: Path, within: float) -> Spent | None:
+    try:
+        with tempfile.TemporaryFile() as output:
+            found = spent(command, work, within=within, output=output)
+    except (TimeoutError, subprocess.SubprocessError):
+        return None
+    return found if found.status in FINE else None
+
+
+def _figures(name: str, taken: Samples) -> Iterator[Figure]:
+    beside = {title: samples for title, samples in taken.items() if title != OWN}
+    start = min(sample.cpu for sample in taken[START])
     yield Figure(
-        what=f"releasd plan, {size.name}",
+        what=f"releasd plan, {name}",
         unit="s",
-        samples=own,
-        aim=0.25 if size.commits < 1000 else None,
-        beside=walls,
+        samples=tuple(sample.wall for sample in taken[OWN]),
+        beside={title: tuple(sample.wall for sample in samples) for title, samples in beside.items()},
         how="process start to exit, output to a file; commands taken in turns",
     )
-    start = min(walls["python -c pass"])
     yield Figure(
-        what=f"… of it beyond the interpreter's start, as processor time: {size.name}",
+        what="… processor time beyond the interpreter's start; aim: 1.5 times git log",
         unit="s",
-        samples=tuple(max(cpu - start, 0.0) for _, cpu in taken["releasd plan"]),
-        beside={FLOOR: tuple(cpu for _, cpu in taken[FLOOR])},
+        samples=tuple(sample.cpu - start for sample in taken[OWN]),
+        beside={title: tuple(sample.cpu for sample in samples) for title, samples in beside.items()},
     )
-
-
-def _commands(work: Path) -> dict[str, tuple[str, ...]]:
-    last = git(work, "tag", "--list", "--sort=-v:refname").splitlines()[:1]
-    since = (f"{last[0]}..HEAD",) if last else ("HEAD",)
-    listed = "git tag --merged HEAD >/dev/null; exec git log --format=%H%x00%B%x00 " + since[0]
-    commands = {
-        "releasd plan": (str(BIN / "releasd"), "plan"),
-        FLOOR: ("git", "log", "--format=%H%x00%B%x00", *since),
-        "git tag --merged and git log": ("sh", "-c", listed),
-        "python -c pass": (sys.executable, "-c", "pass"),
-    }
-    for name, (title, arguments) in PEERS.items():
-        program = os.environ.get(f"RELEASD_BENCH_{name}")
-        if program:
-            commands[title] = (program, *arguments)
-        else:
-            print(f"  {title}: not named by RELEASD_BENCH_{name}, left out", file=sys.stderr)
-    return commands
-
-
-def _seconds(command: tuple[str, ...], work: Path) -> tuple[float, float] | None:
-    """Return the seconds from start to end and those of the processor, or None where it was late or failed."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    begun = time.perf_counter()
-    with tempfile.TemporaryFile() as output:
-        try:
-            done = subprocess.run(
-                command, cwd=work, env=_environment(), stdout=output, stderr=output, timeout=WITHIN, check=False
-            )
-        except subprocess.TimeoutExpired:
-            return None
-    taken = time.perf_counter() - begun
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return (taken, cpu) if done.returncode in (0, 3) else None
-
-
-def _environment() -> Mapping[str, str]:
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH", "LANG") if name in os.environ}
-    return {**kept, **ISOLATED, "NO_COLOR": "1"}
-
-
-def _repository(folder: Path, size: Size) -> Path:
-    """Make a remote by the recipe and a working copy of it; npm's and PSR's tools want both."""
-    remote = make_history(folder / "remote.git", _commits(size))
-    git(remote, "pack-refs", "--all")
-    git(folder, "clone", "--quiet", f"file://{remote}", "work")
-    work = folder / "work"
-    (work / "pyproject.toml").write_text(PYPROJECT)
-    git(work, "add", ".")
-    git(work, "commit", "--quiet", "--message=chore: configure")
-    git(work, "push", "--quiet", "origin", "main")
-    return work
-
-
-def _commits(size: Size) -> Iterator[Made]:
-    minor = 0
-    for number in range(size.commits):
-        tagged = size.every and number % size.every == size.every - 1
-        minor += bool(tagged)
-        header = KINDS[number * 7 % len(KINDS)].format(number % 50)
-        yield Made(
-            message=header + BODY.format(number),
-            parents=[number - 1] if number else [],
-            tags=[f"v1.{minor}.0"] if tagged else [],
-        )
+    yield Figure(
+        what="… resident memory of the largest process, at its peak",
+        unit="MB",
+        samples=tuple(sample.peak / 1e6 for sample in taken[OWN]),
+        beside={title: tuple(sample.peak / 1e6 for sample in samples) for title, samples in beside.items()},
+    )

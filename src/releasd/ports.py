@@ -4,16 +4,28 @@ Every method that waits has a time limit of its own. Errors are those of errors.
 may succeed later, `Permanent` where it will not.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from releasd.model import Artifact, Commit, Evidence, HostSpec, StepName, Tag
+from releasd.model import Artifact, Commit, ContainerSpec, Evidence, HostSpec, IndexRules, LeftRunning, StepName, Tag
 
 Sink = Callable[[bytes], None]  # takes live output, as it comes
 ShouldStop = Callable[[], bool]  # asked several times a second by whatever runs long
+
+
+class Outputs(Protocol):
+    """Where the output of one step goes, live: one log for each part (a build, an index)."""
+
+    def __call__(self, part: str) -> Sink:
+        """Return what takes it."""
+        ...
+
+    def written(self, part: str) -> int:
+        """Return how many bytes of that part's output are kept, those of earlier attempts included."""
+        ...
 
 
 class Clock(Protocol):
@@ -28,8 +40,8 @@ class Clock(Protocol):
         ...
 
 
-class Git(Protocol):
-    """One repository: a bare clone of the daemon's own, or for `plan` any work tree. Nothing changes unless said."""
+class History(Protocol):
+    """What a repository holds: the half of `Git` that a decision reads."""
 
     def resolve(self, ref: str) -> str | None:
         """Return the commit that `ref` names, or None."""
@@ -43,8 +55,12 @@ class Git(Protocol):
         """Return the branch that HEAD is on, or None."""
         ...
 
-    def tags_merged(self, commit: str) -> tuple[Tag, ...]:
-        """Return the tags reachable from `commit`."""
+    def tag_names(self) -> tuple[str, ...]:
+        """Return the names of all tags, reachable or not, by name. Raises `GitError` where history is cut off."""
+        ...
+
+    def tags_merged(self, commit: str, among: Sequence[str] | None = None) -> tuple[Tag, ...]:
+        """Return the tags reachable from `commit`, by name: of those called `among`, or of all."""
         ...
 
     def branches(self) -> Mapping[str, str]:
@@ -70,6 +86,18 @@ class Git(Protocol):
         """Return the paths of all files at `commit`."""
         ...
 
+    def is_ancestor(self, ancestor: str, commit: str) -> bool:
+        """Return whether `ancestor` is reachable from `commit`."""
+        ...
+
+    def commit_time(self, commit: str) -> int:
+        """Return the committer's time in seconds since the epoch, for SOURCE_DATE_EPOCH."""
+        ...
+
+
+class Git(History, Protocol):
+    """One repository: a bare clone of the daemon's own, or for `plan` any work tree. Nothing changes unless said."""
+
     def remote_refs(self, *patterns: str) -> Mapping[str, str]:
         """Return refs of the remote as `ls-remote` shows them now; peeled tags under `NAME^{}`."""
         ...
@@ -94,10 +122,6 @@ class Git(Protocol):
         """Write a merge commit without a work tree and return its name, or None on a conflict."""
         ...
 
-    def is_ancestor(self, ancestor: str, commit: str) -> bool:
-        """Return whether `ancestor` is reachable from `commit`."""
-        ...
-
     def set_ref(self, ref: str, commit: str | None) -> None:
         """Point a ref of this clone at `commit`, or delete it. Idempotent."""
         ...
@@ -113,9 +137,31 @@ class Git(Protocol):
         """Write a tar of `commit`'s tree to `dest`: tracked files only."""
         ...
 
-    def commit_time(self, commit: str) -> int:
-        """Return the committer's time in seconds since the epoch, for SOURCE_DATE_EPOCH."""
+    def pack(self, commit: str, have: Sequence[str]) -> Iterator[bytes]:
+        """Yield a thin pack of `commit` and its files, less those of the commits `have` that are known here."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objects:
+    """A task's sources once more, as git objects: a host with git keeps those of a project, and takes what it lacks.
+
+    `project` names what is kept together, `commit` the one whose files are the sources; `pack` takes the commits
+    that a host has and is `Git.pack`.
+    """
+
+    project: str
+    commit: str
+    pack: Callable[[Sequence[str]], Iterator[bytes]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cache:
+    """What a host may keep between two builds of one target: "none", "deps" (downloads) or "full" (all)."""
+
+    mode: str
+    project: str
+    target: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,17 +169,29 @@ class Task:
     """Something to run on a host in a fresh folder. `source` is a tar that is unpacked there; `inputs` are put there.
 
     `script` runs under `sh -eu` in the unpacked sources with exactly `env` plus what the host itself defines, and
-    leaves its files in `$RELEASD_OUT`. Files matching `outputs` come back into `dest`. `id` is unique to the attempt.
+    leaves its files in `$RELEASD_OUT`. Files matching `outputs` come back into `dest`. Times are seconds.
+
+    `id` is unique to the attempt that begins it, `token` says which attempt has it now: a host refuses an older one.
+    What is `kept` goes on without its daemon for the host's leash, to be attached to again.
+    `objects` are the same sources for a host that keeps git objects. Without a `cache` the script finds the tools'
+    caches of the host's user.
+    In a `container` it sees nothing of the host: `env`, the image's own variables, and a copy of the sources.
     """
 
     id: str
     script: str
     dest: Path
     source: Path | None = None
+    objects: Objects | None = None
+    cache: Cache | None = None
     inputs: Sequence[Path] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     outputs: Sequence[str] = ()
     timeout: float = 3600.0
+    container: ContainerSpec | None = None
+    idle_timeout: float = float("inf")
+    token: int = 0
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,38 +205,57 @@ class Output:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskResult:
-    """How a task ended: its exit status and, when that is 0, its files. `why` is set when it was ended from outside."""
+    """How a task ended: its exit status and, when that is 0, its files.
+
+    `why` is set when it was ended from outside: "timeout", "idle", or "memory" (its container's). `evidence` is what
+    the host says of how it ran: `seconds`, `cache` (the mode of what was kept between builds), and for a container
+    `engine`, `image`, `image_id` and `image_digests`.
+    """
 
     exit_status: int
     outputs: tuple[Output, ...] = ()
-    why: str | None = None  # "timeout"
+    why: str | None = None
+    evidence: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """What a host can do. `missing` are the tools asked for and not found; `disk_free` in bytes."""
+    """What a host can do. `missing` are the tools asked for and not found; `disk_free` in bytes.
+
+    `container_problem` says why the container asked for cannot run there, `is_image_absent` that it has to be pulled.
+    """
 
     system: str
     machine: str
     tools: Mapping[str, str]
     missing: tuple[str, ...]
     disk_free: int
+    container_problem: str | None = None
+    is_image_absent: bool = False
 
 
 class Host(Protocol):
-    """A place where builds run. Nothing is left there afterwards: no process, no folder."""
+    """A place where builds run. Nothing is left there afterwards: no process, no folder, no container."""
 
     spec: HostSpec
 
-    def probe(self, tools: Iterable[str]) -> Probe:
-        """Look at the host. Raises `HostLost` when it cannot be reached."""
+    def probe(self, tools: Iterable[str], container: ContainerSpec | None = None) -> Probe:
+        """Look at the host, and whether `container` could run there. Raises `HostLost` when it cannot be reached."""
         ...
 
     def run(self, task: Task, sink: Sink, should_stop: ShouldStop) -> TaskResult:
         """Run `task` to its end.
 
         Raises `HostLost` when the host went away, `Cancelled` when `should_stop` said so, `Permanent` when what came
-        back is not what the host hashed.
+        back is not what the host hashed, `Fenced` when a newer attempt has the task. What `should_stop` itself raises
+        leaves a task that is `kept` running; every other error ends it.
+        """
+        ...
+
+    def attach(self, task: Task, sink: Sink, should_stop: ShouldStop, found: Callable[[], int]) -> TaskResult | None:
+        """See a task to its end that an earlier attempt began, as `run` does; None when it is not there.
+
+        `found` is called when it is, and returns how many bytes of its output need not come again.
         """
         ...
 
@@ -239,12 +316,20 @@ class Journal(Protocol):
         """Return the names of the builds of this job that ended well. What they left may be sealed under another's."""
         ...
 
-    def build_begun(self, build: str, host: str, *, slots: int) -> bool:
-        """Take one of the host's slots for this build; False when all are taken."""
+    def build_begun(self, build: str, host: str, *, slots: int, task: str, log_start: int) -> bool:
+        """Take one of the host's slots for this build (`LeftRunning` has the rest); False when all are taken."""
         ...
 
-    def build_sealed(self, build: str, host: str, artifacts: Sequence[Artifact]) -> None:
-        """Record, in one transaction, that the build ended well and that these are its files for ever.
+    def left_running(self, build: str) -> LeftRunning | None:
+        """Return where an earlier attempt of this job began the build and did not see its end."""
+        ...
+
+    def build_attached(self, build: str) -> None:
+        """Record that the build still runs, and that this attempt has it now. It takes its slot back."""
+        ...
+
+    def build_sealed(self, build: str, host: str, artifacts: Sequence[Artifact], *, evidence: Evidence) -> None:
+        """Record, in one transaction, that the build ended well, how, and that these are its files for ever.
 
         Raises `Conflict` when another build left one of these names with other bytes; the same bytes are fine.
         """
@@ -273,9 +358,10 @@ class ServedFile:
 
 
 class Index(Protocol):
-    """A package index with one place to upload to and one to read from."""
+    """A package index with one place to upload to and one to read from. `rules` say what it takes."""
 
     name: str
+    rules: IndexRules
 
     def files(self, distribution: str, version: str) -> tuple[ServedFile, ...]:
         """Return the files of one version as listed now, unfiltered by caches; empty when there are none."""

@@ -92,6 +92,19 @@ def test_only_tags_of_that_history_are_merged(world: World) -> None:
     assert git.tags_merged(second) == (Tag(name="v1.0.0", commit=first), Tag(name="v1.0.1", commit=second))
 
 
+def test_some_tags_are_asked_about_without_the_others(world: World) -> None:
+    """Names alone come of all tags; what is asked about is left out where it is not reachable or not there."""
+    first = world.commit("feat: one", {"a": b"1"})
+    second = world.commit("fix: two", {"a": b"2"})
+    for name, commit in (("v1.0.0", first), ("v1.0.1", second), ("v0.9.0", first)):
+        world.tag(name, commit)
+    git = world.clone()
+    git.fetch("main")
+    assert git.tag_names() == ("v0.9.0", "v1.0.0", "v1.0.1")
+    assert git.tags_merged(first, ("v1.0.1", "v1.0.0", "v9")) == (Tag(name="v1.0.0", commit=first),)
+    assert git.tags_merged(second, ()) == ()
+
+
 def test_files_are_read_at_a_commit_and_missing_ones_left_out(world: World) -> None:
     """Reading gives the bytes of that commit, whatever came later, and leaves out what was not there."""
     first = world.commit("feat: one", {"a": b"1\r\n\x00\n missing\n", "sub/b c": b""})
@@ -240,3 +253,17 @@ def test_an_archive_has_the_tracked_files(world: World, tmp_path: Path) -> None:
         found = {entry.name: tar.extractfile(entry).read() for entry in tar if entry.isfile()}
     assert found == {"a": b"1", "sub/b": b"2"}
     assert list(dest.parent.iterdir()) == [dest]
+
+
+def test_a_pack_leaves_out_what_is_there(world: World) -> None:
+    """The more files the other side has, the less is packed; names that mean nothing here do not count."""
+    large = bytes(range(256)) * 40
+    first = world.commit("feat: one", {"a": large})
+    second = world.commit("fix: two", {"b": b"2"})
+    git = world.clone()
+    git.fetch("main")
+    whole = b"".join(git.pack(second, []))
+    rest = b"".join(git.pack(second, [first]))
+    assert 0 < len(rest) < len(whole)
+    assert b"".join(git.pack(second, ["0" * 40, "HEAD", "--all", "", first])) == rest
+    assert len(b"".join(git.pack(second, ["1" * 40]))) >= len(whole)

@@ -17,7 +17,7 @@ import pytest
 
 from releasd.adapters import hostrun
 from releasd.errors import Cancelled, HostLost, Permanent
-from support.hosts import Place, eventually, make_tar, member, place
+from support.hosts import Place, eventually, make_tar, member, place, runner_of
 from support.sshd import sshd
 
 __all__ = ["place", "sshd"]
@@ -32,7 +32,7 @@ from releasd.adapters.ssh import SshHost
 from releasd.model import HostSpec
 from releasd.ports import Task
 spec = {spec!r}
-host = (SshHost if spec.address else LocalHost)(spec, leash={leash!r})
+host = (SshHost if spec.address else LocalHost)(spec)
 task = Task(id="t-1", script={script!r}, dest=Path({dest!r}))
 host.run(task, lambda data: (sys.stdout.buffer.write(data), sys.stdout.flush()), lambda: False)
 """
@@ -105,7 +105,8 @@ def test_a_folder_that_a_build_closed_is_removed(place: Place) -> None:
 def test_a_killed_daemon_leaves_nothing_on_the_host(place: Place, tmp_path: Path) -> None:
     """SIGKILL of the process that drives a build ends the build and removes its folder, with nobody asking."""
     script = "(setsid sh -c 'SLEEP' &) ; echo up; SLEEP".replace("SLEEP", f"sleep {place.mark}")
-    text = DRIVER.format(spec=place.host.spec, leash=2.0, script=script, dest=str(tmp_path / "dest"))
+    spec = replace(place.host.spec, leash=2.0)
+    text = DRIVER.format(spec=spec, script=script, dest=str(tmp_path / "dest"))
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen((sys.executable, "-c", text), stdout=subprocess.PIPE, env=environment) as driver:
         assert driver.stdout is not None
@@ -130,18 +131,6 @@ def test_what_a_killed_runner_left_is_removed_by_the_next_probe(place: Place) ->
     assert place.leftovers() != []
     place.host.probe([])
     assert place.leftovers() == []
-
-
-def runner_of(place: Place) -> psutil.Process:
-    """Return the process that holds the lock of the place's only task."""
-    (lock,) = place.workdir.glob("*.lock")
-    for process in psutil.process_iter():
-        try:
-            if any(file.path == str(lock) for file in process.open_files()):
-                return process
-        except psutil.Error:
-            continue
-    raise AssertionError("nobody holds the lock")
 
 
 def test_tasks_side_by_side_do_not_remove_each_other(place: Place) -> None:

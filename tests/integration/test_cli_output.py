@@ -77,7 +77,7 @@ def job(state: str = "succeeded", **changes: object) -> dict[str, object]:
     }  # fmt: skip
     build = {
         "name": "wheel", "host": "big", "state": "failed", "attempts": 1, "error": "exit status 2", "started_at": AT,
-        "finished_at": AT,
+        "finished_at": AT, "last_line": "", "evidence": {},
     }  # fmt: skip
     return {
         "id": 7, "project": "demo", "commit": "a" * 40, "branch": "main", "state": state, "reason": "because",

@@ -303,3 +303,21 @@ def test_plan_without_git(terminal: Terminal, tmp_path: Path) -> None:
     said = terminal.run("plan", environ={"PATH": str(tmp_path / "nowhere")})
     assert said.code == 1
     assert "git" in said.err
+
+
+def test_plan_shows_what_a_recipe_builds_where(terminal: Terminal, work: Work) -> None:
+    """The platforms of the operator's hosts, each with the host that would build for it, without asking any."""
+    backend = '[build-system]\nbuild-backend = "maturin"\nrequires = ["maturin"]\n'
+    project = '[project]\nname = "demo"\nversion = "1.2.0"\n'
+    work.commit("feat: in Rust", {"pyproject.toml": backend + project, "Cargo.toml": '[dependencies]\npyo3 = "1"\n'})
+    assert "build wheel: any host" in terminal.run("plan").out
+    (terminal.home / "releasd.toml").write_text(
+        '[hosts.mini]\naddress = "build@mini.example.org"\nlabels = ["macos", "arm64"]\n'
+        '[hosts.big]\naddress = "build@big.example.org"\nlabels = ["linux", "aarch64", "docker"]\n'
+    )
+    shown = terminal.run("plan").out
+    assert "build wheel-macos-arm64 (macos, arm64): mini" in shown
+    assert "build wheel-linux-aarch64 (linux, aarch64): big" in shown
+    assert "build sdist: mini or big" in shown
+    work.commit("feat: for another", {".releasd.toml": 'targets = ["linux-x86_64"]\n'})
+    assert "build wheel-linux-x86_64 (linux, x86_64): no registered host has these labels" in terminal.run("plan").out

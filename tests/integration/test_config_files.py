@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from releasd.config import load
 from releasd.config.places import config_path, places
 from releasd.errors import ConfigError
-from releasd.model import BuildSpec, Gate
+from releasd.model import BuildSpec, ContainerSpec, Gate
 
 EXAMPLE = Path(__file__).parents[2] / "config/releasd.toml"
 GOOD = """
@@ -214,6 +214,16 @@ def test_the_example_shows_every_key_of_a_build_and_of_a_gate() -> None:
     for table, kind in (("builds", BuildSpec), ("gates", Gate)):
         block = text.split(f"#[[projects.demo.{table}]]\n")[1].split("\n\n")[0]
         assert set(re.findall(r"^#(\w+) =", block, flags=re.MULTILINE)) == {field.name for field in fields(kind)}
+
+
+def test_the_example_shows_every_key_of_a_container() -> None:
+    """The container of a build is shown with all that can be said of it."""
+    (inline,) = re.findall(
+        r"^#container = \{ (.*) \}$", EXAMPLE.read_text().split("[[projects.demo.builds]]")[1], re.MULTILINE
+    )
+    assert set(re.findall(r"(\w+) = ", inline)) - {"CARGO_TERM_COLOR"} == {
+        field.name for field in fields(ContainerSpec)
+    }
 
 
 def _models(value: Any) -> Iterator[BaseModel]:

@@ -174,6 +174,8 @@ def test_a_shallow_clone_is_refused_with_the_cure(pushed: Work, tmp_path: Path) 
     assert repo.is_shallow()
     with pytest.raises(GitError, match="shallow") as caught:
         repo.tags_merged("HEAD")
+    with pytest.raises(GitError, match="shallow"):
+        repo.tag_names()
     git(tmp_path, *caught.value.advice.removeprefix("git ").split())
     assert repo.tags_merged("HEAD") == ()
 

@@ -4,8 +4,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from releasd.adapters.git import GitRepo
+from releasd.adapters.git.stream import records, texts
 from releasd.core.ancestry import History, in_log_order
 from releasd.core.replay import pairs, releases_in
 from releasd.errors import GitError
@@ -127,3 +130,14 @@ def test_a_stream_that_is_left_ends_its_git(tmp_path: Path) -> None:
     commits.close()  # type: ignore[attr-defined]
     left = [child.name() for child in psutil.Process().children(recursive=True) if child.name() == "git"]
     assert left == []
+
+
+@given(
+    st.lists(st.sampled_from([b"a", "ä€😀".encode(), b"\xff", b"\xe2\x82", b"\0", b"\0\0", b"\r\n"])), st.integers(1, 5)
+)
+def test_texts_do_not_depend_on_how_the_stream_is_cut(parts: list[bytes], size: int) -> None:
+    """Decoded while it comes, each text is what the same bytes say by themselves, broken characters included."""
+    whole = b"".join(parts)
+    chunks = [whole[at : at + size] for at in range(0, len(whole), size)]
+    by_itself = [record.decode(errors="replace") for record in records(chunks, b"\0")]
+    assert list(texts(chunks, "\0")) == by_itself

@@ -99,7 +99,7 @@ def test_the_service_is_as_closed_as_a_release_allows() -> None:
         ("ExecStart", "/opt/releasd/bin/releasd run"),
         ("ExecReload", "/bin/kill -HUP $MAINPID"),
         ("WatchdogSec", "30"),
-        ("KillMode", "mixed"),
+        ("KillMode", "process"),
         ("TimeoutStopSec", "15"),
         ("Restart", "on-failure"),
         ("StateDirectoryMode", "0711"),

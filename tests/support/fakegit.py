@@ -3,7 +3,7 @@
 import hashlib
 import io
 import tarfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -105,13 +105,18 @@ class FakeGit:
                 todo += self.remote.objects[name].parents
         return seen
 
-    def tags_merged(self, commit: str) -> tuple[Tag, ...]:
-        """Return the tags reachable from `commit`, by name."""
+    def tag_names(self) -> tuple[str, ...]:
+        """Return the names of all tags, by name."""
         if self.shallow:
             raise GitError("the history is shallow", advice="git fetch --unshallow --tags")
+        return tuple(ref[10:] for ref in sorted(self.refs) if ref.startswith("refs/tags/"))
+
+    def tags_merged(self, commit: str, among: Sequence[str] | None = None) -> tuple[Tag, ...]:
+        """Return the tags reachable from `commit`, by name."""
         inside = self._reachable(commit)
-        tags = {ref[10:]: self._peel(name) for ref, name in sorted(self.refs.items()) if ref.startswith("refs/tags/")}
-        return tuple(Tag(name=name, commit=target) for name, target in tags.items() if target in inside)
+        tags = {name: self._peel(self.refs[f"refs/tags/{name}"]) for name in self.tag_names()}
+        wanted = tags if among is None else tags.keys() & among
+        return tuple(Tag(name=name, commit=to) for name, to in tags.items() if to in inside and name in wanted)
 
     def branches(self) -> Mapping[str, str]:
         """Return the branches fetched."""
@@ -239,6 +244,11 @@ class FakeGit:
                 info = tarfile.TarInfo(path)
                 info.size = len(data)
                 tar.addfile(info, io.BytesIO(data))
+
+    def pack(self, commit: str, have: Sequence[str]) -> Iterator[bytes]:
+        """Yield something that is less where the files are there already; there is no git to read it."""
+        there = {data for name in have if self._peel(name) for data in self._commit(name).files.values()}
+        yield from (data for data in self._commit(commit).files.values() if data not in there)
 
     def commit_time(self, commit: str) -> int:
         """Return the commit's time in seconds since the epoch."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from releasd.adapters.hostrun import check_task
 from releasd.errors import Cancelled, ReleasdError
-from releasd.model import HostSpec
+from releasd.model import ContainerSpec, HostSpec
 from releasd.ports import Output, Probe, ShouldStop, Sink, Task, TaskResult
 
 
@@ -22,6 +22,7 @@ class Scripted:
     exit_status: int = 0
     files: Mapping[str, bytes] = field(default_factory=dict)
     hangs: bool = False
+    why: str = "timeout"  # what ends one that hangs
     error: ReleasdError | None = None
 
 
@@ -44,12 +45,14 @@ class FakeHost:
     ) -> None:
         self.spec = spec
         self.tasks: list[Task] = []
+        self.left: dict[str, Scripted] = {}  # what still runs here, by task
+        self.attached: list[Task] = []
         self.is_closed = False
         self._script = script
         self._tools = {"sh": "/bin/sh"} if tools is None else tools
         self._probe_error = probe_error
 
-    def probe(self, tools: Iterable[str]) -> Probe:
+    def probe(self, tools: Iterable[str], container: ContainerSpec | None = None) -> Probe:
         """Return what was given, or raise the error that was."""
         if self._probe_error is not None:
             raise self._probe_error
@@ -66,7 +69,9 @@ class FakeHost:
         """Play the script."""
         check_task(self.spec, task)
         self.tasks.append(task)
-        played = self._script(task)
+        return self._play(self._script(task), task, sink, should_stop)
+
+    def _play(self, played: Scripted, task: Task, sink: Sink, should_stop: ShouldStop) -> TaskResult:
         if played.output:
             sink(played.output)
         if should_stop():
@@ -74,10 +79,20 @@ class FakeHost:
         if played.error is not None:
             raise played.error
         if played.hangs:
-            return TaskResult(exit_status=143, why="timeout")
+            return TaskResult(exit_status=143, why=played.why)
         if played.exit_status:
             return TaskResult(exit_status=played.exit_status)
         return TaskResult(exit_status=0, outputs=tuple(_arrive(task, played.files)))
+
+    def attach(self, task: Task, sink: Sink, should_stop: ShouldStop, found: Callable[[], int]) -> TaskResult | None:
+        """Play on what `left` has of this task, output from where `found` says; None where it has nothing."""
+        check_task(self.spec, task)
+        played = self.left.pop(task.id, None)
+        if played is None:
+            return None
+        self.attached.append(task)
+        have = found()
+        return self._play(played, task, lambda data: sink(data[have:]), should_stop)
 
     def close(self) -> None:
         """Remember that."""

@@ -22,9 +22,11 @@ from releasd.model import (
     Evidence,
     FileEdit,
     HostSpec,
+    IndexRules,
     Job,
     JobId,
     JobState,
+    LeftRunning,
     Plan,
     Project,
     StepName,
@@ -73,6 +75,8 @@ class FakeJournal:
     own: list[str] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     taken: dict[str, int] = field(default_factory=dict)  # slots that others hold, by host
+    left: dict[str, LeftRunning] = field(default_factory=dict)  # by build
+    build_evidence: dict[str, Evidence] = field(default_factory=dict)
     lost: bool = False
 
     def fence(self) -> None:
@@ -89,13 +93,20 @@ class FakeJournal:
     def built(self) -> frozenset[str]:
         return frozenset(self.done)
 
-    def build_begun(self, build: str, host: str, *, slots: int) -> bool:
+    def build_begun(self, build: str, host: str, *, slots: int, task: str, log_start: int) -> bool:
         if self.taken.get(host, 0) >= slots:
             return False
         self.begun.append((build, host))
         return True
 
-    def build_sealed(self, build: str, host: str, artifacts: Sequence[Artifact]) -> None:
+    def left_running(self, build: str) -> LeftRunning | None:
+        return self.left.get(build)
+
+    def build_attached(self, build: str) -> None:
+        self.calls.append(f"attached {build}")
+
+    def build_sealed(self, build: str, host: str, artifacts: Sequence[Artifact], *, evidence: Evidence) -> None:
+        self.build_evidence[build] = evidence
         before = {artifact.filename: artifact.sha256 for artifact in self.sealed}
         if any(before.get(artifact.filename, artifact.sha256) != artifact.sha256 for artifact in artifacts):
             raise Conflict(f"{build} left other bytes than are sealed")
@@ -156,6 +167,7 @@ class FakeIndex:
     """
 
     name: str = "pypi"
+    rules: IndexRules = field(default_factory=IndexRules)
     stored: dict[str, str] = field(default_factory=dict)
     listing: dict[str, str | None] = field(default_factory=dict)
     lag: int = 0
@@ -239,6 +251,19 @@ class FakeHosts:
         return tuple(host for host in self.registered if wanted <= host.spec.labels)
 
 
+class FakeOutputs:
+    """Output in memory: `said[part]` are its pieces."""
+
+    def __init__(self, said: dict[str, list[bytes]]) -> None:
+        self.said = said
+
+    def __call__(self, part: str) -> Sink:
+        return self.said[part].append
+
+    def written(self, part: str) -> int:
+        return len(b"".join(self.said[part]))
+
+
 def host_spec(name: str = "one", *labels: str, slots: int = 2) -> HostSpec:
     """Return a host's entry."""
     return HostSpec(name=name, labels=frozenset(labels), slots=slots)
@@ -319,6 +344,6 @@ class Scene:
         return Context(
             job=job, plan=self.plan, project=self.project, git=self.git, hosts=self.hosts, indexes=indexes,
             notifier=self.notifier, artifacts=self.artifacts, journal=self.journal, clock=self.clock,
-            scratch=self.scratch, sink=lambda part: self.said[part].append, fault=fault,
+            scratch=self.scratch, sink=FakeOutputs(self.said), fault=fault,
             should_stop=self.stop,
         )  # fmt: skip

@@ -3,7 +3,7 @@
 import os
 import random
 import subprocess
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,12 +13,16 @@ from support.tools import require_tool
 
 @dataclass(frozen=True, kw_only=True)
 class Made:
-    """A commit to be made. `parents` are positions of earlier ones; `at` is in seconds since the epoch."""
+    """A commit to be made. `parents` are positions of earlier ones; `at` is in seconds since the epoch.
+
+    `files` are those that it adds or changes, with their texts.
+    """
 
     message: str | bytes
     parents: Sequence[int] = ()
     at: int | None = None
     tags: Sequence[str] = field(default=())
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 def line(messages: Iterable[str | tuple[str, ...]]) -> Iterator[Made]:
@@ -55,6 +59,8 @@ def _parts(commits: Iterable[Made]) -> Iterator[bytes]:
         yield b"data %d\n%s\n" % (len(text), text)
         for place, parent in enumerate(made.parents):
             yield b"%s :%d\n" % (b"merge" if place else b"from", parent + 1)
+        for path, text in made.files.items():
+            yield b"M 644 inline %s\ndata %d\n%s\n" % (path.encode(), len(text.encode()), text.encode())
         yield b"".join(b"reset refs/tags/%s\nfrom :%d\n\n" % (name.encode(), number) for name in made.tags)
     yield b"done\n"
 

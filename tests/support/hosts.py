@@ -63,13 +63,13 @@ class Place:
 
 def make_local(_: pytest.FixtureRequest, workdir: Path) -> Host:
     """Return this machine."""
-    return LocalHost(HostSpec(name="here", labels=frozenset(), workdir=str(workdir)), leash=LEASH)
+    return LocalHost(HostSpec(name="here", labels=frozenset(), workdir=str(workdir), leash=LEASH))
 
 
 def make_ssh(request: pytest.FixtureRequest, workdir: Path) -> Host:
     """Return this machine by way of a real sshd."""
     server: Sshd = request.getfixturevalue("sshd")
-    return SshHost(server.spec(workdir), leash=LEASH)
+    return SshHost(server.spec(workdir, leash=LEASH))
 
 
 def make_place(host: Host, tmp_path: Path) -> Place:
@@ -86,6 +86,18 @@ def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
             return True
         time.sleep(0.05)
     return condition()
+
+
+def runner_of(place: Place) -> psutil.Process:
+    """Return the process that holds the lock of the place's only task."""
+    (lock,) = place.workdir.glob("*.lock")
+    for process in psutil.process_iter():
+        try:
+            if any(file.path == str(lock) for file in process.open_files()):
+                return process
+        except psutil.Error:
+            continue
+    raise AssertionError("nobody holds the lock")
 
 
 @pytest.fixture(params=[make_local, make_ssh])

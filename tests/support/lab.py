@@ -19,6 +19,7 @@ import pytest
 
 from releasd.adapters.artifacts import ArtifactFolder
 from releasd.adapters.git import GitRepo, clone_or_open
+from releasd.core.version import to_pep440
 from releasd.engine.executor import execute
 from releasd.engine.world import World
 from releasd.model import BuildSpec, Job, JobId, Project, StepName, StepState
@@ -75,6 +76,7 @@ class Lab:
             clone=lambda _: self.clone, peek=lambda _: GitRepo(self.remote),
             same=lambda told, _, registered: {told} & set(registered), hosts=self.hosts, indexes={"pypi": self.index},
             notifier=self.notifier, artifacts=ArtifactFolder(self.folder / "artifacts"), output=self._output,
+            last_line=lambda *_: "",
             scratch=self._scratch, forget=shutil.rmtree, stopping=lambda: self.is_stopping, fault=self._fault,
         )  # fmt: skip
 
@@ -93,7 +95,7 @@ class Lab:
         if played is not None:
             return played
         version = task.env.get("RELEASD_VERSION")
-        return Scripted(output=b"building\n", files=self.built(version)) if version else Scripted()
+        return Scripted(output=b"building\n", files=self.built(to_pep440(version))) if version else Scripted()
 
     def built(self, version: str) -> dict[str, bytes]:
         """Return the files that the build leaves, by name."""
@@ -112,14 +114,8 @@ class Lab:
         return path
 
     @contextmanager
-    def _output(self, job: JobId, step: StepName) -> Iterator[Callable[[str], Sink]]:
-        def sink(part: str) -> Sink:
-            def write(data: bytes) -> None:
-                self.said[job, step, part] += data
-
-            return write
-
-        yield sink
+    def _output(self, job: JobId, step: StepName) -> Iterator["_Outputs"]:
+        yield _Outputs(self, (job, step))
 
     def push(self, message: str = "feat: more", files: dict[str, str] | None = None) -> str:
         """Commit on top of the remote's main and push, as a maintainer does; return the commit."""
@@ -204,6 +200,23 @@ class Lab:
         assert (self.tags(), self.main(), self.index.stored) == ({"v1.0.0"}, main, {})
         assert self.private_refs() == []
         assert self.scratch_folders() == []
+
+
+class _Outputs:
+    """The outputs of one step, in the lab's memory."""
+
+    def __init__(self, lab: Lab, where: tuple[int, str]) -> None:
+        self._lab = lab
+        self._where = where
+
+    def __call__(self, part: str) -> Sink:
+        def write(data: bytes) -> None:
+            self._lab.said[*self._where, part] += data
+
+        return write
+
+    def written(self, part: str) -> int:
+        return len(self._lab.said[*self._where, part])
 
 
 def at(lab: Lab, point: str, error: BaseException | type[BaseException]) -> None:

@@ -3,6 +3,7 @@
 Each is a mapping of paths to texts, to be committed. All are at version 1.0.0 and called `demo`.
 """
 
+import sys
 from collections.abc import Mapping
 
 # Writes a wheel and an sdist that indexes take, byte for byte the same each time.
@@ -190,5 +191,29 @@ static mut DEF: ModuleDef = ModuleDef {
 pub unsafe extern "C" fn PyInit__core() -> *mut c_void {
     PyModule_Create2(std::ptr::addr_of_mut!(DEF), 3)
 }
+""",
+}
+
+# One extension module in C by setuptools, and no word on how to build it: the recipe decides. For this Python alone.
+EXTENSION: Mapping[str, str] = {
+    "pyproject.toml": f"""\
+[build-system]
+requires = ["setuptools"]
+build-backend = "setuptools.build_meta"
+
+[project]
+name = "demo"
+version = "1.0.0"
+requires-python = "=={sys.version_info[0]}.{sys.version_info[1]}.*"
+
+[[tool.setuptools.ext-modules]]
+name = "demo"
+sources = ["demo.c"]
+""",
+    "demo.c": """\
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "demo", 0, -1, 0};
+PyMODINIT_FUNC PyInit_demo(void) { return PyModule_Create(&module); }
 """,
 }

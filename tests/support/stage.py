@@ -35,6 +35,7 @@ from support.parts import Daemon, IndexProcess, eventually, strays
 from support.sshd import Sshd
 
 TOKEN = "pypi-stage-token"
+LEASH = 4.0  # seconds: time for a restart, and little to wait for when no daemon comes back
 OVER = frozenset({"succeeded", "failed", "cancelled", "superseded"})
 Job = dict[str, Any]
 
@@ -74,7 +75,7 @@ class Stage:
         return {
             "daemon": {"state": str(self.state), "runtime": str(self.short / "run")},
             "projects": {"demo": {"repository": str(self.remote), "publish": ["local"]}},
-            "hosts": {"here": {"workdir": str(self.workdir), "slots": 4}},
+            "hosts": {"here": {"workdir": str(self.workdir), "slots": 4, "leash": LEASH}},
             "indexes": {"local": {**self.index.urls, "secret": "token"}},
             "secrets": {"token": f"file:{secret}"},
             "webhooks": {},
@@ -239,7 +240,7 @@ def over_ssh(server: Sshd, stage: Stage, **changes: object) -> dict[str, object]
         "known_hosts": str(server.folder / "known_hosts"),
         "path": stage.environ["PATH"],
         "workdir": str(stage.far_workdir),
-        "leash": 3,
+        "leash": LEASH,
         **changes,
     }
 

@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from releasd.app.world import registered
+from releasd.adapters.secrets import SecretStore, Surroundings
+from releasd.app.world import index_of, registered
 from releasd.config import Settings, build_specs, gates, host_specs
 from releasd.config.problems import from_validation, suggest, unknown_names
 from releasd.config.types import parse_duration, parse_folder, parse_mode, parse_repository, parse_web_url
+from releasd.model import IndexRules
 
 DAEMON = {"daemon": {"state": "/srv/state", "runtime": "/srv/run"}}
 
@@ -107,7 +109,8 @@ def test_an_unknown_key_is_answered_with_the_nearest_one() -> None:
     )
     assert found["daemon.staet"] == "unknown key; did you mean state?"
     assert found["projects.demo.policy.alow_repository_builds"].endswith("did you mean allow_repository_builds?")
-    assert found["projects.demo.builds[0].rum"] == "is not known; artifacts, env, labels, name, run, timeout, tools are"
+    known = "artifacts, cache, container, env, idle_timeout, labels, name, run, timeout, tools"
+    assert found["projects.demo.builds[0].rum"] == f"is not known; {known} are"
     assert found["projects.demo.builds[0].run"].startswith("is missing")
 
 
@@ -287,6 +290,42 @@ def test_the_database_is_sqlite_in_the_state_folder_unless_named() -> None:
     assert settings().daemon.database_url == "sqlite:////srv/state/releasd.db"
     named = settings(daemon={**DAEMON["daemon"], "database": "postgresql:///r"})
     assert named.daemon.database_url == "postgresql:///r"
+
+
+@pytest.mark.parametrize(("written", "size"), [("500MB", 5 * 10**8), ("1.5 GB", 15 * 10**8), (0, 0), (4096, 4096)])
+def test_a_size_is_read(written: object, size: int) -> None:
+    """The limit of a host's caches arrives in bytes."""
+    (spec,) = host_specs(settings(hosts={"here": {"cache_limit": written}}))
+    assert spec.cache_limit == size
+
+
+@pytest.mark.parametrize("written", ["10 GiB", "10", "-1GB", -1, True, 1.5, ""])
+def test_a_size_that_is_none_is_refused(written: object) -> None:
+    """A wrong size says how one is written."""
+    assert "500MB" in problems(hosts={"here": {"cache_limit": written}})["hosts.here.cache_limit"]
+
+
+def test_a_build_s_cache_is_one_of_three_words() -> None:
+    """The mode is checked where it is written, and is "deps" where it is not."""
+    builds = [{"name": "w", "run": "make", "cache": "full"}, {"name": "v", "run": "make"}]
+    project = settings(projects={"a": {"repository": "/r", "builds": builds}}).projects["a"]
+    assert [build.cache for build in build_specs(project)] == ["full", "deps"]
+    wrong = {"repository": "/r", "builds": [{"name": "w", "run": "make", "cache": "all"}]}
+    assert problems(projects={"a": wrong})["projects.a.builds[0].cache"] == '"none", "deps" or "full"'
+
+
+def test_what_check_is_told_reaches_it() -> None:
+    """Smoke command, second build and an index's rules become the plain values that steps see."""
+    found = settings(
+        projects={"a": {"repository": "/srv/a.git", "smoke": "a --version", "policy": {"reproduce": "require"}}},
+        indexes={"own": {"max_file_mb": 300, "pypi_rules": False}, "pypi": {}},
+    )
+    project = registered("a", found.projects["a"])
+    assert (project.smoke, project.reproduce) == ("a --version", "require")
+    secrets = SecretStore({}, Surroundings(environ={}))
+    rules = {name: index_of(name, index, secrets).rules for name, index in found.indexes.items()}
+    assert rules == {"own": IndexRules(max_file_size=300 << 20, pypi_rules=False), "pypi": IndexRules()}
+    assert "reproduce" in str(problems(projects={"a": {"repository": "/srv/a.git", "policy": {"reproduce": "yes"}}}))
 
 
 def test_unknown_plugins_is_refuse_or_ignore() -> None:

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from releasd.core.containers import ImagePolicy
 from releasd.core.plan import Policy, plan, to_json
 from releasd.core.project import load
 from releasd.core.version import decide
 from releasd.errors import ConfigError
-from releasd.model import BuildSpec, Bump, Gate, NoRelease, Plan, ProjectConfig
+from releasd.model import BuildSpec, Bump, ContainerSpec, Gate, NoRelease, Plan, ProjectConfig
 from support.facts import facts
 
 NOW = dt.datetime(2026, 1, 2, 23, 30, tzinfo=dt.UTC)
@@ -89,6 +90,50 @@ def test_scripts_of_the_repository_do_not_run_where_the_operator_forbids_them() 
     assert "[[projects.p.builds]]" in caught.value.advice
 
 
+def test_the_operators_smoke_command_replaces_the_repositorys() -> None:
+    """It is a script: where the repository's may not run, only the operator's does."""
+    config = ProjectConfig(name="x", builds=(BUILD,), smoke="own", sdist_generated=("x.py",))
+    made = planned("feat: x", config=config)
+    assert (made.smoke, made.sdist_generated) == ("own", ("x.py",))
+    assert planned("feat: x", config=config, policy=Policy(project="p", smoke="mine")).smoke == "mine"
+    closed = Policy(project="p", builds=(BUILD,), allow_repository_builds=False)
+    assert planned("feat: x", config=config, policy=closed).smoke is None
+
+
+def test_a_recipe_builds_for_the_hosts_that_there_are() -> None:
+    """The plan names a build for each platform of the project's hosts, without asking any of them."""
+    files = {"pyproject.toml": FILES["pyproject.toml"].replace("hatchling.build", "mesonpy")}
+    hosts = (frozenset({"linux", "x86_64"}), frozenset({"macos", "arm64"}))
+    made = plan(facts("feat: x", files=files), ProjectConfig(name="x"), Policy(project="p", hosts=hosts), NOW)
+    assert isinstance(made, Plan)
+    assert [build.name for build in made.builds] == ["wheel-linux-x86_64", "wheel-macos-arm64", "sdist"]
+    wanted = ProjectConfig(name="x", targets=("linux-aarch64",))
+    made = plan(facts("feat: x", files=files), wanted, Policy(project="p", hosts=hosts), NOW)
+    assert isinstance(made, Plan)
+    assert [build.labels for build in made.builds] == [("linux", "aarch64"), ()]
+
+
+def test_the_operators_word_on_images_holds_for_every_build() -> None:
+    """An image without a digest is refused where the operator asks for digests, whoever wrote the build."""
+    config = ProjectConfig(name="x", builds=(BuildSpec(name="w", run="x", container=ContainerSpec(image="img:1")),))
+    assert planned("feat: x", config=config).builds == config.builds
+    strict = ImagePolicy(require_digest=True)
+    with pytest.raises(ConfigError) as caught:
+        planned("feat: x", config=config, policy=Policy(project="p", images=strict))
+    assert caught.value.problems == ("builds: w: img:1 names no digest; write name@sha256:…",)
+    with pytest.raises(ConfigError):
+        planned("feat: x", config=CONFIG, policy=Policy(project="p", images=strict, builds=config.builds))
+
+
+def test_the_operators_container_stands_for_the_repositorys() -> None:
+    """A recipe's builds run in the container that is configured, the operator's first."""
+    own, mine = ContainerSpec(image="own"), ContainerSpec(image="mine")
+    config = ProjectConfig(name="x", container=own)
+    assert [build.container for build in planned("feat: x", config=config).builds] == [own]
+    made = planned("feat: x", config=config, policy=Policy(project="p", container=mine))
+    assert [build.container for build in made.builds] == [mine]
+
+
 def test_an_operators_bump_is_planned() -> None:
     """`releasd release --bump` needs no releasable commit."""
     assert planned("docs: x", policy=Policy(project="p", forced_bump=Bump.MAJOR)).version == "2.0.0"
@@ -109,7 +154,8 @@ def shown(*messages: str, config: ProjectConfig = CONFIG, files: dict[str, str] 
 
 def test_the_json_is_schema_1() -> None:
     """Other programs rely on these keys (DESIGN.md §5.2)."""
-    document = json.loads(json.dumps(shown("feat(s)!: x")))
+    found = shown("feat(s)!: x")
+    document = json.loads(json.dumps({**found, "commits": list(found["commits"])}))
     assert document | {"notes": ""} == {
         "schema": 1,
         "repo": "/repository",

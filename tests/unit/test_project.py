@@ -32,6 +32,9 @@ tag_format = "rel-{version}"
 initial_version = "1.0.0"
 changelog = "docs/CHANGES.md"
 version_files = ["pyproject.toml", "src/x/__init__.py", "README.md:x=={version}"]
+targets = ["linux-x86_64", "macos-arm64"]
+smoke = "x --version"
+sdist_generated = ["src/x/_version.py"]
 
 [[release_rules]]
 type = "docs"
@@ -77,6 +80,9 @@ EXPECTED = ProjectConfig(
     changelog_title="# Changes",
     commit_message="release: {version}\n\n{notes}",
     version_files=("pyproject.toml", "src/x/__init__.py", "README.md:x=={version}"),
+    targets=("linux-x86_64", "macos-arm64"),
+    smoke="x --version",
+    sdist_generated=("src/x/_version.py",),
     release_rules=(
         ReleaseRule(release=Bump.PATCH, match={"type": "docs", "scope": "api*"}),
         ReleaseRule(release=Bump.NONE, breaking=True),
@@ -182,6 +188,10 @@ WRONG = [
     ("branches = [{ name = 'x', other = 1 }]", "branches[0].other: is not known"),
     ("major_on_zero = 0", "major_on_zero: true or false"),
     ('commit_message = "{secrets}"', "commit_message: a text; it may name {version},"),
+    ('targets = ["amiga-m68k"]', "targets: a list of linux-x86_64, linux-aarch64,"),
+    ("targets = [[]]", "targets: a list of linux-x86_64,"),
+    ("smoke = ['x']", "smoke: a shell script"),
+    ('sdist_generated = ["/etc/*"]', "sdist_generated: a list of patterns"),
     ('name = "-"', "name: the distribution's name"),
     ('tagformat = "v"', "tagformat: is not known; analysis, branches,"),
     ("release_rules = {}", "release_rules: tables, each under its own [[release_rules]]"),

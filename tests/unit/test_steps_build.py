@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from releasd.errors import BuildFailed, Cancelled, HostLost, Permanent
-from releasd.model import BuildSpec, HostSpec, StepName
-from releasd.ports import Task
+from releasd.errors import BuildFailed, Cancelled, HostLost, Permanent, Stopping
+from releasd.model import BuildSpec, ContainerSpec, HostSpec, LeftRunning, StepName
+from releasd.ports import Cache, Task, TaskResult
 from releasd.steps import build, farm
 from support.fakehost import FakeHost, Scripted
 from support.fakeports import FakeHosts, Scene, digest, host_spec
@@ -52,7 +52,7 @@ def test_a_build_is_sealed_with_its_files(scene: Scene) -> None:
     (artifact,) = scene.journal.sealed
     assert (artifact.size, artifact.build, artifact.host) == (4, "demo", "one")
     assert scene.artifacts.has(artifact)
-    assert scene.journal.calls == ["build.adopted", "sealed demo", "build.sealed"]
+    assert scene.journal.calls == ["build.begun", "build.adopted", "sealed demo", "build.sealed"]
     assert scene.output("demo") == "building\n"
 
 
@@ -217,6 +217,22 @@ def test_a_build_that_failed_says_how(scene: Scene, played: Scripted, told: str)
     assert scene.journal.failed[0][:2] == ("demo", "one")
 
 
+def test_a_build_in_a_container_says_what_it_ran_in_and_that_its_memory_was_too_little(scene: Scene) -> None:
+    """The image's id is in the build's output, and a limit that killed it is told with its size."""
+    box = ContainerSpec(image="img:1", memory=64 << 20)
+    scene.plan = replace(scene.plan, builds=builds_of("demo", container=box))
+
+    class Small(FakeHost):
+        def run(self, task: Task, sink: object, should_stop: object) -> TaskResult:
+            assert task.container == box
+            return TaskResult(exit_status=137, why="memory", evidence={"image": "img:1", "image_id": "sha256:abc"})
+
+    scene.hosts = FakeHosts([Small(host_spec())])
+    with pytest.raises(BuildFailed, match=r"demo on one: it used more memory than its container may have \(64 MB\)"):
+        build.apply(scene.context())
+    assert scene.output("demo") == "releasd: ran in img:1 (sha256:abc)\n"
+
+
 def test_a_failure_waits_for_the_other_builds(scene: Scene) -> None:
     """What the others made is kept: the next attempt does not make it again."""
 
@@ -289,3 +305,105 @@ def test_a_build_goes_to_the_hosts_that_preflight_found_able(scene: Scene) -> No
     scene.journal.evidences[StepName.PREFLIGHT] = {"hosts": {"demo": ["able"]}}
     build.apply(scene.context())
     assert [host.spec.name for host in hosts if host.tasks] == ["able"]
+
+
+def tasks(scene: Scene) -> list[Task]:
+    """Run the builds, and return what the host was given."""
+    host = FakeHost(host_spec(), leaves_files)
+    scene.hosts = FakeHosts([host])
+    build.apply(scene.context())
+    return host.tasks
+
+
+def test_a_host_may_take_the_sources_as_git_objects(scene: Scene) -> None:
+    """The objects are those of the release commit, from the daemon's own clone, and belong to the project."""
+    (task,) = tasks(scene)
+    assert task.objects is not None
+    assert (task.objects.project, task.objects.commit) == ("demo", scene.context().release_commit)
+    whole = b"".join(task.objects.pack([]))
+    assert b"1.1.0" in whole
+    assert b"".join(task.objects.pack([task.objects.commit])) == b""
+
+
+def test_a_cache_belongs_to_a_project_and_a_build(scene: Scene) -> None:
+    """Nothing is shared between targets or projects; what a build asks for is what it gets."""
+    scene.plan = replace(scene.plan, builds=(*builds_of("one"), *builds_of("two", cache="none")))
+    assert {task.cache for task in tasks(scene)} == {
+        Cache(mode="deps", project="demo", target="one"),
+        Cache(mode="none", project="demo", target="two"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("operator", "mode"),
+    [({}, "deps"), ({"allow_full_cache": True}, "full"), ({"builds": builds_of("demo", cache="full")}, "full")],
+)
+def test_compiled_files_are_kept_only_where_the_operator_said_so(
+    scene: Scene, operator: dict[str, object], mode: str
+) -> None:
+    """A repository that asks for "full" gets "deps", and the output says whom to ask."""
+    scene.plan = replace(scene.plan, builds=builds_of("demo", cache="full"))
+    scene.project = replace(scene.project, **operator)
+    (task,) = tasks(scene)
+    assert task.cache is not None
+    assert task.cache.mode == mode
+    assert ("policy.allow_full_cache" in scene.output("demo")) == (mode == "deps")
+
+
+def left_running(scene: Scene, host: str = "one") -> FakeHost:
+    """Have a build that an earlier attempt began, and printed three bytes of, on a host; return the host."""
+    scene.journal.left["demo"] = LeftRunning(host=host, task="demo-3-4-demo", log_start=2)
+    scene.said["demo"] = [b"--", b"bui"]
+    (registered,) = scene.hosts.registered
+    return registered
+
+
+def test_a_build_that_still_runs_is_attached_to(scene: Scene) -> None:
+    """It is not begun again; what is in the log already does not come twice, and the newer token is shown."""
+    host = left_running(scene)
+    host.left["demo-3-4-demo"] = Scripted(output=b"building\n", files={WHEEL: b"demo"})
+    build.apply(scene.context())
+    assert host.tasks == []
+    (task,) = host.attached
+    assert (task.id, task.token, task.kept) == ("demo-3-4-demo", 5, True)
+    assert scene.output("demo") == "--building\n"
+    assert scene.journal.begun == []
+    assert scene.journal.calls[:2] == ["attached demo", "build.attached"]
+    assert scene.journal.build_evidence["demo"]["host"] == "one"
+
+
+@pytest.mark.parametrize("host", ["one", "removed"])
+def test_a_build_that_is_not_known_any_more_begins_anew(scene: Scene, host: str) -> None:
+    """A host that was rebooted, or is no longer registered, has nothing to attach to."""
+    registered = left_running(scene, host)
+    build.apply(scene.context())
+    (task,) = registered.tasks
+    assert (task.id, registered.attached) == ("demo-3-5-demo", [])
+
+
+def test_a_host_lost_while_attached_is_recorded_and_the_build_begins_anew(scene: Scene) -> None:
+    """What ran there counts as a failed attempt of the build; another host, or the same, begins again."""
+    host = left_running(scene)
+    host.left["demo-3-4-demo"] = Scripted(error=HostLost("gone"))
+    build.apply(scene.context())
+    assert scene.journal.failed == [("demo", "one", "gone")]
+    assert sealed(scene) == {WHEEL: "demo"}
+
+
+def test_a_stop_of_the_daemon_leaves_the_build_open(scene: Scene) -> None:
+    """No failure is recorded: the next daemon asks for it."""
+
+    def stop() -> bool:
+        raise Stopping("the daemon is stopping")
+
+    scene.stop = stop
+    with pytest.raises(Stopping):
+        build.apply(scene.context())
+    assert scene.journal.failed == []
+
+
+def test_a_silent_build_says_so(scene: Scene) -> None:
+    """The limit that was met is named."""
+    scene.hosts = FakeHosts([FakeHost(host_spec(), lambda _: Scripted(hangs=True, why="idle"))])
+    with pytest.raises(BuildFailed, match="wrote nothing for 1800 s"):
+        build.apply(scene.context())

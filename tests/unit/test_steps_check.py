@@ -1,23 +1,26 @@
 """`check`: nobody sees a file before it is known to be good."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from releasd.errors import CheckFailed, HostLost, Permanent, Transient
-from releasd.steps import check
+from releasd.model import IndexRules
+from releasd.steps import check, trial
 from support.dist import sdist, wheel, wheel_name
 from support.fakehost import FakeHost, Scripted
-from support.fakeports import FakeHosts, Scene, host_spec
+from support.fakeports import FakeHosts, FakeIndex, Scene, host_spec
 
 SDIST = "my_demo-1.2.0.tar.gz"
 LINUX = "cp311-cp311-manylinux_2_17_x86_64"
 
 
 @pytest.fixture
-def scene() -> Scene:
+def scene(tmp_path: Path) -> Scene:
     """Return a release of a good wheel and a good sdist."""
-    made = Scene()
+    made = Scene(tmp_path)
+    made.release_commit()
     made.plan = replace(made.plan, distribution="my-demo", version="1.2.0", pep440="1.2.0")
     made.seal(wheel_name(), wheel().getvalue())
     made.seal(SDIST, sdist().getvalue())
@@ -144,7 +147,7 @@ def test_a_trial_keeps_to_the_hosts_allowed_for_the_project(native: Scene) -> No
 
 def test_a_wheel_that_does_not_install_is_put_off(scene: Scene) -> None:
     """A dependency may not have come: the budget of attempts decides, not the first try."""
-    scene.hosts = FakeHosts([FakeHost(host_spec(), lambda _: Scripted(exit_status=check.NOT_INSTALLED))])
+    scene.hosts = FakeHosts([FakeHost(host_spec(), lambda _: Scripted(exit_status=trial.NOT_INSTALLED))])
     with pytest.raises(Transient, match="does not install on one"):
         check.apply(scene.context())
 
@@ -157,7 +160,7 @@ def test_a_wheel_for_one_interpreter_is_tried_with_that_one(scene: Scene) -> Non
     assert list(check.apply(scene.context())["installed"].values()) == ["one"]
     assert "--python 3.12" in tasks(scene)[0]
 
-    scene.hosts = FakeHosts([FakeHost(host_spec(), lambda _: Scripted(exit_status=check.NO_INTERPRETER))])
+    scene.hosts = FakeHosts([FakeHost(host_spec(), lambda _: Scripted(exit_status=trial.NO_INTERPRETER))])
     assert list(check.apply(scene.context())["installed"].values()) == ["not tried: one has no Python 3.12"]
 
 
@@ -167,3 +170,44 @@ def test_each_wheel_is_tried_by_itself(scene: Scene) -> None:
     check.apply(scene.context())
     ids = [task.id for task in scene.hosts.registered[0].tasks]
     assert len(ids) == len(set(ids)) == 2
+
+
+def test_the_smoke_command_runs_in_the_trial_environment(scene: Scene) -> None:
+    """It is handed over as it was written, and runs after the import, with the environment's programs first."""
+    scene.plan = replace(scene.plan, smoke='demo --version | grep "it\'s"')
+    check.apply(scene.context())
+    (task,) = scene.hosts.registered[0].tasks
+    assert task.env["SMOKE"] == 'demo --version | grep "it\'s"'
+    assert task.script.index("import my_demo") < task.script.index('sh -euc "$SMOKE"')
+
+
+def test_a_smoke_command_that_fails(scene: Scene) -> None:
+    """It is told apart from an import that fails."""
+    scene.plan = replace(scene.plan, smoke="demo")
+    scene.hosts = FakeHosts([FakeHost(host_spec(), lambda _: Scripted(exit_status=trial.SMOKED))])
+    with pytest.raises(CheckFailed, match="the smoke command fails with"):
+        check.apply(scene.context())
+
+
+def test_files_are_held_to_the_strictest_of_their_indexes(scene: Scene) -> None:
+    """One index that takes little is one that would refuse, after the tag."""
+    tag = "cp311-cp311-linux_x86_64"
+    scene.hosts = FakeHosts([FakeHost(host_spec("one", "linux", "x86_64"))])
+    scene.seal(wheel_name(tag), wheel(tags=[tag]).getvalue())
+    scene.indexes = {"pypi": FakeIndex(), "own": FakeIndex(rules=IndexRules(pypi_rules=False))}
+    scene.plan = replace(scene.plan, indexes=("own",))
+    assert wheel_name(tag) in check.apply(scene.context())["files"]
+    scene.plan = replace(scene.plan, indexes=("own", "pypi"))
+    with pytest.raises(CheckFailed, match="linux_x86_64 is refused"):
+        check.apply(scene.context())
+
+
+def test_an_sdist_is_held_to_the_release_commit(scene: Scene) -> None:
+    """What the build swept in stops the release, before the tag, unless the project says that its build makes it."""
+    scene.journal.sealed = []
+    scene.seal(SDIST, sdist({"my_demo-1.2.0/.env": "TOKEN=1"}).getvalue())
+    with pytest.raises(CheckFailed, match=r"not in the release commit: \.env"):
+        check.apply(scene.context())
+    scene.plan = replace(scene.plan, sdist_generated=(".env",))
+    check.apply(scene.context())
+    assert "it leaves out tracked files: pyproject.toml" in scene.output("judge")

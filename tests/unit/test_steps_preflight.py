@@ -1,12 +1,13 @@
 """`preflight`: everything that could fail later and can be known now is known now."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from releasd.errors import CheckFailed, Conflict, GitError, HostLost, Permanent, ReleasdError, SecretError, Transient
-from releasd.model import BuildSpec, Gate
+from releasd.model import BuildSpec, ContainerSpec, Gate
 from releasd.ports import Probe, Task
 from releasd.steps import preflight
 from support.fakehost import FakeHost, Scripted
@@ -99,6 +100,15 @@ def test_one_able_host_is_enough(scene: Scene) -> None:
     assert preflight.apply(scene.context())["hosts"] == {"wheel": ["two"]}
 
 
+def test_one_of_several_tools_will_do(scene: Scene) -> None:
+    """`a|b` is lacking only where both are, and is told as people read it."""
+    scene.plan = replace(scene.plan, builds=build(tools=("cargo|sh",)))
+    assert preflight.apply(scene.context())["hosts"] == {"wheel": ["one"]}
+    scene.plan = replace(scene.plan, builds=build(tools=("cargo|rustc",)))
+    with pytest.raises(Permanent, match="one: lacks cargo or rustc"):
+        preflight.apply(scene.context())
+
+
 def test_when_the_only_able_host_is_away_it_is_waited_for(scene: Scene) -> None:
     """A host that cannot be reached may be able later: the failure may pass, and tells of every host."""
     scene.plan = replace(scene.plan, builds=build(tools=("cargo",)))
@@ -117,11 +127,80 @@ def test_a_host_that_refuses_us_is_no_passing_trouble(scene: Scene) -> None:
     assert not isinstance(caught.value, Transient)
 
 
+class Boxed(FakeHost):
+    """A host whose look at a container comes out as given."""
+
+    container_problem: str | None = None
+    is_image_absent = False
+
+    def probe(self, tools: Iterable[str], container: ContainerSpec | None = None) -> Probe:
+        """Answer for the container that was asked for, and for no other."""
+        found = super().probe(tools, container)
+        if container is None:
+            return found
+        return replace(found, container_problem=self.container_problem, is_image_absent=self.is_image_absent)
+
+
+def in_box(scene: Scene, host: FakeHost, *, tools: tuple[str, ...] = ()) -> None:
+    """Have the scene's one build run in a container on `host`."""
+    scene.plan = replace(scene.plan, builds=build(tools=tools, container=ContainerSpec(image="img")))
+    scene.hosts = FakeHosts([host])
+
+
+def test_a_host_that_cannot_run_the_container_says_why(scene: Scene) -> None:
+    """What the host's look at its engine and image found is passed on, host by host."""
+    host = Boxed(host_spec("one"), tools=TOOLS)
+    host.container_problem = "containers cannot be run: docker is not installed, and podman is not installed"
+    in_box(scene, host)
+    with pytest.raises(Permanent, match="one: containers cannot be run: docker is not installed"):
+        preflight.apply(scene.context())
+
+
+def test_an_image_that_is_there_costs_no_trial(scene: Scene) -> None:
+    """Where nothing has to be pulled or looked for, no container is started."""
+    host = Boxed(host_spec("one"), tools=TOOLS)
+    in_box(scene, host)
+    assert preflight.apply(scene.context())["hosts"] == {"wheel": ["one"]}
+    assert host.tasks == []
+
+
+def test_an_absent_image_is_pulled_before_anything_is_built(scene: Scene) -> None:
+    """A container of it is started once; where that fails, the host cannot do the build, in its own words."""
+    host = Boxed(host_spec("one"), tools=TOOLS)
+    host.is_image_absent = True
+    in_box(scene, host)
+    assert preflight.apply(scene.context())["hosts"] == {"wheel": ["one"]}
+    assert [task.container for task in host.tasks] == [ContainerSpec(image="img")]
+    refusing = Boxed(host_spec("one"), lambda _: Scripted(error=Permanent("no such image")), tools=TOOLS)
+    refusing.is_image_absent = True
+    in_box(scene, refusing)
+    with pytest.raises(Permanent, match="one: no such image"):
+        preflight.apply(scene.context())
+
+
+def test_the_tools_of_a_container_are_looked_for_in_its_image(scene: Scene) -> None:
+    """The host need not have them, and the image that lacks one is told by it."""
+    answer = Scripted(output=f"{preflight.LACKS}maturin\n".encode())
+    in_box(scene, Boxed(host_spec("one"), lambda _: answer, tools=TOOLS), tools=("maturin", "cargo"))
+    with pytest.raises(Permanent, match=r"one: the image lacks maturin$"):
+        preflight.apply(scene.context())
+    in_box(scene, Boxed(host_spec("one"), tools=TOOLS), tools=("maturin", "cargo"))
+    assert preflight.apply(scene.context())["hosts"] == {"wheel": ["one"]}
+
+
+def test_a_trial_that_fails_for_another_reason_says_so(scene: Scene) -> None:
+    """A container that starts and fails is no able host."""
+    host = Boxed(host_spec("one"), lambda _: Scripted(output=b"no shell\n", exit_status=3), tools=TOOLS)
+    in_box(scene, host, tools=("cargo",))
+    with pytest.raises(Permanent, match="one: its container failed: no shell"):
+        preflight.apply(scene.context())
+
+
 def test_a_full_disk_is_known_beforehand(scene: Scene) -> None:
     """Less free space than a build is bound to need is told in megabytes."""
 
     class Full(FakeHost):
-        def probe(self, tools: object) -> Probe:
+        def probe(self, tools: object, container: object = None) -> Probe:
             return Probe(system="Linux", machine="x86_64", tools={}, missing=(), disk_free=preflight.DISK_NEEDED - 1)
 
     scene.hosts = FakeHosts([Full(host_spec("one"))])

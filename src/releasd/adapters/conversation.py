@@ -11,10 +11,9 @@ from typing import Any, Protocol, Self
 
 from releasd.adapters.runner import bundle
 from releasd.adapters.runner import leash as wire
-from releasd.errors import DiskFull, HostLost, Permanent, ReleasdError
+from releasd.errors import DiskFull, Fenced, HostLost, Permanent, ReleasdError
 from releasd.model import HostSpec
 
-SILENCE = 30.0  # seconds without a sign of life after which the host is lost; it may be busy swapping
 START_LIMIT = 20.0  # seconds from a login to the runner's first word
 BEAT_EVERY = 1.0  # seconds
 LOOK_EVERY = 0.2  # seconds that one look for a frame takes at most
@@ -53,18 +52,22 @@ def lost(host: str, closed: LinkClosed) -> ReleasdError:
 
 
 class Conversation:
-    """The daemon's end of one link. Use it as a context manager: leaving it closes the link."""
+    """The daemon's end of one link. Use it as a context manager: leaving it closes the link.
 
-    def __init__(self, spec: HostSpec, link: Link) -> None:
+    `heard` is the `time.monotonic()` of the host's last sign of life. The runner has `within` seconds for its first.
+    """
+
+    def __init__(self, spec: HostSpec, link: Link, within: float = START_LIMIT) -> None:
         self.host = spec.name
         self._link = link
+        self._lost_after = spec.lost_after
         self._frames = wire.Frames()
         self._waiting: list[tuple[bytes, bytes]] = []
-        self._heard = self._beaten = time.monotonic()
+        self.heard = self._beaten = time.monotonic()
         try:
             with suppress(LinkClosed):  # reading finds out why
                 link.send(bundle())
-            self._hello()
+            self._hello(min(within, START_LIMIT))
         except LinkClosed as closed:
             link.close()
             raise _not_started(spec, closed) from closed
@@ -76,6 +79,10 @@ class Conversation:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the link; ending it twice is ending it once."""
         self._link.close()
 
     def send(self, kind: bytes, payload: bytes = b"") -> None:
@@ -89,6 +96,7 @@ class Conversation:
         Raises:
             HostLost: the link ended, or nothing was heard for too long.
             DiskFull, Permanent: the runner says why it stops.
+            Fenced: a newer attempt has the task.
         """
         if time.monotonic() - self._beaten >= BEAT_EVERY:
             self._beaten = time.monotonic()
@@ -117,22 +125,22 @@ class Conversation:
             raise lost(self.host, closed) from closed
         now = time.monotonic()
         if data:
-            self._heard = now
-        elif now - self._heard > SILENCE:
+            self.heard = now
+        elif now - self.heard > self._lost_after:
             raise HostLost(
-                f"host {self.host} said nothing for {SILENCE:.0f} s", advice=f"releasd hosts probe {self.host}"
+                f"host {self.host} said nothing for {self._lost_after:g} s", advice=f"releasd hosts probe {self.host}"
             )
         return data
 
-    def _hello(self) -> None:
+    def _hello(self, within: float) -> None:
         """Wait for the runner's first word; what a login shell printed before it is dropped."""
         seen = b""
-        limit = time.monotonic() + START_LIMIT
+        limit = time.monotonic() + within
         while wire.HELLO not in seen:
             seen = seen[-len(wire.HELLO) :] + self._link.receive(LOOK_EVERY)
             if time.monotonic() > limit:
                 raise HostLost(
-                    f"host {self.host} did not start the runner within {START_LIMIT:.0f} s",
+                    f"host {self.host} did not start the runner within {within:.0f} s",
                     advice="look at the user's login shell there",
                 )
         self._take(seen.partition(wire.HELLO)[2])
@@ -142,6 +150,8 @@ class Conversation:
             message: dict[str, Any] = json.loads(payload)
         except ValueError as error:
             raise self._not_ours(error) from error
+        if "refused" in message:
+            raise Fenced(f"host {self.host}: {message['refused']}")
         if "error" not in message:
             return
         if message["disk_full"]:

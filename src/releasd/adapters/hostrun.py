@@ -2,6 +2,9 @@
 
 Sources, inputs and outputs travel on the runner's two streams. A folder is on the runner's leash from before its
 first file: there is no moment at which a dying daemon leaves something behind that nobody guards.
+
+A task that is `kept` survives its connection. Whoever comes next, this daemon on a new connection or its successor,
+tells the keeper how much of the output it has, and goes on from there.
 """
 
 import errno
@@ -10,22 +13,26 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from releasd.adapters.conversation import LOOK_EVERY, Conversation, disk_full
 from releasd.adapters.runner import leash as wire
-from releasd.errors import Cancelled, DiskFull, Permanent, ReleasdError
-from releasd.model import HostSpec
+from releasd.adapters.sources import Frames, cache_question, input_frames, objects_question, source_frames
+from releasd.errors import Cancelled, DiskFull, Fenced, HostLost, Permanent, ReleasdError, Stopping
+from releasd.model import ContainerSpec, HostSpec
 from releasd.ports import Output, Probe, ShouldStop, Sink, Task, TaskResult
 
 WORKDIR = "~/.cache/releasd/builds"
-LEASH = 15.0  # seconds without a sign of life after which the runner ends everything
+PROBE_LEASH = 15.0  # seconds without a sign of life after which a runner that only looks gives up
+REDIAL_PAUSE = 0.5  # seconds between two tries to reach a host again
 CANCEL_LIMIT = 5.0  # seconds that a host gets to confirm a cancellation
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 TASK_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+Dial = Callable[[float], Conversation]
 
 
 def check_task(spec: HostSpec, task: Task) -> None:
@@ -34,7 +41,8 @@ def check_task(spec: HostSpec, task: Task) -> None:
         raise Permanent(f"two inputs of task {task.id} have the same file name")
     if not TASK_ID.fullmatch(task.id) or task.id.endswith(".lock"):
         raise Permanent(f"{task.id!r} is no task id: letters, digits, '.', '_' and '-' are allowed")
-    for name, value in (*spec.env.items(), *task.env.items()):
+    inside = task.container.env if task.container else {}
+    for name, value in (*spec.env.items(), *task.env.items(), *inside.items()):
         if not VARIABLE.fullmatch(name) or "\0" in value:
             raise Permanent(
                 f"{name!r} cannot be an environment variable of a build on host {spec.name}",
@@ -47,127 +55,277 @@ def is_plain_name(name: str) -> bool:
     return name not in {"", ".", ".."} and "/" not in name and name.isprintable()
 
 
-def probe(talk: Conversation, spec: HostSpec, tools: Iterable[str]) -> Probe:
+def probe(talk: Conversation, spec: HostSpec, tools: Iterable[str], container: ContainerSpec | None) -> Probe:
     """Ask a fresh runner what its host can do; leftovers of dead runners are removed on the way."""
-    question = {"leash": LEASH, "workdir": spec.workdir or WORKDIR, "path": spec.path, "tools": sorted(set(tools))}
+    question = {
+        "leash": PROBE_LEASH,
+        "workdir": spec.workdir or WORKDIR,
+        "path": spec.path,
+        "tools": sorted(set(tools)),
+    }
+    question |= _container_question(spec, container, {})
     talk.send(wire.SPEC, json.dumps(question).encode())
     frame = None
     while frame is None:
         frame = talk.next(LOOK_EVERY)
     answer = json.loads(frame[1])["probe"]
     found: dict[str, str | None] = answer["tools"]
+    boxed = answer.get("container", {"problem": None, "is_absent": False})
     return Probe(
         system=answer["system"],
         machine=answer["machine"],
         tools={tool: path for tool, path in found.items() if path},
         missing=tuple(tool for tool, path in found.items() if not path),
         disk_free=answer["disk_free"],
+        container_problem=boxed["problem"],
+        is_image_absent=boxed["is_absent"],
     )
 
 
+def _container_question(
+    spec: HostSpec, container: ContainerSpec | None, env: Mapping[str, str]
+) -> dict[str, dict[str, Any] | str | None]:
+    """Return what the runner is told of a container; the host's own variables are for its engine alone."""
+    wanted = None if container is None else asdict(container) | {"env": {**env, **container.env}}
+    return {"container": wanted, "engine": spec.engine, "host_env": dict(spec.env)}
+
+
 class TaskRun:
-    """One task over one fresh conversation.
+    """One task, over one conversation after the other where the link breaks.
 
     Args:
-        talk: the conversation, used up by this.
+        dial: starts a conversation with a fresh runner, within so many seconds. Raises `HostLost`.
         by_path: whether the runner sees the daemon's files, so that sources and inputs need not be sent.
         sink, should_stop: as `ports.Host.run` has them; `sink` is called often and must not block for long.
     """
 
     def __init__(
-        self, talk: Conversation, spec: HostSpec, task: Task, sink: Sink, should_stop: ShouldStop, *, by_path: bool
+        self, dial: Dial, spec: HostSpec, task: Task, sink: Sink, should_stop: ShouldStop, *, by_path: bool
     ) -> None:
-        self._talk = talk
+        check_task(spec, task)
+        self._dial = dial
         self._spec = spec
         self._task = task
         self._sink = sink
         self._should_stop = should_stop
         self._by_path = by_path
         self._looked = 0.0
+        self._taken = 0  # bytes of output
+        self._may_return = False  # whether the host would know the task again
+        self._is_done = False  # whether all that was wanted is here
 
-    def run(self, leash: float) -> TaskResult:
-        """Run the task to the removal of its folder. Errors are those of `ports.Host.run`.
+    def run(self) -> TaskResult:
+        """Run the task to the removal of its folder. Errors are those of `ports.Host.run`."""
+        self._talk = self._dial(self._spec.lost_after)
+        try:
+            self._begin()
+        except BaseException as error:
+            self._part(error)
+            raise
+        return self._see_through()
 
-        Args:
-            leash: seconds without a sign of life after which the runner ends everything.
-        """
-        self._talk.send(wire.SPEC, json.dumps(self._question(leash)).encode())
-        self._message("ready")
-        if not self._by_path:
-            self._upload()
-        self._talk.send(wire.GO)
+    def attach(self, found: Callable[[], int]) -> TaskResult | None:
+        """See the task through that is there already; None where it is not. Errors are those of `ports.Host.attach`."""
+        if not self._come_back(time.monotonic()):
+            return None
+        try:
+            self._go_on(found())
+        except BaseException as error:
+            self._part(error)
+            raise
+        self._may_return = True
+        return self._see_through()
+
+    def _begin(self) -> None:
+        self._talk.send(wire.SPEC, json.dumps(self._question()).encode())
+        self._bring_sources(self._message("ready")["have"])
+        self._may_return = self._task.kept
+
+    def _see_through(self) -> TaskResult:
+        """Follow the task to its end, again and again where the link breaks."""
+        while True:
+            try:
+                return self._follow()
+            except HostLost:
+                heard = self._talk.heard
+                self._talk.close()
+                if not self._may_return:
+                    raise
+                self._return(heard)
+            except BaseException as error:
+                self._part(error)
+                raise
+
+    def _return(self, heard: float) -> None:
+        if not self._come_back(heard):
+            raise HostLost(
+                f"host {self._spec.name} was reached again, and knows nothing of {self._task.id} any more",
+                advice=f"see whether {self._spec.name} was restarted: `uptime`",
+            )
+        self._go_on(self._taken)
+
+    def _follow(self) -> TaskResult:
         ended = self._message("exit")
         if ended["exit"] and ended["disk_full"]:
             raise disk_full(self._spec.name, f"the build ended with exit status {ended['exit']}")
+        outputs = tuple(self._fetch(file) for file in ended["files"])
         for name in ended["left_out"]:
             self._sink(f"releasd: {name} is not a plain file and was left out\n".encode())
-        outputs = tuple(self._fetch(file) for file in ended["files"])
         self._finish()
-        return TaskResult(exit_status=ended["exit"], outputs=outputs, why=ended["why"])
+        return TaskResult(
+            exit_status=ended["exit"], outputs=outputs, why=ended["why"], evidence=ended.get("evidence", {})
+        )
 
-    def _question(self, leash: float) -> dict[str, Any]:
+    def _come_back(self, since: float) -> bool:
+        """Reach the task again until `lost_after` seconds after `since`; return whether the host knows it."""
+        limit = since + self._spec.lost_after
+        while True:
+            try:
+                self._talk = self._dial(max(limit - time.monotonic(), 1.0))
+                return self._knock()
+            except HostLost as error:
+                if time.monotonic() + REDIAL_PAUSE > limit:
+                    raise
+                if self._should_stop():
+                    raise Cancelled(f"task {self._task.id} was cancelled; {error}") from error
+            time.sleep(REDIAL_PAUSE)
+
+    def _knock(self) -> bool:
+        """Ask for the task, with our token; leave where it is not there."""
+        asked = {"attach": True, "id": self._task.id, "token": self._task.token, "workdir": self._workdir}
+        try:
+            self._talk.send(wire.SPEC, json.dumps(asked).encode())
+            answer = self._first_of("attached", "unknown")
+        except BaseException:
+            self._talk.close()
+            raise
+        if "unknown" in answer:
+            self._talk.close()
+        return "attached" in answer
+
+    def _go_on(self, offset: int) -> None:
+        """Have the output again from `offset` on."""
+        self._talk.send(wire.FROM, json.dumps(offset).encode())
+        self._taken = offset
+        begins = self._message("from")["from"]
+        if begins > offset:
+            self._sink(f"\nreleasd: {begins - offset} bytes of output were lost with the link\n".encode())
+        self._taken = begins
+
+    def _part(self, error: BaseException) -> None:
+        """Leave after an error: what cannot be returned to is ended, what may be waits on its leash."""
+        is_over = isinstance(error, HostLost | Cancelled | Fenced | Stopping)
+        try:
+            if not is_over:
+                self._end()
+        finally:
+            self._talk.close()
+
+    @property
+    def _workdir(self) -> str:
+        return self._spec.workdir or WORKDIR
+
+    def _question(self) -> dict[str, Any]:
         source, inputs = self._task.source, self._task.inputs
         if source is not None:
             source = source.absolute() if self._by_path else Path("source.tar")
         return {
+            "attach": False,
             "id": self._task.id,
-            "leash": leash,
-            "workdir": self._spec.workdir or WORKDIR,
+            "token": self._task.token,
+            "kept": self._task.kept,
+            "leash": self._spec.leash,
+            "workdir": self._workdir,
             "path": self._spec.path,
             "env": {**self._spec.env, **self._task.env},
             "script": self._task.script,
             "timeout": self._task.timeout,
+            "idle_timeout": self._task.idle_timeout,
             "outputs": list(self._task.outputs),
             "source": str(source) if source else None,
+            "objects": None if self._by_path else objects_question(self._task.objects),
+            "cache": cache_question(self._task.cache),
+            "cache_limit": self._spec.cache_limit,
             "inputs": [str(path.absolute()) for path in inputs] if self._by_path else [],
+            **_container_question(self._spec, self._task.container, self._task.env),
         }
 
-    def _upload(self) -> None:
-        for frame in _frames_of(self._task):
+    def _bring_sources(self, have: Sequence[str] | None) -> None:
+        """Send what the host lacks, all of it where what it has is of no use, and have it begin."""
+        if not self._by_path:
+            self._send(input_frames(self._task))
+            self._send(source_frames(self._task, have))
+        self._talk.send(wire.GO)
+        while have is not None:
+            answer = self._message("sources")
+            if answer["sources"] == "here":
+                return
+            have = answer["have"]
+            self._sink(f"releasd: the sources are sent once more, whole: {answer['why']}\n".encode())
+            self._send(source_frames(self._task, have))
+            self._talk.send(wire.GO)
+
+    def _send(self, frames: Frames) -> None:
+        for frame in frames:
             self._talk.send(*frame)
             self._next(0.0)
 
     def _message(self, key: str) -> dict[str, Any]:
         """Return the next message with `key`, which the runner sends, or its signs of life stop."""
+        return self._first_of(key)
+
+    def _first_of(self, *keys: str) -> dict[str, Any]:
         while True:
             frame = self._next(LOOK_EVERY)
             if frame is not None and frame[0] == wire.CONTROL:
                 message: dict[str, Any] = json.loads(frame[1])
-                if key in message:
+                if any(key in message for key in keys):
                     return message
 
     def _next(self, timeout: float) -> tuple[bytes, bytes] | None:
         """Return the next frame that is no output; pass output on, and look whether to stop."""
-        now = time.monotonic()
-        if now - self._looked >= LOOK_EVERY:
-            self._looked = now
-            if self._should_stop():
-                self._cancel()
+        self._stop_if_asked()
         frame = self._talk.next(timeout)
         if frame is not None and frame[0] == wire.OUTPUT:
             self._sink(frame[1])
+            self._taken += len(frame[1])
             return None
         return frame
 
-    def _cancel(self) -> None:
-        """Have everything ended; after `CANCEL_LIMIT` the runner is left to its leash."""
+    def _stop_if_asked(self) -> None:
+        now = time.monotonic()
+        if now - self._looked < LOOK_EVERY or self._is_done:
+            return
+        self._looked = now
+        if self._should_stop():
+            raise Cancelled(f"task {self._task.id} was cancelled{self._end()}")
+
+    def _end(self) -> str:
+        """Have everything ended; return what is to be said of it. After `CANCEL_LIMIT` it is left to the leash."""
         self._talk.send(wire.KILL)
         limit = time.monotonic() + CANCEL_LIMIT
-        problem = f"; host {self._spec.name} did not confirm it"
         try:
-            while time.monotonic() < limit and problem:
+            while time.monotonic() < limit:
                 frame = self._talk.next(LOOK_EVERY)
                 if frame is not None and frame[0] == wire.CONTROL and "removed" in json.loads(frame[1]):
-                    problem = ""
+                    return ""
         except ReleasdError as error:
-            problem = f"; {error}"
-        raise Cancelled(f"task {self._task.id} was cancelled{problem}")
+            return f"; {error}"
+        return f"; host {self._spec.name} did not confirm it"
 
     def _finish(self) -> None:
+        """Let the host tidy up. What was wanted is here, so a host that is lost now has done its work."""
+        self._is_done = True
         self._talk.send(wire.BYE)
-        message = self._message("removed")
+        try:
+            message = self._message("removed")
+        except HostLost:
+            return  # the keeper removes the folder by itself, told or not
+        finally:
+            self._talk.close()
         if not message["removed"]:
-            text = f"releasd: {message['folder']} on host {self._spec.name} holds another user's files and stays\n"
+            where = f"{message['folder']} on host {self._spec.name}"
+            text = f"releasd: {where} holds another user's files, or a container that cannot be removed, and stays\n"
             self._sink(text.encode())
 
     def _fetch(self, file: dict[str, Any]) -> Output:
@@ -219,15 +377,3 @@ def _make_durable(file: BinaryIO) -> None:
     """A sealed artifact is never built again, so it has to outlive a power cut."""
     file.flush()
     os.fsync(file.fileno())
-
-
-def _frames_of(task: Task) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the frames that bring a task's sources and inputs."""
-    files = [(f"inputs/{path.name}", path) for path in task.inputs]
-    if task.source is not None:
-        files.append(("source.tar", task.source))
-    for name, path in files:
-        yield wire.PUT, json.dumps(name).encode()
-        with path.open("rb") as file:
-            while chunk := file.read(wire.CHUNK):
-                yield wire.DATA, chunk

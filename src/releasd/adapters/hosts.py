@@ -13,10 +13,10 @@ from releasd.ports import Host
 
 
 class RegisteredHosts:
-    """`ports.Hosts` over the operator's entries; `leashes` gives each host's leash in seconds."""
+    """`ports.Hosts` over the operator's entries."""
 
-    def __init__(self, specs: Sequence[HostSpec], leashes: dict[str, float], *, path: str) -> None:
-        self._hosts = tuple(_host(spec, leashes, path) for spec in specs)
+    def __init__(self, specs: Sequence[HostSpec], *, path: str) -> None:
+        self._hosts = tuple(_host(spec, path) for spec in specs)
         here = next((host for host in self._hosts if host.spec.address is None), None)
         self._here = here or LocalHost(with_defaults(HostSpec(name="here", labels=frozenset()), path))
 
@@ -31,14 +31,12 @@ class RegisteredHosts:
         return tuple(host for host in self._hosts if wanted <= host.spec.labels)
 
 
-def _host(spec: HostSpec, leashes: dict[str, float], path: str) -> Host:
-    leash = leashes.get(spec.name)
-    options = {} if leash is None else {"leash": leash}
+def _host(spec: HostSpec, path: str) -> Host:
     if spec.address is None:
-        return LocalHost(with_defaults(spec, path), **options)
+        return LocalHost(with_defaults(spec, path))
     from releasd.adapters.ssh import SshHost  # noqa: PLC0415 - Fabric costs 0.2 s and 15 MB: only where it is needed
 
-    return SshHost(spec, **options)
+    return SshHost(spec)
 
 
 def with_defaults(spec: HostSpec, path: str) -> HostSpec:

@@ -19,6 +19,7 @@ from packaging.version import Version
 
 from releasd.adapters import http, uvpublish
 from releasd.errors import ConfigError, Transient
+from releasd.model import IndexRules
 from releasd.ports import Secret, ServedFile, Sink
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _JSON = "application/vnd.pypi.simple.v1+json"
 _NOT_FOUND = 404
+PUBLIC = IndexRules()
 
 
 class HttpIndex:
@@ -42,6 +44,7 @@ class HttpIndex:
         publish_url: str | None,
         simple_url: str | None,
         token: Callable[[], Secret],
+        rules: IndexRules = PUBLIC,
         read_timeout: float = 30.0,
         download_timeout: float = 600.0,
         upload_timeout: float = 1800.0,
@@ -52,6 +55,7 @@ class HttpIndex:
                 advice=f"Give both in [indexes.{name}], or neither for the public index.",
             )
         self.name = name
+        self.rules = rules
         self._publish_url = publish_url
         self._simple_url = simple_url
         self._token = token

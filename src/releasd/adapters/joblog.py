@@ -45,24 +45,13 @@ class JobLog:
         self._redact = redact
 
     @contextmanager
-    def outputs(self, job: JobId, step: StepName) -> Iterator[Callable[[str], Sink]]:
-        """Give a function `sink(part)` for the time of a step; what that returns appends to the part's file.
-
-        Parts may be written by different threads, each sink by one at a time. Sinks and the end of the block raise
-        `DiskFull`; what was written before stays.
-        """
-        writers: list[_Writer] = []
-
-        def sink(part: str) -> Sink:
-            writer = _Writer(self.path(job, step, part), self._redact)
-            writers.append(writer)
-            return writer.append
-
+    def outputs(self, job: JobId, step: StepName) -> Iterator["StepOutputs"]:
+        """Give the outputs of a step for its time. Their sinks and the end of the block raise `DiskFull`."""
+        opened = StepOutputs(lambda part: _Writer(self.path(job, step, part), self._redact))
         try:
-            yield sink
+            yield opened
         finally:
-            for writer in writers:
-                writer.flush()
+            opened.flush()
 
     def read(self, job: JobId, step: StepName, part: str, *, offset: int = 0, limit: int) -> bytes:
         """Return at most `limit` bytes from `offset` on; empty where nothing was written yet."""
@@ -86,9 +75,45 @@ class JobLog:
             shutil.rmtree(folder)
         return len(old)
 
+    def last_line(self, job: JobId, step: StepName, part: str) -> str:
+        """Return the last line that is not blank, as text, "" where there is none among the last `KEEP` bytes."""
+        try:
+            with self.path(job, step, part).open("rb") as file:
+                file.seek(max(0, os.fstat(file.fileno()).st_size - KEEP))
+                lines = file.read(KEEP).decode(errors="replace").splitlines()
+        except FileNotFoundError:
+            return ""
+        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
     def path(self, job: JobId, step: StepName, part: str) -> Path:
         """Return where that output is. A part's name cannot lead out of the job's folder, nor meet another's."""
         return self._folder / str(int(job)) / f"{step.value}-{_safe(part)}.log"
+
+
+class StepOutputs:
+    """Implements `ports.Outputs`. Parts may be written by different threads, each part by one at a time."""
+
+    def __init__(self, make: Callable[[str], "_Writer"]) -> None:
+        self._make = make
+        self._writers: list[tuple[str, _Writer]] = []
+
+    def __call__(self, part: str) -> Sink:
+        """Return what appends to the part's file; each sink keeps its lines whole."""
+        writer = self._make(part)
+        self._writers.append((part, writer))
+        return writer.append
+
+    def written(self, part: str) -> int:
+        """Return the size of the part's file, with all that was appended so far."""
+        for name, writer in tuple(self._writers):
+            if name == part:
+                writer.flush()
+        return self._make(part).size()
+
+    def flush(self) -> None:
+        """Write what is left of each part."""
+        for _, writer in tuple(self._writers):
+            writer.flush()
 
 
 class _Writer:
@@ -113,6 +138,13 @@ class _Writer:
         """Write what is left."""
         rest, self._pending = self._pending, b""
         self._write(self._redact(rest))
+
+    def size(self) -> int:
+        """Return how many bytes are in the file."""
+        try:
+            return self._path.stat().st_size
+        except FileNotFoundError:
+            return 0
 
     def _write(self, data: bytes) -> None:
         if not data:

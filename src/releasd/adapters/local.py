@@ -4,14 +4,14 @@ import os
 import select
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from releasd.adapters import hostrun
-from releasd.adapters.conversation import Conversation, LinkClosed
+from releasd.adapters.conversation import START_LIMIT, Conversation, LinkClosed
 from releasd.adapters.runner import BOOTSTRAP
 from releasd.adapters.runner.leash import CHUNK
 from releasd.errors import HostLost
-from releasd.model import HostSpec
+from releasd.model import ContainerSpec, HostSpec
 from releasd.ports import Probe, ShouldStop, Sink, Task, TaskResult
 
 SEND_LIMIT = 30.0  # seconds in which a live runner has taken something
@@ -20,39 +20,38 @@ END_LIMIT = 20.0  # seconds in which a runner has ended its build and removed th
 
 
 class LocalHost:
-    """Runs tasks here, as the daemon's own user.
+    """Runs tasks here, as the daemon's own user. `spec` is the operator's entry; its `address` is None."""
 
-    Args:
-        spec: the operator's entry; its `address` is None.
-        leash: seconds without a sign of life from this process after which a build is ended.
-    """
-
-    def __init__(self, spec: HostSpec, *, leash: float = hostrun.LEASH) -> None:
+    def __init__(self, spec: HostSpec) -> None:
         self.spec = spec
-        self._leash = leash
 
-    def probe(self, tools: Iterable[str]) -> Probe:
+    def probe(self, tools: Iterable[str], container: ContainerSpec | None = None) -> Probe:
         """Look at this machine. Errors are those of `ports.Host.probe`."""
-        with self._talk() as talk:
-            return hostrun.probe(talk, self.spec, tools)
+        with self._dial(START_LIMIT) as talk:
+            return hostrun.probe(talk, self.spec, tools, container)
 
     def run(self, task: Task, sink: Sink, should_stop: ShouldStop) -> TaskResult:
         """Run `task` to its end. Errors are those of `ports.Host.run`."""
-        hostrun.check_task(self.spec, task)
-        with self._talk() as talk:
-            return hostrun.TaskRun(talk, self.spec, task, sink, should_stop, by_path=True).run(self._leash)
+        return self._task(task, sink, should_stop).run()
+
+    def attach(self, task: Task, sink: Sink, should_stop: ShouldStop, found: Callable[[], int]) -> TaskResult | None:
+        """See a task to its end that is there already. Errors are those of `ports.Host.attach`."""
+        return self._task(task, sink, should_stop).attach(found)
 
     def close(self) -> None:
         """Nothing is kept between two tasks."""
 
-    def _talk(self) -> Conversation:
+    def _task(self, task: Task, sink: Sink, should_stop: ShouldStop) -> hostrun.TaskRun:
+        return hostrun.TaskRun(self._dial, self.spec, task, sink, should_stop, by_path=True)
+
+    def _dial(self, within: float) -> Conversation:
         try:
             link = PipeLink()
         except OSError as error:
             raise HostLost(
                 f"host {self.spec.name} cannot start a process: {error}", advice="see `ulimit -u` and free memory"
             ) from error
-        return Conversation(self.spec, link)
+        return Conversation(self.spec, link, within)
 
 
 class PipeLink:
@@ -98,7 +97,7 @@ class PipeLink:
         return data
 
     def close(self) -> None:
-        """End it and wait for the runner to have tidied up; it is killed where that takes far too long."""
+        """End it and wait for the runner, or the bridge to one; it is killed where that takes far too long."""
         with self._process as process:  # closes the other pipes and waits
             if process.stdin is not None:
                 process.stdin.close()

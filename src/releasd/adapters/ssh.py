@@ -1,4 +1,4 @@
-"""Build hosts over SSH: a runner behind one channel of one Fabric connection per task.
+"""Build hosts over SSH: a runner behind one channel for each task, over a connection that is kept warm (sshpool.py).
 
 Fabric trusts every host by default, and Paramiko would wait a quarter of an hour for a link that was cut: both are
 changed here, for jump hosts too. The user's ssh configuration (names, ports, jump hosts, identities) is honoured.
@@ -7,8 +7,7 @@ changed here, for jump hosts too. The user's ssh configuration (names, ports, ju
 import base64
 import hashlib
 import socket
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import fabric
@@ -18,13 +17,15 @@ from releasd.adapters import hostrun
 from releasd.adapters.conversation import Conversation, LinkClosed
 from releasd.adapters.runner import BOOTSTRAP
 from releasd.adapters.runner.leash import CHUNK
+from releasd.adapters.sshpool import BROKEN, Line, Pool
 from releasd.errors import Denied, HostLost, Permanent, ReleasdError
-from releasd.model import HostSpec
+from releasd.model import ContainerSpec, HostSpec
 from releasd.ports import Probe, ShouldStop, Sink, Task, TaskResult
 
-CONNECT_LIMIT = 10  # seconds, for each of: connection, banner, authentication, channel
+COMMAND = f"python3 -I -S -c '{BOOTSTRAP}'"
+CONNECT_LIMIT = 10.0  # seconds, for each of: connection, banner, authentication, channel
 SEND_LIMIT = 30.0  # seconds in which a live link has taken something
-CUT_LIMIT = 12  # seconds after which unanswered bytes mean that the link was cut
+CUT_LIMIT = 12.0  # seconds after which unanswered bytes mean that the link was cut
 END_LIMIT = 5.0  # seconds in which a runner that did its work ends
 TAIL = 2000  # bytes kept of what the host says outside of the protocol
 KNOWN_HOSTS = (Path("~/.ssh/known_hosts"), Path("/etc/ssh/ssh_known_hosts"))
@@ -32,52 +33,51 @@ SSH_PORT = 22
 
 
 class SshHost:
-    """Runs tasks on the host at `spec.address`; each task has a connection of its own.
+    """Runs tasks on the host at `spec.address`."""
 
-    Args:
-        spec: the operator's entry; its `address` is set.
-        leash: seconds without a sign of life from this process after which a build is ended.
-    """
-
-    def __init__(self, spec: HostSpec, *, leash: float = hostrun.LEASH) -> None:
+    def __init__(self, spec: HostSpec) -> None:
         self.spec = spec
-        self._leash = leash
+        self._pool = Pool(lambda within: _connected(self.spec, within))
 
-    def probe(self, tools: Iterable[str]) -> Probe:
+    def probe(self, tools: Iterable[str], container: ContainerSpec | None = None) -> Probe:
         """Look at the host.
 
         Raises:
             HostLost: it cannot be reached.
             Permanent: its key is unknown or changed, it refuses us, or it has no Python.
         """
-        with _connected(self.spec) as connection, self._talk(connection) as talk:
-            return hostrun.probe(talk, self.spec, tools)
+        with self._dial(CONNECT_LIMIT) as talk:
+            return hostrun.probe(talk, self.spec, tools, container)
 
     def run(self, task: Task, sink: Sink, should_stop: ShouldStop) -> TaskResult:
         """Run `task` to its end. Errors are those of `ports.Host.run` and of `probe`."""
-        hostrun.check_task(self.spec, task)
-        with _connected(self.spec) as connection, self._talk(connection) as talk:
-            return hostrun.TaskRun(talk, self.spec, task, sink, should_stop, by_path=False).run(self._leash)
+        return self._task(task, sink, should_stop).run()
+
+    def attach(self, task: Task, sink: Sink, should_stop: ShouldStop, found: Callable[[], int]) -> TaskResult | None:
+        """See a task to its end that is there already. Errors are those of `ports.Host.attach` and of `probe`."""
+        return self._task(task, sink, should_stop).attach(found)
 
     def close(self) -> None:
-        """Nothing is kept between two tasks."""
+        """Close the warm connections."""
+        self._pool.close()
 
-    def _talk(self, connection: fabric.Connection) -> Conversation:
+    def _task(self, task: Task, sink: Sink, should_stop: ShouldStop) -> hostrun.TaskRun:
+        return hostrun.TaskRun(self._dial, self.spec, task, sink, should_stop, by_path=False)
+
+    def _dial(self, within: float) -> Conversation:
         try:
-            link = ChannelLink(connection)
-        except (OSError, EOFError, paramiko.SSHException) as error:
+            channel = self._pool.execute(COMMAND, min(within, CONNECT_LIMIT))
+        except BROKEN as error:
             raise _why(self.spec, error) from error
-        return Conversation(self.spec, link)
+        return Conversation(self.spec, ChannelLink(channel), max(within, CONNECT_LIMIT))
 
 
 class ChannelLink:
     """A runner started by the login shell at the other end of a connection."""
 
-    def __init__(self, connection: fabric.Connection) -> None:
+    def __init__(self, channel: paramiko.Channel) -> None:
         self._said = b""
-        self._channel: paramiko.Channel = connection.create_session()
-        self._channel.settimeout(CONNECT_LIMIT)
-        self._channel.exec_command(f"python3 -I -S -c '{BOOTSTRAP}'")
+        self._channel = channel
 
     def send(self, data: bytes) -> None:
         """Send all of it. Raises `LinkClosed`."""
@@ -116,31 +116,31 @@ class ChannelLink:
         return self._said.decode(errors="replace").strip()
 
 
-@contextmanager
-def _connected(spec: HostSpec) -> Iterator[fabric.Connection]:
-    """Open a connection that trusts only known keys and notices a cut link; close it at the end."""
-    connection = _connection(spec)
-    hops = list(_hops(connection))
+def _connected(spec: HostSpec, within: float) -> Line:
+    """Open a connection that trusts only known keys and notices a cut link. `within` in seconds, for each part."""
+    hops: tuple[fabric.Connection, ...] = ()
     try:
-        try:
-            connection.open()
-            for hop in hops:
-                _notice_cuts(hop)
-        except (OSError, EOFError, paramiko.SSHException) as error:
-            raise _why(spec, error) from error
-        yield connection
-    finally:
+        connection = _connection(spec, within)
+        hops = tuple(_hops(connection))
+        connection.open()
+        for hop in hops:
+            _notice_cuts(hop, min(CUT_LIMIT, spec.lost_after))
+    except BaseException as error:
         for hop in hops:
             hop.close()
+        if isinstance(error, BROKEN):
+            raise _why(spec, error) from error
+        raise
+    return Line(hops)
 
 
-def _connection(spec: HostSpec) -> fabric.Connection:
-    limits = {"banner_timeout": CONNECT_LIMIT, "auth_timeout": CONNECT_LIMIT, "channel_timeout": CONNECT_LIMIT}
+def _connection(spec: HostSpec, within: float) -> fabric.Connection:
+    limits = {"banner_timeout": within, "auth_timeout": within, "channel_timeout": within}
     connection = fabric.Connection(
         spec.address,
         user=spec.user,
         port=None if spec.port == SSH_PORT else spec.port,  # None: the ssh configuration decides, then 22
-        connect_timeout=CONNECT_LIMIT,
+        connect_timeout=within,
         connect_kwargs=limits,
         forward_agent=False,  # whatever the ssh configuration says: a build never gets at our keys
     )
@@ -168,15 +168,17 @@ def _load_known_hosts(client: paramiko.SSHClient, path: Path, *, is_wanted: bool
         client.load_system_host_keys(str(path))
 
 
-def _notice_cuts(connection: fabric.Connection) -> None:
+def _notice_cuts(connection: fabric.Connection, seconds: float) -> None:
     """Have the kernel give a silent link up, and small frames sent at once (40 ms saved on each answer)."""
     sock = connection.transport.sock
     if not isinstance(sock, socket.socket):
         return  # through a jump host: its own socket is the one that counts
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; elsewhere `conversation.SILENCE` finds out
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, CUT_LIMIT * 1000)
+    options = {"TCP_USER_TIMEOUT": seconds * 1000, "TCP_KEEPIDLE": seconds, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 2}
+    for name, value in options.items():
+        if hasattr(socket, name):  # Linux; elsewhere the host's silence tells
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), max(1, int(value)))
 
 
 def fingerprint(key: paramiko.PKey) -> str:

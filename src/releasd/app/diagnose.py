@@ -20,7 +20,7 @@ from releasd.engine.facts import plugins_policy, snapshot
 from releasd.engine.probing import probe_hosts
 from releasd.errors import CheckFailed, GitError, Permanent, ReleasdError
 from releasd.model import BuildSpec, Project
-from releasd.ports import Git
+from releasd.ports import Git, Host
 
 GIT_AT_LEAST = (2, 38)  # merge-tree --write-tree
 DISK_WANTED = 1 << 30  # bytes
@@ -123,7 +123,7 @@ def _hook(repository: Path) -> str:
     return "installed" + (", the daemon answers" if found.answering else "; the daemon does not answer")
 
 
-def _project(project: Project, able: Callable[[tuple[str, ...]], tuple[object, ...]]) -> str:
+def _project(project: Project, able: Callable[[tuple[str, ...]], tuple[Host, ...]]) -> str:
     git = peek(project)
     if git is None:
         if project.repository.startswith("/"):
@@ -137,7 +137,8 @@ def _project(project: Project, able: Callable[[tuple[str, ...]], tuple[object, .
         raise GitError(
             f"{project.repository} has no branch {project.branch}", advice=f"git push origin {project.branch}"
         )
-    builds = project.builds or _builds(git, commit, project)
+    allowed = [host for host in able(()) if not project.hosts or host.spec.name in project.hosts]
+    builds = project.builds or _builds(git, commit, project, tuple(host.spec.labels for host in allowed))
     for build in builds:
         if not able(build.labels):
             raise CheckFailed(
@@ -147,12 +148,12 @@ def _project(project: Project, able: Callable[[tuple[str, ...]], tuple[object, .
     return f"{project.branch} at {commit[:12]}; builds: {', '.join(build.name for build in builds)}"
 
 
-def _builds(git: Git, commit: str, project: Project) -> tuple[BuildSpec, ...]:
+def _builds(git: Git, commit: str, project: Project, hosts: tuple[frozenset[str], ...]) -> tuple[BuildSpec, ...]:
     policy = plugins_policy(project)
     seen = snapshot(git, commit, repository=project.repository, branch=project.branch, unknown_plugins=policy)
     found = (
         build
         for config in seen.config.packages or (seen.config,)
-        for build in config.builds or recipe(seen.files, config)
+        for build in config.builds or recipe(seen.files, config, hosts, project.container)
     )
     return tuple(found)

@@ -4,18 +4,20 @@ import datetime as dt
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from releasd.adapters import sshalias
-from releasd.adapters.git import GitRepo
-from releasd.app.whereabouts import Where, builds
+from releasd.adapters.git.read import Reading
 from releasd.core.files import GIVEN
 from releasd.core.plan import SCHEMA, to_json
-from releasd.core.preview import Change, changes
 from releasd.core.version import decide
-from releasd.engine.facts import Snapshot, config_of, gather, snapshot
+from releasd.engine.facts import Ahead, Snapshot, config_of, gather, snapshot
 from releasd.errors import GitError, UsageError
 from releasd.model import Bump, Decision, Facts, ProjectConfig
+
+if TYPE_CHECKING:
+    from releasd.app.whereabouts import Where
+    from releasd.core.preview import Change
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +41,8 @@ class Preview:
     """A plan for people: the document of `plan --json`, what it would change, and which builds would run where."""
 
     document: dict[str, Any]
-    changes: tuple[Change, ...]
-    builds: tuple[Where, ...]
+    changes: "tuple[Change, ...]"
+    builds: "tuple[Where, ...]"
     warnings: tuple[str, ...]
 
 
@@ -53,17 +55,20 @@ def plan(asked: Asked) -> dict[str, Any]:
         UsageError: there is no such package.
         Permanent: the branch may not release the version that comes next.
     """
-    git, seen = _read(asked)
+    git, seen, remote = _read(asked)
     wanted = _wanted(seen, asked)
-    found = [_document(git, seen, asked, config) for config in wanted]
-    return found[0] if wanted == (seen.config,) or asked.package else _whole(seen, found)
+    found = [_document(git, seen, remote, asked, config) for config in wanted]
+    return _whole(seen, found) if seen.config.packages and not asked.package else found[0]
 
 
 def previews(asked: Asked, environ: Mapping[str, str]) -> Iterator[Preview]:
     """Yield the plan of the repository, or of each of its packages, with its consequences. Raises as `plan` does."""
-    git, seen = _read(asked)
+    from releasd.app.whereabouts import builds  # noqa: PLC0415 - not for `plan --json`
+    from releasd.core.preview import changes  # noqa: PLC0415
+
+    git, seen, remote = _read(asked)
     for config in _wanted(seen, asked):
-        facts, decision = _decided(git, seen, asked, config)
+        facts, decision = _decided(git, seen, remote, config)
         document = to_json(facts, config, decision, date=asked.date)
         if decision.version is None:
             yield Preview(document=document, changes=(), builds=(), warnings=())
@@ -74,13 +79,13 @@ def previews(asked: Asked, environ: Mapping[str, str]) -> Iterator[Preview]:
 
 
 def _wanted(seen: Snapshot, asked: Asked) -> tuple[ProjectConfig, ...]:
-    if asked.package:
-        return (config_of(seen.config, asked.package),)
-    return seen.config.packages or (seen.config,)
+    chosen = (config_of(seen.config, asked.package),) if asked.package else seen.config.packages or (seen.config,)
+    read = (replace(each, analysis=asked.analysis or each.analysis) for each in chosen)
+    return tuple(replace(each, repository_url=given_url(asked.repository_url, each)) for each in read)
 
 
-def _document(git: GitRepo, seen: Snapshot, asked: Asked, config: ProjectConfig) -> dict[str, Any]:
-    facts, decision = _decided(git, seen, asked, config)
+def _document(git: Reading, seen: Snapshot, remote: str, asked: Asked, config: ProjectConfig) -> dict[str, Any]:
+    facts, decision = _decided(git, seen, remote, config)
     return to_json(facts, config, decision, date=asked.date)
 
 
@@ -108,21 +113,21 @@ def _whole(seen: Snapshot, packages: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _read(asked: Asked) -> tuple[GitRepo, Snapshot]:
-    git = GitRepo(asked.repo)
+def _read(asked: Asked) -> tuple[Reading, Snapshot, str]:
+    """Return the repository, and what is read once for all packages; last, its remote's URL."""
+    git = Reading(asked.repo)
     commit = git.resolve(asked.ref)
     if commit is None:
         raise _no_commit(git, asked)
     own = own_config(asked.config) if asked.config else {}
+    urls = Ahead(git.remote_urls)
     branch = _branch(git, asked.ref)
-    return git, snapshot(git, commit, repository=str(asked.repo.absolute()), branch=branch, instead=own)
+    seen = snapshot(git, commit, repository=str(asked.repo.absolute()), branch=branch, instead=own)
+    return git, seen, sshalias.resolve(next(iter(urls.result()), ""))
 
 
-def _decided(git: GitRepo, seen: Snapshot, asked: Asked, config: ProjectConfig) -> tuple[Facts, Decision]:
-    config = replace(config, analysis=asked.analysis) if asked.analysis else config
-    config = replace(config, repository_url=given_url(asked.repository_url, config))
-    facts = gather(git, seen, config)
-    facts = replace(facts, remote_url=sshalias.resolve(next(iter(git.remote_urls()), "")))
+def _decided(git: Reading, seen: Snapshot, remote: str, config: ProjectConfig) -> tuple[Facts, Decision]:
+    facts = replace(gather(git, seen, config), remote_url=remote)
     return facts, decide(facts, config, None)
 
 
@@ -150,11 +155,11 @@ def own_config(file: Path) -> dict[str, str]:
         raise UsageError(f"{file}: {error.strerror}", advice="name a file that can be read") from error
 
 
-def _branch(git: GitRepo, ref: str) -> str | None:
+def _branch(git: Reading, ref: str) -> str | None:
     return git.branch() if ref == "HEAD" else ref.removeprefix("refs/heads/")
 
 
-def _no_commit(git: GitRepo, asked: Asked) -> GitError:
+def _no_commit(git: Reading, asked: Asked) -> GitError:
     git.git_folder()  # says so when this is no repository at all
     if asked.ref == "HEAD":
         return GitError(f"{asked.repo.absolute()} has no commits yet", advice="git commit first")

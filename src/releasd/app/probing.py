@@ -19,6 +19,6 @@ def probe_all(config_file: Path | None, environ: Mapping[str, str]) -> list[dict
 
         settings = config.load(config_file, environ)
         projects = [registered(name, project) for name, project in settings.projects.items()]
-        tools = {tool for project in projects for build in project.builds for tool in build.tools}
+        tools = {tool for project in projects for build in project.builds for tool in build.host_tools}
         return probe_hosts(registered_hosts(settings, environ).able(()), tools)
     return found

@@ -4,11 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from releasd.config.places import Places
 from releasd.config.places import places as find_places
 from releasd.errors import DaemonNotRunning, NothingToRelease, ReleasdError, UsageError
+
+if TYPE_CHECKING:
+    from releasd.adapters.joblog import JobLog
 
 ANSWER_WITHIN = 60.0  # seconds: a release asks git to fetch first
 LOOK_WITHIN = 10.0  # seconds: systemd may first have to start the daemon, and accepts for one that cannot start
@@ -87,7 +90,7 @@ def job(config_file: Path | None, environ: Mapping[str, str], job_id: int) -> di
         from releasd.store import open_store  # noqa: PLC0415
 
         with open_store(places.database_url, readonly=True) as store:
-            return view.find_job(store, job_id)
+            return view.find_job(store, job_id, _logs(places).last_line)
     return found
 
 
@@ -96,4 +99,11 @@ def _from_store(places: Places, project: str | None) -> dict[str, Any]:
     from releasd.store import open_store  # noqa: PLC0415
 
     with open_store(places.database_url, readonly=True) as store:
-        return view.status(store, datetime.now(UTC), project=project) | {"daemon": {"running": False, "pid": None}}
+        found = view.status(store, datetime.now(UTC), project=project, last_line=_logs(places).last_line)
+        return found | {"daemon": {"running": False, "pid": None}}
+
+
+def _logs(places: Places) -> "JobLog":
+    from releasd.adapters.joblog import JobLog  # noqa: PLC0415 (only where nobody answers)
+
+    return JobLog(places.state / "logs", lambda data: data)

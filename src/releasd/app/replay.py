@@ -18,11 +18,13 @@ from releasd.app.inspect import given_url, own_config
 from releasd.core import project
 from releasd.core.ancestry import History, in_log_order
 from releasd.core.files import SEMANTIC_RELEASE_FILES
+from releasd.core.packages import pathspecs
 from releasd.core.releasenotes import render
 from releasd.core.replay import Pair, PastRelease, Replayed, pairs, releases_in, replayed, without_release_commit
 from releasd.core.replaywhy import step
 from releasd.core.semver import parse_semver
-from releasd.errors import ConfigError
+from releasd.engine.facts import config_of
+from releasd.errors import ConfigError, UsageError
 from releasd.model import Commit, Decision, LastRelease, ProjectConfig
 
 SCHEMA = 1  # of `replay --json`; a key's meaning never changes within a number (DESIGN.md §5.2)
@@ -43,6 +45,7 @@ class Asked:
         repository_url: where the repository is on the web, for links; None: its first remote.
         date: the day in the notes; None: each tag's own day in UTC.
         notes: whether to render them.
+        package: the one of several that is meant; None: the repository as a whole.
     """
 
     repo: Path
@@ -52,6 +55,7 @@ class Asked:
     repository_url: str | None = None
     date: dt.date | None = None
     notes: bool = False
+    package: str | None = None
 
 
 def replay(asked: Asked) -> dict[str, Any]:
@@ -79,7 +83,8 @@ def replay(asked: Asked) -> dict[str, Any]:
         "agreed": agreed,
         "disagreed": len(judged) - agreed,
         "tags_left_out": len(tags) - len(found),
-        "warnings": [*config.warnings, *warnings, *_unmatched(tags, found, config.tag_format)],
+        "package": asked.package,
+        "warnings": [*config.warnings, *_several(config), *warnings, *_unmatched(tags, found, config.tag_format)],
     }
 
 
@@ -88,6 +93,7 @@ def _judged(
 ) -> tuple[list[dict[str, Any]], list[str]]:
     warnings: dict[str, None] = {}
     names = (history.name(number) for pair in asked_pairs for number in in_log_order(history, pair.commits))
+    direct, indirect = _concerning(git, config, [pair.to.commit for pair in asked_pairs])
     commits = git.commits(names)
     configs = _configs(git, asked, config, asked_pairs, warnings) if asked.from_history else None
     remote = sshalias.resolve(next(iter(git.remote_urls()), "")) if asked.notes else ""
@@ -95,7 +101,9 @@ def _judged(
     for pair in asked_pairs:
         own = next(configs) if configs else config
         range_ = tuple(islice(commits, len(pair.commits)))
-        result = replayed(pair, range_, own)
+        if config.package:
+            range_ = tuple(commit for commit in range_ if commit.id in direct or commit.id in indirect)
+        result = replayed(pair, range_, own, indirect)
         notes = {"notes": _notes(git, result, range_, asked, remote=remote, config=own)} if asked.notes else {}
         made.append({**_as_json(result), **({"config": own.source} if configs else {}), **notes})
     return made, list(warnings)
@@ -164,8 +172,24 @@ def _config(git: GitRepo, asked: Asked) -> ProjectConfig:
 
 
 def _chosen(config: ProjectConfig, asked: Asked) -> ProjectConfig:
+    config = config_of(config, asked.package or "")
     config = replace(config, analysis=asked.analysis or config.analysis)
     return replace(config, repository_url=given_url(asked.repository_url, config)) if asked.notes else config
+
+
+def _concerning(git: GitRepo, config: ProjectConfig, tips: Sequence[str]) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the commits that concern a package itself, and those that do so through what it depends on alone."""
+    package = config.package
+    if package is None:
+        return frozenset(), frozenset()
+    direct = git.touching_any(tips, pathspecs(package.paths, package.apart))
+    through = git.touching_any(tips, pathspecs(package.indirect)) if package.indirect else frozenset()
+    return direct, through - direct
+
+
+def _several(config: ProjectConfig) -> list[str]:
+    names = [each.package.name for each in config.packages if each.package]
+    return [f"the repository has several packages: releasd replay --package {names[0]}"] if names else []
 
 
 def _configs(
@@ -177,12 +201,12 @@ def _configs(
         key = tuple((path, content) for path, content in texts.items() if _MARKS.get(path, b"") in content)
         if key not in read:
             try:
-                config = project.load(_decoded(key))
-            except ConfigError as error:
+                loaded = project.load(_decoded(key))
+                is_none = loaded.source == ProjectConfig().source and asked.config
+                read[key] = None if is_none else _chosen(loaded, asked)
+            except (ConfigError, UsageError) as error:
                 warnings[f"{pair.to.tag}: {error.message}; the rules are those of {fallback.source}"] = None
                 read[key] = None
-            else:
-                read[key] = None if config.source == ProjectConfig().source and asked.config else _chosen(config, asked)
         yield read[key] or fallback
 
 

@@ -31,9 +31,10 @@ def builds(
     warnings: list[str] = []
     operator = _operator(environ, warnings)
     project = _project(operator, repo)
-    own = [(build.name, build.labels) for build in _specs(facts, config, warnings)] if "builds" not in project else []
-    own += [(str(build.get("name")), tuple(map(str, build.get("labels", ())))) for build in _tables(project)]
     hosts = _hosts(operator, project)
+    specs = _specs(facts, config, tuple((hosts or {}).values()), warnings) if "builds" not in project else ()
+    own = [(build.name, build.labels) for build in specs]
+    own += [(str(build.get("name")), tuple(map(str, build.get("labels", ())))) for build in _tables(project)]
     found = tuple(
         Where(
             name=name,
@@ -45,11 +46,13 @@ def builds(
     return found, tuple(warnings)
 
 
-def _specs(facts: Facts, config: ProjectConfig, warnings: list[str]) -> Sequence[BuildSpec]:
+def _specs(
+    facts: Facts, config: ProjectConfig, hosts: tuple[frozenset[str], ...], warnings: list[str]
+) -> Sequence[BuildSpec]:
     if config.builds:
         return config.builds
     try:
-        return recipe(facts.files, config)
+        return recipe(facts.files, config, hosts)
     except ConfigError as error:
         warnings.append(f"{error.message.splitlines()[0]}; {error.advice}")
         return ()

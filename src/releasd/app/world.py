@@ -23,7 +23,7 @@ from releasd.app.fault import armed
 from releasd.app.repositories import peek, same_repositories
 from releasd.engine.world import World
 from releasd.errors import SecretError
-from releasd.model import Project
+from releasd.model import IndexRules, Project
 from releasd.ports import Secret
 from releasd.store import Store
 
@@ -58,6 +58,7 @@ def build_world(
         notifier=Webhooks({name: _webhook(hook, secrets) for name, hook in settings.webhooks.items()}),
         artifacts=ArtifactFolder(state / "artifacts"),
         output=job_log(settings).outputs,
+        last_line=job_log(settings).last_line,
         scratch=functools.partial(_scratch, state / "scratch"),
         forget=functools.partial(shutil.rmtree, ignore_errors=True),
         stopping=stopping,
@@ -67,8 +68,7 @@ def build_world(
 
 def registered_hosts(settings: config.Settings, environ: Mapping[str, str]) -> RegisteredHosts:
     """Return the hosts of these settings; nothing is connected yet."""
-    leashes = {name: host.leash for name, host in settings.hosts.items()}
-    return RegisteredHosts(config.host_specs(settings), leashes, path=environ.get("PATH", os.defpath))
+    return RegisteredHosts(config.host_specs(settings), path=environ.get("PATH", os.defpath))
 
 
 def job_log(settings: config.Settings) -> JobLog:
@@ -89,8 +89,14 @@ def registered(name: str, project: config.Project) -> Project:
         gates=config.gates(project),
         hosts=project.policy.hosts,
         allow_repository_builds=project.policy.allow_repository_builds,
+        container=project.container,
+        require_digest=project.policy.require_digest,
+        allowed_images=project.policy.allowed_images,
         verify_timeout=project.policy.verify_timeout,
         lost_breaking=project.policy.lost_breaking,
+        allow_full_cache=project.policy.allow_full_cache,
+        smoke=project.smoke,
+        reproduce=project.policy.reproduce,
         unknown_plugins=project.policy.unknown_plugins,
     )
 
@@ -128,6 +134,7 @@ def index_of(name: str, index: config.Index, secrets: SecretStore) -> HttpIndex:
         publish_url=index.publish_url,
         simple_url=index.simple_url,
         token=functools.partial(_token, name, index.secret, secrets),
+        rules=IndexRules(max_file_size=index.max_file_mb << 20, pypi_rules=index.pypi_rules),
     )
 
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from releasd.errors import ReleasdError
@@ -37,6 +38,23 @@ def console(*, stderr: bool = False) -> "Console":
 def print_json(value: Any) -> None:
     """Print one JSON document."""
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def print_document(document: Mapping[str, Any]) -> None:
+    """Print one JSON document a member at a time, and a list an item at a time: neither is held as text."""
+    one_line = json.JSONEncoder(ensure_ascii=False, default=list).encode  # with indentation it is ten times slower
+    write = sys.stdout.write
+    before = "{\n"
+    for name, value in document.items():
+        write(f"{before}  {one_line(name)}: ")
+        if isinstance(value, Sequence) and not isinstance(value, str):
+            for place, item in enumerate(value):
+                write(f"{',' if place else '['}\n    {one_line(item)}")
+            write("\n  ]" if value else "[]")
+        else:
+            write(one_line(value))
+        before = ",\n"
+    write("\n}\n")
 
 
 def print_error(error: ReleasdError, *, as_json: bool) -> None:

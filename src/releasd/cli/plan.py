@@ -1,6 +1,7 @@
 """`releasd plan`, and what `releasd notes` shares with it."""
 
 import datetime as dt
+import gc
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -76,11 +77,12 @@ def asked_of(
 @asked_options
 def command(as_json: bool, **asked: Any) -> None:
     """Show what would be released, and why, commit by commit."""
+    gc.disable()  # nothing that is made here goes in circles, and `main` lets go of it all at once
     from releasd.app.inspect import plan, previews
 
     if as_json:
         found = plan(asked_of(**asked))
-        output.print_json(found)
+        output.print_document(found)
         documents = found.get("packages", [found])
     else:
         from releasd.cli.planview import show

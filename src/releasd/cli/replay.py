@@ -38,6 +38,7 @@ Needs no daemon and no configuration; fetches and changes nothing. Differences a
     is_flag=True,
     help="Judge each release by the configuration at its own tag; --config fills in where a tag had none.",
 )
+@click.option("--package", help="One of the repository's packages.")
 @click.option("--repository-url", help="Where the repository is on the web, for links; default: origin's URL.")
 @click.option("--date", type=click.DateTime(["%Y-%m-%d"]), help="The day in the notes; default: each tag's day, UTC.")
 @options.as_json

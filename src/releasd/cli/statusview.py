@@ -8,8 +8,10 @@ from rich.table import Table
 from rich.text import Text
 
 from releasd.cli import output
+from releasd.cli.harmless import harmless
 
 SHORT = 9  # characters of a commit's name
+WIDEST = 120  # characters of a build's last line
 
 
 def screen(found: dict[str, Any]) -> RenderableType:
@@ -75,6 +77,8 @@ def _build(build: dict[str, Any]) -> Text:
     line.append(f" {output.since(build['started_at'], build['finished_at'])}", style="dim")
     if build["error"]:
         line.append(f" {build['error']}", style="red")
+    if build["state"] == "started" and build["last_line"]:
+        line.append(f"\n      {harmless(build['last_line'])[:WIDEST]}", style="dim")
     return line
 
 

@@ -35,4 +35,8 @@ def _host_spec(name: str, host: Host) -> HostSpec:
         path=host.path,
         env=dict(host.env),
         workdir=host.workdir,
+        cache_limit=host.cache_limit,
+        engine=host.engine,
+        leash=host.leash,
+        lost_after=host.lost_after,
     )

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from releasd.config.places import sqlite_url
-from releasd.config.tables import Builds, Gates
-from releasd.config.types import Address, Duration, Email, Folder, Mode, Name, Names, Repository, Text, WebUrl
+from releasd.config.tables import Builds, Container, Gates
+from releasd.config.types import Address, Duration, Email, Folder, Mode, Name, Names, Repository, Size, Text, WebUrl
 
 # The one index whose addresses uv knows by itself.
 PUBLIC_INDEX = "pypi"
@@ -57,9 +57,13 @@ class Policy(Section):
     """`[projects.NAME.policy]`: what only the operator may say. `verify_timeout` in seconds."""
 
     allow_repository_builds: bool = True
+    allow_full_cache: bool = False
     hosts: Names = ()  # empty: all
+    require_digest: bool = False
+    allowed_images: tuple[Text, ...] = ()  # empty: all
     verify_timeout: Duration = 1800.0
     lost_breaking: Literal["hold", "major", "ignore"] = "hold"
+    reproduce: Literal["off", "report", "require"] = "off"
     unknown_plugins: Literal["refuse", "ignore"] = "refuse"
     committer_name: Text = "releasd"
     committer_email: Email = "releasd@localhost"
@@ -75,11 +79,16 @@ class Project(Section):
     webhooks: Names = ()
     builds: Builds = Field(default=(), repr=False)  # empty: what the repository says
     gates: Gates = Field(default=(), repr=False)  # empty: what the repository says
+    smoke: Text | None = Field(default=None, repr=False)  # None: what the repository says
+    container: Container | None = None  # None: what the repository says
     policy: Policy = Policy()
 
 
 class Host(Section):
-    """`[hosts.NAME]`: a machine that builds; with an `address` it is reached over SSH. `leash` in seconds."""
+    """`[hosts.NAME]`: a machine that builds; with an `address` it is reached over SSH.
+
+    Durations are seconds, `cache_limit` is bytes.
+    """
 
     address: Address | None = None
     port: int = Field(default=22, ge=1, le=65535)
@@ -90,7 +99,10 @@ class Host(Section):
     path: Text | None = None
     env: dict[str, str] = Field(default_factory=dict, repr=False)
     workdir: Text | None = None
-    leash: Duration = 15.0
+    cache_limit: Size = 10_000_000_000
+    engine: Literal["docker", "podman"] | None = None
+    leash: Duration = 60.0
+    lost_after: Duration = 30.0
 
     @model_validator(mode="after")
     def _ssh_keys_need_an_address(self) -> Self:
@@ -106,6 +118,8 @@ class Index(Section):
     publish_url: WebUrl | None = None
     simple_url: WebUrl | None = None
     secret: Name | None = None
+    max_file_mb: int = Field(default=100, ge=1, le=1 << 20)
+    pypi_rules: bool = True
 
 
 class SecretReference(Section):

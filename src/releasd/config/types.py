@@ -7,6 +7,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_BYTES = {"kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?(kB|MB|GB|TB)")
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _USER = r"[^\s@:/-][^\s@:/]*"
 _MACHINE = r"[^\s@:/-][^\s@:/]*|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*"  # a name, IPv4, IPv6
@@ -31,6 +33,16 @@ def _seconds(value: Any) -> float:
     if isinstance(value, str) and re.fullmatch(f"(?:{_PART.pattern})+", text):
         return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
     raise ValueError("not a duration; write 30s, 5m, 2h, 90d or a number of seconds")
+
+
+def parse_size(value: Any) -> int:
+    """Return `value` in bytes: "500MB", "10GB", or a number of bytes. Raises ValueError for anything else."""
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    match = _SIZE.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("not a size; write 500MB, 10GB or a number of bytes")
+    return int(float(match[1]) * _BYTES[match[2]])
 
 
 def parse_mode(value: Any) -> int:
@@ -77,6 +89,7 @@ def parse_email(value: str) -> str:
 
 
 Duration = Annotated[float, BeforeValidator(parse_duration)]
+Size = Annotated[int, BeforeValidator(parse_size)]
 Mode = Annotated[int, BeforeValidator(parse_mode)]
 Folder = Annotated[Path, AfterValidator(parse_folder)]
 Repository = Annotated[str, Field(min_length=1), AfterValidator(parse_repository)]

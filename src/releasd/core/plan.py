@@ -5,17 +5,31 @@ The repository says what to build, in its `ProjectConfig`; the operator says whe
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from releasd.core import files as version_files
 from releasd.core.analysis import lost_breaking
+from releasd.core.containers import ImagePolicy, check_images, in_container
 from releasd.core.packages import build_in
 from releasd.core.recipes import default_builds
 from releasd.core.releasenotes import changelog_form, render
+from releasd.core.targets import Labels
 from releasd.core.version import decide, one_line
 from releasd.errors import ConfigError
-from releasd.model import BuildSpec, Bump, Commit, Decision, Facts, Gate, NoRelease, Plan, ProjectConfig, Verdict
+from releasd.model import (
+    BuildSpec,
+    Bump,
+    Commit,
+    ContainerSpec,
+    Decision,
+    Facts,
+    Gate,
+    NoRelease,
+    Plan,
+    ProjectConfig,
+    Verdict,
+)
 
 SCHEMA = 1  # of `plan --json`; a key's meaning never changes within a number (DESIGN.md §5.2)
 
@@ -30,7 +44,11 @@ class Policy:
         lost_breaking: what becomes of a breaking change that the project's rules would lose: "hold" (a person approves
             or says how far to bump), "major" or "ignore".
         forced_bump: an operator's wish for this one release; None: the commits decide.
+        smoke: used instead of the repository's.
+        hosts: the labels of each host that may build for the project.
         allow_repository_builds: whether scripts from the repository may run; if not, those here are all there is.
+        container: used instead of the repository's for the builds of a recipe.
+        images: what containers may be made of.
     """
 
     project: str
@@ -41,6 +59,10 @@ class Policy:
     forced_bump: Bump | None = None
     allow_repository_builds: bool = True
     lost_breaking: str = "hold"
+    smoke: str | None = None
+    hosts: tuple[Labels, ...] = ()
+    container: ContainerSpec | None = None
+    images: ImagePolicy = field(default_factory=ImagePolicy)
 
 
 def plan(facts: Facts, config: ProjectConfig, policy: Policy, planned_at: dt.datetime) -> Plan | NoRelease:
@@ -79,6 +101,8 @@ def plan(facts: Facts, config: ProjectConfig, policy: Policy, planned_at: dt.dat
         commit_message=config.commit_message,
         changelog_form=changelog_form(config, remote_url=facts.remote_url, tag=decision.tag),
         hold=hold,
+        smoke=policy.smoke or (config.smoke if policy.allow_repository_builds else None),
+        sdist_generated=config.sdist_generated,
         channel=facts.line.channel,
         package=config.package.name if config.package else "",
     )
@@ -116,7 +140,7 @@ def to_json(facts: Facts, config: ProjectConfig, decision: Decision, *, date: dt
         "bump": str(decision.bump),
         "next": {"version": decision.version, "pep440": decision.pep440, "tag": decision.tag} if released else None,
         "reason": decision.reason,
-        "commits": [_commit(verdict) for verdict in decision.verdicts],
+        "commits": Listed(decision.verdicts),
         "files": [{"path": edit.path, "old": edit.old, "new": edit.new} for edit in changes.edits],
         "notes": _notes(facts, config, decision, date),
         "warnings": [*config.warnings, *changes.warnings, *_more_warnings(facts, config, decision)],
@@ -165,6 +189,20 @@ def _more_warnings(facts: Facts, config: ProjectConfig, decision: Decision) -> l
     return [*told, *(text for text in further if text)]
 
 
+class Listed(Sequence[dict[str, Any]]):
+    """Verdicts as JSON values, each made when it is asked for: those of a whole history would fill the memory."""
+
+    def __init__(self, verdicts: Sequence[Verdict]) -> None:
+        self._verdicts = verdicts
+
+    def __len__(self) -> int:
+        return len(self._verdicts)
+
+    def __getitem__(self, place: Any) -> Any:
+        found = self._verdicts[place]
+        return _commit(found) if isinstance(found, Verdict) else Listed(found)
+
+
 def _commit(verdict: Verdict) -> dict[str, Any]:
     """Return a verdict as JSON values; `asdict` copies every one deeply, which a whole history feels."""
     return {
@@ -179,6 +217,12 @@ def _commit(verdict: Verdict) -> dict[str, Any]:
 
 
 def _builds(facts: Facts, config: ProjectConfig, policy: Policy) -> tuple[BuildSpec, ...]:
+    builds = _wanted_builds(facts, config, policy)
+    check_images(builds, policy.images)
+    return builds
+
+
+def _wanted_builds(facts: Facts, config: ProjectConfig, policy: Policy) -> tuple[BuildSpec, ...]:
     if policy.builds:
         return policy.builds
     if not policy.allow_repository_builds:
@@ -186,17 +230,24 @@ def _builds(facts: Facts, config: ProjectConfig, policy: Policy) -> tuple[BuildS
             f"nothing says how to build {policy.project}: scripts of the repository may not run",
             advice=f"add [[projects.{policy.project}.builds]] to the operator's configuration",
         )
-    return config.builds or recipe(facts.files, config)
+    return config.builds or recipe(facts.files, config, policy.hosts, policy.container)
 
 
-def recipe(files: Mapping[str, str], config: ProjectConfig) -> tuple[BuildSpec, ...]:
+def recipe(
+    files: Mapping[str, str],
+    config: ProjectConfig,
+    hosts: Sequence[Labels],
+    container: ContainerSpec | None = None,
+) -> tuple[BuildSpec, ...]:
     """Return the builds of a repository, or of one of its packages, that does not say how it is built.
 
-    Raises `ConfigError` as `default_builds` does.
+    `hosts` are the labels of each host that may build. They run in `container`, the operator's, or in the repository's
+    own. Raises `ConfigError` as `default_builds` does.
     """
     root = f"{config.package.root}/" if config.package and config.package.root else ""
     inside = {path.removeprefix(root): text for path, text in files.items() if path.startswith(root)}
-    return tuple(build_in(build, root.rstrip("/")) for build in default_builds(inside))
+    builds = default_builds(inside, wanted=config.targets, hosts=hosts)
+    return in_container(tuple(build_in(build, root.rstrip("/")) for build in builds), container or config.container)
 
 
 def _notes(facts: Facts, config: ProjectConfig, decision: Decision, date: dt.date) -> str:

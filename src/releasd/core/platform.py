@@ -9,6 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+# What a recipe can build for: names, and the labels that a host of that kind has by nature.
+TARGETS: Mapping[str, tuple[str, str]] = {
+    "linux-x86_64": ("linux", "x86_64"),
+    "linux-aarch64": ("linux", "aarch64"),
+    "macos-arm64": ("macos", "arm64"),
+    "macos-x86_64": ("macos", "x86_64"),
+}
+
 _SOL_SOCKET_LINUX = 1
 _SO_PEERCRED = 17  # struct ucred {pid_t pid; uid_t uid; gid_t gid;}
 _SOL_LOCAL = 0

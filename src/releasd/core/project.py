@@ -11,8 +11,22 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from releasd.core import packages, toml
+from releasd.core.containers import read_container
 from releasd.core.files import GIVEN, SEMANTIC_RELEASE_FILES
-from releasd.core.reading import Reader, duration, every, flag, matching, one_of, path, text, text_or_flag, version_file
+from releasd.core.platform import TARGETS
+from releasd.core.reading import (
+    Reader,
+    duration,
+    environment,
+    every,
+    flag,
+    matching,
+    one_of,
+    path,
+    text,
+    text_or_flag,
+    version_file,
+)
 from releasd.core.rules import MATCHABLE
 from releasd.core.semver import parse_semver
 from releasd.core.version import check_tag_format
@@ -31,13 +45,13 @@ from releasd.model import (
 
 FILE = ".releasd.toml"
 IN_PYPROJECT = "[tool.releasd] in pyproject.toml"
+CACHES = ("none", "deps", "full")
 ANALYSES = ("conventional-commits", "semantic-release")
 PRESETS = ("angular", "conventionalcommits")
 PLACEHOLDERS = ("version", "tag", "commit", "bump", "channel", "branch", "notes", "last_version", "last_tag")
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")  # PEP 508
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_VARIABLE = re.compile(r"(?!RELEASD_)[A-Za-z_][A-Za-z0-9_]*")
 _PLACE = "{version}"
 _PLACES = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
 _NAMED = re.compile(r"\{([a-z_]+)\}")
@@ -169,6 +183,7 @@ def _read(reader: Reader, *, source: str, name: str | None, warnings: tuple[str,
         ),
         builds=read_builds(reader),
         gates=read_gates(reader),
+        container=read_container(reader, network="default"),
         analysis=analysis,
         notes=NotesOptions(preset=preset),
         notes_style=_notes_style(reader, analysis),
@@ -179,6 +194,9 @@ def _read(reader: Reader, *, source: str, name: str | None, warnings: tuple[str,
         branches=_branches(reader),
         major_on_zero=reader.take("major_on_zero", flag, default=True, allowed="true or false"),
         repository_url=reader.take("repository_url", text, None, "a URL"),
+        targets=reader.take("targets", every(_target), (), f"a list of {', '.join(TARGETS)}"),
+        smoke=reader.take("smoke", text, None, "a shell script"),
+        sdist_generated=reader.take("sdist_generated", every(path), (), "a list of patterns like src/demo/_version.py"),
         warnings=warnings,
     )
     if "preset" in reader.values and config.analysis != "semantic-release":
@@ -222,8 +240,13 @@ def _build(reader: Reader) -> BuildSpec:
         labels=reader.take("labels", every(text), (), "a list of a host's labels"),
         tools=reader.take("tools", every(text), (), "a list of programs that the host has to have"),
         artifacts=reader.take("artifacts", every(_pattern), defaults.artifacts, "a list of patterns like *.whl"),
-        env=reader.take("env", _environment, {}, "a table of texts, no name starting with RELEASD_"),
+        env=reader.take("env", environment, {}, "a table of texts, no name starting with RELEASD_"),
         timeout=reader.take("timeout", duration, defaults.timeout, 'a time like "30m", "90s", "2h", or seconds'),
+        cache=reader.take("cache", one_of(CACHES), defaults.cache, '"none", "deps" or "full"'),
+        container=read_container(reader, network="none"),
+        idle_timeout=reader.take(
+            "idle_timeout", duration, defaults.idle_timeout, 'a time like "30m", "90s", "2h", or seconds'
+        ),
     )
     reader.finish()
     return build
@@ -285,6 +308,10 @@ def _branch(reader: Reader) -> ReleaseBranch:
     return branch
 
 
+def _target(value: Any) -> str | None:
+    return value if isinstance(value, str) and value in TARGETS else None
+
+
 def _changelog(value: Any) -> str | None:
     return "" if value == "" else path(value)
 
@@ -292,13 +319,6 @@ def _changelog(value: Any) -> str | None:
 def _pattern(value: Any) -> str | None:
     plain = path(value)
     return None if plain is None or "/" in plain else plain
-
-
-def _environment(value: Any) -> Mapping[str, str] | None:
-    if not isinstance(value, dict):
-        return None
-    good = all(_VARIABLE.fullmatch(key) and isinstance(each, str) and "\0" not in each for key, each in value.items())
-    return value if good else None
 
 
 def _bump(value: Any) -> Bump | None:

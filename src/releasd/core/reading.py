@@ -1,12 +1,13 @@
 """Reading tables of a configuration: value by value, with every mistake collected instead of raised."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 _DURATION = re.compile(r"(?P<number>\d{1,7})(?P<unit>[smh])")
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+_VARIABLE = re.compile(r"(?!RELEASD_)[A-Za-z_][A-Za-z0-9_]*")
 _MISSING = object()
 _PLACE = "{version}"
 
@@ -51,6 +52,17 @@ class Reader:
             self.problems.append(f"{self.where}{key}: tables, each under its own [[{key}]]")
             return []
         return [Reader(each, f"{self.where}{key}[{at}].", self.problems) for at, each in enumerate(value)]
+
+    def table(self, key: str) -> "Reader | None":
+        """Return a reader for a table of its own, or None where there is none. Anything else is a mistake."""
+        self.known.add(key)
+        value = self.values.get(key)
+        if value is None:
+            return None
+        if not isinstance(value, dict):
+            self.problems.append(f"{self.where}{key}: a table")
+            return None
+        return Reader(value, f"{self.where}{key}.", self.problems)
 
     def finish(self) -> None:
         """Report the keys that nobody asked for."""
@@ -117,3 +129,11 @@ def text_or_flag(value: Any) -> str | bool | None:
 def flag(value: Any) -> bool | None:
     """Return true or false, or None."""
     return value if isinstance(value, bool) else None
+
+
+def environment(value: Any) -> Mapping[str, str] | None:
+    """Return variables for a build, or None; names that begin with RELEASD_ are the daemon's."""
+    if not isinstance(value, dict):
+        return None
+    good = all(_VARIABLE.fullmatch(key) and isinstance(each, str) and "\0" not in each for key, each in value.items())
+    return value if good else None

@@ -7,7 +7,7 @@ no valid version are left out. The release commit itself, which the release made
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,8 +15,9 @@ from releasd.core.analysis import judge
 from releasd.core.ancestry import History, highest_before, ranges
 from releasd.core.channel import next_on_channel
 from releasd.core.replaywhy import Before, explained
+from releasd.core.rules import release_as
 from releasd.core.semver import SemVer, next_version, parse_semver
-from releasd.core.version import tag_name
+from releasd.core.version import capped, tag_name
 from releasd.model import Bump, Commit, ProjectConfig, Verdict
 
 SHOWN = 20  # commits that are named of a release that differs
@@ -171,11 +172,17 @@ def _names(commit: Commit, version: SemVer) -> bool:
     return re.search(named, header) is not None
 
 
-def replayed(pair: Pair, commits: Sequence[Commit], config: ProjectConfig) -> Replayed:
-    """Judge one past release by its commits, which are in `git log`'s order."""
-    verdicts = judge(without_release_commit(pair.to, commits), config)
+def replayed(
+    pair: Pair, commits: Sequence[Commit], config: ProjectConfig, indirect: Collection[str] = frozenset()
+) -> Replayed:
+    """Judge one past release by its commits, which are in `git log`'s order.
+
+    `indirect` are the names of those that concern a package only through what it depends on.
+    """
+    verdicts = capped(judge(without_release_commit(pair.to, commits), config), indirect)
     bump = max((verdict.bump for verdict in verdicts), key=lambda each: each.rank, default=Bump.NONE)
-    predicted = None if bump is Bump.NONE else _predicted(pair, bump, config)
+    asked = release_as(verdicts)
+    predicted = asked.release_as if asked else None if bump is Bump.NONE else _predicted(pair, bump, config)
     agree = predicted == str(pair.to.version._replace(build=""))
     return Replayed(
         to=pair.to,
@@ -194,6 +201,8 @@ def _known(pair: Pair) -> Before:
 
 def _predicted(pair: Pair, bump: Bump, config: ProjectConfig) -> str:
     last = pair.base and pair.base.version._replace(build="")
+    if bump is Bump.MAJOR and not config.major_on_zero and last is not None and last.major == 0:
+        bump = Bump.MINOR
     if pair.to.channel is None:
         return next_version(str(last) if last else None, bump, config.first_version)
     highest = pair.highest and pair.highest.version

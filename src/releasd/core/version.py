@@ -5,10 +5,12 @@ reachable tags; a breaking change goes to the next major, from 0.x too. Unlike i
 end to end, and the first version is configurable.
 """
 
+import heapq
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+from operator import itemgetter
 from typing import NamedTuple
 
 from releasd.core.analysis import judge
@@ -18,6 +20,7 @@ from releasd.core.semver import SemVer, parse_semver
 from releasd.errors import ConfigError
 from releasd.model import Bump, Decision, Facts, LastRelease, ProjectConfig, Tag, Verdict
 
+_PLAIN = re.compile(r"(0|[1-9][0-9]{0,9})\.(0|[1-9][0-9]{0,9})\.(0|[1-9][0-9]{0,9})")  # surely strict, and quick
 _PLACE = "{version}"
 _BAD_IN_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|^[./-]|\.lock(?:/|$)|[./]$")
 
@@ -64,10 +67,29 @@ def versions_in(tags: Iterable[Tag], tag_format: str) -> tuple[VersionTag, ...]:
 def last_release(tags: Iterable[Tag], tag_format: str) -> LastRelease | None:
     """Return the highest stable release among `tags` (those reachable from the planned commit), or None."""
     stable = [each for each in versions_in(tags, tag_format) if not each.version.pre]
-    best = max(stable, key=lambda each: (*each.version.precedence, not each.version.build), default=None)
+    best = max(stable, key=lambda each: _preference(each.version), default=None)
     if best is None:
         return None
     return LastRelease(tag=best.tag.name, version=str(best.version._replace(build="")), commit=best.tag.commit)
+
+
+def highest(names: Iterable[str], tag_format: str, *, count: int) -> tuple[str, ...]:
+    """Return the tag names that `last_release` would take first, best first, `count` of them at the most."""
+    before, _, after = tag_name(tag_format, _PLACE).partition(_PLACE)
+    start, end, plain = len(before), len(after), _PLAIN.fullmatch
+    keyed: list[tuple[tuple[object, ...], str]] = []
+    for name in names:
+        if not (name.startswith(before) and name.endswith(after)):
+            continue
+        if numbers := plain(name, start, len(name) - end):  # nearly all of 100,000
+            keyed.append(((*map(int, numbers.groups()), True, (), True), name))
+        elif (version := _version_in(name, before, after)) and not version.pre:
+            keyed.append((_preference(version), name))
+    return tuple(name for _, name in heapq.nlargest(count, keyed, key=itemgetter(0)))
+
+
+def _preference(version: SemVer) -> tuple[object, ...]:
+    return (*version.precedence, not version.build)
 
 
 def _version_in(name: str, before: str, after: str) -> SemVer | None:
@@ -112,10 +134,14 @@ def decide(facts: Facts, config: ProjectConfig, forced: Bump | None) -> Decision
 
 def judged(facts: Facts, config: ProjectConfig) -> tuple[Verdict, ...]:
     """Return what each commit asks for; one that concerns the package through what it depends on, at most a patch."""
-    verdicts = judge(facts.commits, config)
-    if not facts.indirect:
+    return capped(judge(facts.commits, config), facts.indirect)
+
+
+def capped(verdicts: tuple[Verdict, ...], indirect: Collection[str]) -> tuple[Verdict, ...]:
+    """Return `verdicts`, where those of the commits in `indirect` are patches at most."""
+    if not indirect:
         return verdicts
-    return tuple(_indirect(verdict) if verdict.commit in facts.indirect else verdict for verdict in verdicts)
+    return tuple(_indirect(verdict) if verdict.commit in indirect else verdict for verdict in verdicts)
 
 
 def _indirect(verdict: Verdict) -> Verdict:

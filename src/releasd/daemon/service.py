@@ -6,7 +6,8 @@ It implements this set of rules:
 * READY is said after the first look: leases of a dead predecessor taken back, spool drained, branches looked at.
 * The watchdog is pinged after each turn, never by a timer of its own. A turn that a full disk hindered counts too:
   a restart would not free it.
-* Stopping takes no new job, ends what runs on hosts, puts those jobs back, and takes at most `STOP_WITHIN` seconds.
+* Stopping takes no new job, lets go of the builds that run (the next daemon attaches to them), puts those jobs back,
+  and takes at most `STOP_WITHIN` seconds.
 """
 
 import time
@@ -199,6 +200,8 @@ class Service:
         deadline = time.monotonic() + STOP_WITHIN
         end_sources()
         ended = self.workers.close(max(0.0, deadline - time.monotonic()))
+        for host in self.world.hosts.able(()):
+            host.close()
         self._event("daemon.stopped", clean=ended)
         self.outlet.flush()
         return ended

@@ -105,14 +105,32 @@ def context(world: World, job: Job, plan: Plan, *, project: Project, git: Git, s
         journal=JobJournal(world.store, world.clock, job),
         clock=world.clock,
         scratch=scratch,
-        sink=_no_step,
+        sink=_NoStep(),
         fault=world.fault,
-        should_stop=lambda: world.stopping() or world.store.cancel_requested(job.id),
+        should_stop=lambda: _should_stop(world, job),
     )
 
 
-def _no_step(part: str) -> Sink:
-    raise Permanent(f"{part} has output outside of a step")
+def _should_stop(world: World, job: Job) -> bool:
+    """Return whether the job was cancelled, which ends what it runs on hosts; a stop of the daemon leaves it running.
+
+    Raises `Stopping`.
+    """
+    if world.store.cancel_requested(job.id):
+        return True
+    if world.stopping():
+        raise Stopping("the daemon is stopping")
+    return False
+
+
+class _NoStep:
+    """Outside of a step there is no output."""
+
+    def __call__(self, part: str) -> Sink:
+        raise Permanent(f"{part} has output outside of a step")
+
+    def written(self, part: str) -> int:
+        raise Permanent(f"{part} has output outside of a step")
 
 
 def _plan(world: World, job: Job, project: Project, git: Git) -> Plan | NoRelease:
@@ -124,7 +142,7 @@ def _plan(world: World, job: Job, project: Project, git: Git) -> Plan | NoReleas
     seen = look(git, job.commit, project)
     if seen.config.packages and not job.package:
         return split(world, job, project, git, seen)
-    decided = decide(git, seen, project, package=job.package, bump=job.bump, now=now)
+    decided = decide(git, seen, project, world.hosts, package=job.package, bump=job.bump, now=now)
     if isinstance(decided, Plan):
         world.store.set_plan(job.id, job.token, decided, now=now)
         world.fault("job.planned")

@@ -1,19 +1,50 @@
 """Reads from git everything that a decision may depend on, and decides. Changes nothing."""
 
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from threading import Thread
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from releasd.core import files as version_files
 from releasd.core import lines, project, version
+from releasd.core.containers import ImagePolicy
 from releasd.core.lines import Standing
 from releasd.core.packages import pathspecs
 from releasd.core.plan import Policy, plan
 from releasd.core.semver import parse_semver
 from releasd.errors import UsageError
 from releasd.model import Bump, Facts, NoRelease, Package, Plan, Project, ProjectConfig, Tag
-from releasd.ports import Git
+
+if TYPE_CHECKING:
+    from releasd.ports import History, Hosts
+
+_ASKED = (1, 32)  # how many tags are asked about before all are: nearly always the highest is reachable
+
+T = TypeVar("T")
+
+
+class Ahead(Generic[T]):
+    """A call that goes on in a thread of its own while git is asked for something else."""
+
+    def __init__(self, call: Callable[[], T]) -> None:
+        self._call = call
+        self._error: Exception | None = None
+        self._thread = Thread(target=self._run, name="facts", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._value = self._call()
+        except Exception as error:  # noqa: BLE001 - raised again where the result is asked for
+            self._error = error
+
+    def result(self) -> T:
+        """Wait for the call; return what it returned, or raise what it raised."""
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        return self._value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,12 +55,12 @@ class Snapshot:
     repository: str
     branch: str | None
     files: Mapping[str, str]
-    tags: tuple[Tag, ...]
+    tags: tuple[Tag, ...]  # of each package at least the highest stable release that is reachable
     config: ProjectConfig
 
 
 def snapshot(
-    git: Git,
+    git: "History",
     commit: str,
     *,
     repository: str,
@@ -45,16 +76,29 @@ def snapshot(
         GitError: history is cut off, so that no range can be trusted.
         ConfigError: the repository's configuration is wrong; every mistake is named.
     """
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="facts") as pool:  # git waits on the disk twice at once
-        tags = pool.submit(git.tags_merged, commit)
-        texts = _texts(git, commit, instead or {}, unknown_plugins)
-        config = project.load(texts, unknown_plugins=unknown_plugins)
-        return Snapshot(
-            commit=commit, repository=repository, branch=branch, files=texts, tags=tags.result(), config=config
-        )
+    names = Ahead(git.tag_names)  # git waits on the disk twice at once
+    texts = _texts(git, commit, instead or {}, unknown_plugins)
+    config = project.load(texts, unknown_plugins=unknown_plugins)
+    tags = _tags(git, commit, config, names.result())
+    return Snapshot(commit=commit, repository=repository, branch=branch, files=texts, tags=tags, config=config)
 
 
-def gather(git: Git, seen: Snapshot, config: ProjectConfig) -> Facts:
+def _tags(git: "History", commit: str, config: ProjectConfig, names: Sequence[str]) -> tuple[Tag, ...]:
+    """Return of each package's tags at least the highest release that `commit` contains.
+
+    Git walks as far as the oldest tag that it is asked about, and for all of them over the whole history.
+    """
+    formats = {each.tag_format for each in (config, *config.packages)}
+    for count in _ASKED:
+        best = [version.highest(names, tag_format, count=count) for tag_format in formats]
+        found = git.tags_merged(commit, tuple(dict.fromkeys(name for some in best for name in some)))
+        reachable = {tag.name for tag in found}
+        if all(len(some) < count or not reachable.isdisjoint(some) for some in best):
+            return found
+    return git.tags_merged(commit)
+
+
+def gather(git: "History", seen: Snapshot, config: ProjectConfig) -> Facts:
     """Return the facts about the repository, or about the one of its packages that `config` is of.
 
     Raises `ConfigError` where the branches or the tag format that it names cannot be used.
@@ -80,13 +124,13 @@ def gather(git: Git, seen: Snapshot, config: ProjectConfig) -> Facts:
     )
 
 
-def _standing(git: Git, seen: Snapshot, config: ProjectConfig) -> Standing:
+def _standing(git: "History", seen: Snapshot, config: ProjectConfig) -> Standing:
     if seen.branch is None or lines.is_plain(config, seen.branch):
         return lines.plain(seen.tags, config.tag_format)
     tips = git.branches()
     wanted = lines.needed(config, seen.branch, tuple(tips))
     tags = {name: git.tags_merged(tips[name]) for name in wanted if name in tips and name != seen.branch}
-    return lines.standing(config, seen.branch, tuple(tips), tags | {seen.branch: seen.tags})
+    return lines.standing(config, seen.branch, tuple(tips), tags | {seen.branch: git.tags_merged(seen.commit)})
 
 
 def _group(seen: Snapshot, package: Package) -> str | None:
@@ -97,7 +141,7 @@ def _group(seen: Snapshot, package: Package) -> str | None:
 
 
 def _texts(
-    git: Git, commit: str, instead: Mapping[str, str], unknown_plugins: project.UnknownPlugins
+    git: "History", commit: str, instead: Mapping[str, str], unknown_plugins: project.UnknownPlugins
 ) -> dict[str, str]:
     """Read what the configuration names; the configuration itself is read first, for it may name more."""
     paths = git.files(commit)
@@ -108,8 +152,9 @@ def _texts(
     return texts | {path: content.decode(errors="replace") for path, content in git.read(commit, more).items()}
 
 
-def policy_of(registered: Project, bump: Bump | None) -> Policy:
+def policy_of(registered: Project, bump: Bump | None, hosts: "Hosts") -> Policy:
     """Return the operator's side of a decision."""
+    allowed = registered.hosts
     return Policy(
         project=registered.name,
         indexes=registered.indexes,
@@ -119,18 +164,29 @@ def policy_of(registered: Project, bump: Bump | None) -> Policy:
         forced_bump=bump,
         allow_repository_builds=registered.allow_repository_builds,
         lost_breaking=registered.lost_breaking,
+        smoke=registered.smoke,
+        hosts=tuple(host.spec.labels for host in hosts.able(()) if not allowed or host.spec.name in allowed),
+        container=registered.container,
+        images=ImagePolicy(require_digest=registered.require_digest, allowed=registered.allowed_images),
     )
 
 
 def decide(
-    git: Git, seen: Snapshot, registered: Project, *, package: str, bump: Bump | None, now: datetime
+    git: "History",
+    seen: Snapshot,
+    registered: Project,
+    hosts: "Hosts",
+    *,
+    package: str,
+    bump: Bump | None,
+    now: datetime,
 ) -> Plan | NoRelease:
     """Plan the release of a registered project, or of one of its packages; "" is the repository as a whole."""
     known = [each.package.name for each in seen.config.packages if each.package]
     if package and package not in known:
         return NoRelease(reason=f"no release: there is no package {package} any more")
     config = config_of(seen.config, package)
-    return plan(gather(git, seen, config), config, policy_of(registered, bump), now)
+    return plan(gather(git, seen, config), config, policy_of(registered, bump, hosts), now)
 
 
 def plugins_policy(registered: Project) -> project.UnknownPlugins:
@@ -138,7 +194,7 @@ def plugins_policy(registered: Project) -> project.UnknownPlugins:
     return "ignore" if registered.unknown_plugins == "ignore" else "refuse"
 
 
-def look(git: Git, commit: str, registered: Project) -> Snapshot:
+def look(git: "History", commit: str, registered: Project) -> Snapshot:
     """Read a commit of a registered project. Raises as `snapshot` does."""
     return snapshot(
         git,

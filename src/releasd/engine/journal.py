@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from releasd.model import Artifact, Evidence, Job, StepName, StepState
+from releasd.model import Artifact, Evidence, Job, LeftRunning, StepName, StepState
 from releasd.ports import Clock
 from releasd.store import Store
 
@@ -34,13 +34,28 @@ class JobJournal:
         builds = self.store.builds(self.job.id)
         return frozenset(build.name for build in builds if build.state is StepState.SUCCEEDED)
 
-    def build_begun(self, build: str, host: str, *, slots: int) -> bool:
+    def build_begun(self, build: str, host: str, *, slots: int, task: str, log_start: int) -> bool:
         """Take a slot of the host; False when all are taken."""
-        return self.store.build_started(self.job.id, self.job.token, build, host, slots=slots, now=self.clock.now())
+        now = self.clock.now()
+        return self.store.build_started(
+            self.job.id, self.job.token, build, host, slots=slots, now=now, task=task, log_start=log_start
+        )
 
-    def build_sealed(self, build: str, host: str, artifacts: Sequence[Artifact]) -> None:
+    def left_running(self, build: str) -> LeftRunning | None:
+        """Return where an earlier attempt of this job began the build and did not see its end."""
+        for each in self.store.builds(self.job.id):
+            if each.name == build and each.task is not None:
+                return LeftRunning(host=each.host, task=each.task, log_start=each.log_start or 0)
+        return None
+
+    def build_attached(self, build: str) -> None:
+        """Record that the build still runs, and that this attempt has it now."""
+        self.store.build_attached(self.job.id, self.job.token, build, now=self.clock.now())
+
+    def build_sealed(self, build: str, host: str, artifacts: Sequence[Artifact], *, evidence: Evidence) -> None:
         """Record success and files in one transaction. Raises `Conflict`."""
-        self.store.build_sealed(self.job.id, self.job.token, build, host, tuple(artifacts), now=self.clock.now())
+        now = self.clock.now()
+        self.store.build_sealed(self.job.id, self.job.token, build, host, tuple(artifacts), now=now, evidence=evidence)
 
     def build_failed(self, build: str, host: str, why: str) -> None:
         """Record that the build ended badly on this host."""

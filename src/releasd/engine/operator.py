@@ -35,11 +35,12 @@ class Operator:
         """Return what view.status says, with the projects that are configured but have no history yet."""
         if project is not None:
             self._project(project)
-        return view.status(self.world.store, self.world.clock.now(), project=project)
+        world = self.world
+        return view.status(world.store, world.clock.now(), project=project, last_line=world.last_line)
 
     def job(self, job_id: int) -> dict[str, Any]:
         """Return one job's view."""
-        return view.find_job(self.world.store, job_id)
+        return view.find_job(self.world.store, job_id, self.world.last_line)
 
     def release(self, name: str, asked: Release) -> JobId:
         """Queue a release, by default of the branch's tip, even if that commit was judged before."""
@@ -85,7 +86,7 @@ class Operator:
 
     def probe(self) -> list[dict[str, Any]]:
         """Look at every host with the tools that the configured builds name; remember and return what each said."""
-        tools = {tool for p in self.world.projects.values() for build in p.builds for tool in build.tools}
+        tools = {tool for p in self.world.projects.values() for build in p.builds for tool in build.host_tools}
         found = probe_hosts(self.world.hosts.able(()), tools)
         for host in found:
             facts = {key: value for key, value in host.items() if key not in {"name", "ok", "reason"}}

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import Any
 
+from releasd.core.tools import lacking, programs
 from releasd.errors import ReleasdError
 from releasd.ports import Host
 
@@ -22,9 +23,10 @@ def _probe(host: Host, tools: list[str]) -> dict[str, Any]:
     spec = host.spec
     own = {"name": spec.name, "labels": sorted(spec.labels), "slots": spec.slots, "address": spec.address}
     try:
-        found = host.probe(tools)
+        found = host.probe(programs(tools))
     except ReleasdError as error:
         return own | {"ok": False, "reason": error.message, "advice": error.advice}
-    reason = f"lacks {', '.join(found.missing)}" if found.missing else ""
-    advice = f"install {', '.join(found.missing)} there" if found.missing else ""
-    return own | asdict(found) | {"ok": not found.missing, "reason": reason, "advice": advice}
+    missing = ", ".join(lacking(tools, found.missing))
+    reason = f"lacks {missing}" if missing else ""
+    advice = f"install {missing} there" if missing else ""
+    return own | asdict(found) | {"ok": not missing, "reason": reason, "advice": advice}

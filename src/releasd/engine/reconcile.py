@@ -113,7 +113,7 @@ def preview(world: World, project: Project, git: Git, commit: str) -> str:
         seen = look(git, commit, project)
         names = [each.package.name for each in seen.config.packages if each.package] or [""]
         now = world.clock.now()
-        decided = [decide(git, seen, project, package=name, bump=None, now=now) for name in names]
+        decided = [decide(git, seen, project, world.hosts, package=name, bump=None, now=now) for name in names]
     except ReleasdError as error:
         return f"{project.name} cannot be released: {error.message}"
     released = [each for each in decided if isinstance(each, Plan) and not each.hold]

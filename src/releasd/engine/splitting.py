@@ -32,7 +32,7 @@ def split(world: World, job: Job, project: Project, git: Git, seen: Snapshot) ->
 def _wants_job(world: World, project: Project, git: Git, seen: Snapshot, package: str) -> bool:
     """Return whether a package is released, or cannot be decided about, which its own job then says."""
     try:
-        decided = decide(git, seen, project, package=package, bump=None, now=world.clock.now())
+        decided = decide(git, seen, project, world.hosts, package=package, bump=None, now=world.clock.now())
     except ReleasdError:
         return True
     return isinstance(decided, Plan) or bool(decided.hold)

@@ -3,27 +3,39 @@
 The shape is a promise (docs/status-json.md): keys are added, never changed within a schema number.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from releasd.core.lifecycle import LIVE_STATES, ORDER
 from releasd.errors import UsageError
-from releasd.model import Job, JobId
+from releasd.model import Job, JobId, StepName
 from releasd.store import Store
 
+LastLine = Callable[[JobId, StepName, str], str]
 SCHEMA = 1
 RECENT = 10
 
 
-def status(store: Store, now: datetime, *, project: str | None = None) -> dict[str, Any]:
-    """Return projects, live jobs with their steps and builds, recent jobs, and hosts as last probed."""
+def no_output(job: JobId, step: StepName, part: str) -> str:  # noqa: ARG001 - the signature of `JobLog.last_line`
+    """Stand for job logs where there are none."""
+    return ""
+
+
+def status(
+    store: Store, now: datetime, *, project: str | None = None, last_line: LastLine = no_output
+) -> dict[str, Any]:
+    """Return projects, live jobs with their steps and builds, recent jobs, and hosts as last probed.
+
+    `last_line(job, step, part)` reads a job's log.
+    """
     live = list(reversed(store.jobs(project, LIVE_STATES)))
     recent = [job for job in store.jobs(project, limit=RECENT + len(live)) if job.state not in LIVE_STATES]
     return {
         "schema": SCHEMA,
         "at": _time(now),
         "projects": [_project(store, name) for name in store.projects() if project in {None, name}],
-        "jobs": [job_view(store, job) for job in live],
+        "jobs": [job_view(store, job, last_line) for job in live],
         "recent": [_brief(job) for job in recent[:RECENT]],
         "hosts": [
             {"name": p.name, "ok": p.ok, "reason": p.reason, "at": _time(p.at), "facts": p.facts}
@@ -32,7 +44,7 @@ def status(store: Store, now: datetime, *, project: str | None = None) -> dict[s
     }
 
 
-def job_view(store: Store, job: Job) -> dict[str, Any]:
+def job_view(store: Store, job: Job, last_line: LastLine = no_output) -> dict[str, Any]:
     """Return everything about one job: its steps with their evidence, builds, files, and why it waits."""
     return _brief(job) | {
         "attempt": job.attempt,
@@ -60,6 +72,8 @@ def job_view(store: Store, job: Job) -> dict[str, Any]:
                 "error": build.error,
                 "started_at": _time(build.started_at),
                 "finished_at": _time(build.finished_at),
+                "last_line": last_line(job.id, StepName.BUILD, build.name),
+                "evidence": build.evidence,
             }
             for build in store.builds(job.id)
         ],
@@ -70,9 +84,9 @@ def job_view(store: Store, job: Job) -> dict[str, Any]:
     }
 
 
-def find_job(store: Store, job_id: int) -> dict[str, Any]:
+def find_job(store: Store, job_id: int, last_line: LastLine = no_output) -> dict[str, Any]:
     """Return one job's view. Raises `UsageError` when there is none of that number."""
-    return job_view(store, store.job(JobId(job_id)))
+    return job_view(store, store.job(JobId(job_id)), last_line)
 
 
 def latest_job(store: Store, project: str) -> Job:

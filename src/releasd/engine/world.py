@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from releasd.model import JobId, Project, StepName
-from releasd.ports import ArtifactStore, Clock, Git, Hosts, Index, Notifier, Sink
+from releasd.ports import ArtifactStore, Clock, Git, Hosts, Index, Notifier, Outputs
 from releasd.store import Store
 
 
@@ -22,6 +22,7 @@ class World:
         same: `same(told, sender, registered)` gives those of the registered repositories that a hook told of; `sender`
             is its user id, if known.
         output: `with output(job, step) as sink:` gives `sink(part)`, where that part's output goes, live.
+        last_line: `last_line(job, step, part)` gives the newest line of that output, "" where there is none.
         forget: `forget(folder)` removes a scratch folder.
         stopping: whether the daemon was told to stop.
         fault: ends the process at the point that a test armed; does nothing in production.
@@ -39,7 +40,8 @@ class World:
     indexes: Mapping[str, Index]
     notifier: Notifier
     artifacts: ArtifactStore
-    output: Callable[[JobId, StepName], AbstractContextManager[Callable[[str], Sink]]]
+    output: Callable[[JobId, StepName], AbstractContextManager[Outputs]]
+    last_line: Callable[[JobId, StepName, str], str]
     scratch: Callable[[str], Path]
     forget: Callable[[Path], None]
     stopping: Callable[[], bool]

@@ -11,8 +11,11 @@ from typing import Any, NewType
 
 from releasd.model.project import (
     BuildSpec,
+    ContainerSpec,
     Gate,
     HostSpec,
+    IndexRules,
+    LeftRunning,
     NotesOptions,
     NotesStyle,
     NotesType,
@@ -31,6 +34,7 @@ __all__ = [
     "Bump",
     "ChangelogForm",
     "Commit",
+    "ContainerSpec",
     "Decision",
     "Event",
     "Evidence",
@@ -38,10 +42,12 @@ __all__ = [
     "FileEdit",
     "Gate",
     "HostSpec",
+    "IndexRules",
     "Job",
     "JobId",
     "JobState",
     "LastRelease",
+    "LeftRunning",
     "NoRelease",
     "NotesOptions",
     "NotesStyle",
@@ -234,6 +240,8 @@ class Plan:
     commit_message: str | None = None  # of the release commit, as in ProjectConfig
     changelog_form: ChangelogForm = field(default_factory=ChangelogForm)
     hold: str = ""  # why a person has to approve it first; empty: nobody has to
+    smoke: str | None = None  # a shell script that tries an installed wheel
+    sdist_generated: tuple[str, ...] = ()  # as in ProjectConfig
     channel: str | None = None  # the distribution channel; None: the default one
     package: str = ""  # which of the repository's packages; empty: the repository is one
 

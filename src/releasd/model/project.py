@@ -22,6 +22,29 @@ class ReleaseRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerSpec:
+    """The container in which a build runs, on a host that has docker or podman.
+
+    Attributes:
+        image: a name with or without tag, `name@sha256:…`, or an image's id as `sha256:…`.
+        pull: "missing", "always" or "never".
+        network: "none", or "default" for what the engine gives.
+        memory: bytes, swap included; None: all that the host has.
+        cpus: processors' time, such as 1.5; None: all.
+        pids: processes and threads at the same time; None: the engine's own limit.
+        env: variables for the script besides the build's, which they overrule.
+    """
+
+    image: str
+    pull: str = "missing"
+    network: str = "none"
+    memory: int | None = None
+    cpus: float | None = None
+    pids: int | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BuildSpec:
     """One build target, as the repository names it.
 
@@ -36,6 +59,14 @@ class BuildSpec:
     artifacts: tuple[str, ...] = ("*.whl", "*.tar.gz")
     env: Mapping[str, str] = field(default_factory=dict)
     timeout: float = 3600.0
+    idle_timeout: float = 1800.0  # without a byte of output
+    cache: str = "deps"  # what a host keeps for the next release: "none", "deps" (downloads) or "full"
+    container: ContainerSpec | None = None  # None: on the host itself
+
+    @property
+    def host_tools(self) -> tuple[str, ...]:
+        """Return the programs that the host has to have: in a container they are the image's."""
+        return () if self.container else self.tools
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +197,7 @@ class ProjectConfig:
     version_files: tuple[str, ...] = ()  # empty: pyproject.toml and Cargo.toml, where present
     builds: tuple[BuildSpec, ...] = ()  # empty: the recipe of the build backend
     gates: tuple[Gate, ...] = ()
+    container: ContainerSpec | None = None  # where the recipe's builds run, when `builds` is empty
     analysis: str = "conventional-commits"  # or "semantic-release"
     semantic_release: SemanticReleaseOptions = field(default_factory=SemanticReleaseOptions)
     branches: tuple[ReleaseBranch, ...] = ()  # empty: semantic-release's defaults
@@ -175,6 +207,9 @@ class ProjectConfig:
     repository_url: str | None = None  # for links; None: the remote's
     changelog_title: str | None = None  # what stays on top of the changelog; None: what is there
     commit_message: str | None = None  # of the release commit, with {version}, {tag}, {notes}, …; None: the default
+    targets: tuple[str, ...] = ()  # of the recipe, such as "linux-x86_64"; empty: those that the hosts are
+    smoke: str | None = None  # a shell script that tries an installed wheel
+    sdist_generated: tuple[str, ...] = ()  # globs of what an sdist holds besides tracked files
     warnings: tuple[str, ...] = ()  # what was found and cannot be honoured, never silently dropped
     package: Package | None = None  # the one that this is the configuration of; None: the whole repository
     packages: tuple["ProjectConfig", ...] = ()  # dependencies first; empty: the repository is one package
@@ -183,6 +218,17 @@ class ProjectConfig:
     def first_version(self) -> str:
         """Return the version of the first release."""
         return self.initial_version or ("1.0.0" if self.analysis == "semantic-release" else "0.1.0")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexRules:
+    """What an index takes. `max_file_size` in bytes; the defaults are the public index's.
+
+    `pypi_rules`: it refuses plain `linux_*` wheels, local versions, direct dependencies and private classifiers.
+    """
+
+    max_file_size: int = 100 << 20
+    pypi_rules: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +246,19 @@ class HostSpec:
     path: str | None = None  # PATH for builds; None: the host's own
     env: Mapping[str, str] = field(default_factory=dict)
     workdir: str | None = None  # where fresh folders are made; None: ~/.cache/releasd/builds
+    cache_limit: int = 10_000_000_000  # bytes that all caches may take there
+    engine: str | None = None  # "docker" or "podman"; None: the first of them that works
+    leash: float = 60.0  # seconds that a build goes on without the daemon
+    lost_after: float = 30.0  # seconds without a sign of life after which its builds move to another host
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftRunning:
+    """A build that may still run: on which host, as which task, and where in its log its output begins, in bytes."""
+
+    host: str
+    task: str
+    log_start: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,7 +278,13 @@ class Project:
     gates: tuple[Gate, ...] = ()
     hosts: tuple[str, ...] = ()
     allow_repository_builds: bool = True
+    allow_full_cache: bool = False  # whether a build that the repository describes may keep compiled files
+    container: ContainerSpec | None = None  # used instead of the repository's own
+    require_digest: bool = False  # whether images have to be named by digest
+    allowed_images: tuple[str, ...] = ()  # globs; empty: every image
     lost_breaking: str = "hold"  # "hold", "major" or "ignore": a breaking change that the rules would lose
+    smoke: str | None = None  # replaces the repository's own
+    reproduce: str = "off"  # "off", "report" or "require": every build a second time, bytes compared
     unknown_plugins: str = "refuse"  # or "ignore": plug-ins of semantic-release that releasd does not know
     remote_url: str | None = None  # `repository` with its ssh alias resolved, for links; None: as it is
     verify_timeout: float = 1800.0

@@ -6,11 +6,12 @@ attempt, which is what makes an upload idempotent (DESIGN.md §2, "Sealing").
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
-from releasd.errors import BuildFailed, Cancelled, Conflict, Permanent
+from releasd.errors import BuildFailed, Cancelled, Conflict, Permanent, Stopping
 from releasd.model import Artifact, BuildSpec, Evidence, StepName
-from releasd.ports import Host, Output, Task, TaskResult
+from releasd.ports import Cache, Host, Objects, Output, Task, TaskResult
 from releasd.steps import farm, version
 from releasd.steps.context import Context
 
@@ -31,7 +32,7 @@ def apply(ctx: Context) -> Evidence:
     with ThreadPoolExecutor(max_workers=len(wanted), thread_name_prefix="build") as pool:
         futures = [pool.submit(_build, ctx, build, source, epoch) for build in wanted]
     errors = [error for future in futures if (error := future.exception())]
-    for error in sorted(errors, key=lambda error: isinstance(error, Cancelled)):
+    for error in sorted(errors, key=lambda error: isinstance(error, Cancelled | Stopping)):
         raise error
     return _evidence(ctx)
 
@@ -59,51 +60,82 @@ def environment(ctx: Context, build: BuildSpec, epoch: int) -> Mapping[str, str]
         "RELEASD_PROJECT": ctx.plan.project,
         "RELEASD_VERSION": ctx.plan.version,
         "RELEASD_TAG": ctx.plan.tag,
+        **({"RELEASD_PACKAGE": ctx.plan.package} if ctx.plan.package else {}),
         **build.env,
     }
 
 
-def _build(ctx: Context, build: BuildSpec, source: Path, epoch: int) -> None:
-    def task(host: Host) -> Task:
-        dest = ctx.scratch / f"{build.name}-{host.spec.name}"
-        dest.mkdir(parents=True, exist_ok=True)
-        return Task(
-            id=f"{ctx.plan.project}-{ctx.job.id}-{ctx.job.token}-{build.name}",
-            script=build.run,
-            dest=dest,
-            source=source,
-            env=environment(ctx, build, epoch),
-            outputs=build.artifacts,
-            timeout=build.timeout,
-        )
+def _objects(ctx: Context) -> Objects:
+    commit = ctx.release_commit
+    return Objects(project=ctx.plan.project, commit=commit, pack=partial(ctx.git.pack, commit))
 
-    host, result = farm.run_build(ctx, build.name, _hosts(ctx, build), task)
-    problem = _problem(build, result)
-    if problem:
-        ctx.journal.build_failed(build.name, host.spec.name, problem)
-        raise BuildFailed(
-            f"{build.name} on {host.spec.name}: {problem}", advice=f"releasd log {ctx.job.id} --step build"
-        )
+
+def may_keep_all(ctx: Context) -> bool:
+    """Return whether a build may keep compiled files on a host: only where the operator said so."""
+    return bool(ctx.project.builds) or ctx.project.allow_full_cache
+
+
+def task(ctx: Context, build: BuildSpec, host: Host, source: Path, epoch: int, *, part: str) -> Task:
+    """Return what runs on `host`; `part` is the build's name, or that of its second run (steps/reproduce.py)."""
+    dest = ctx.scratch / f"{part}-{host.spec.name}"
+    dest.mkdir(parents=True, exist_ok=True)
+    return Task(
+        id=f"{ctx.plan.project}-{ctx.job.id}-{ctx.job.token}-{part}",
+        script=build.run,
+        dest=dest,
+        source=source,
+        objects=_objects(ctx),
+        cache=Cache(mode=_cache_of(ctx, build, part), project=ctx.plan.project, target=build.name),
+        env=environment(ctx, build, epoch),
+        outputs=build.artifacts,
+        timeout=build.timeout,
+        idle_timeout=build.idle_timeout,
+        container=build.container,
+        token=ctx.job.token,
+        kept=part == build.name,
+    )
+
+
+def _cache_of(ctx: Context, build: BuildSpec, part: str) -> str:
+    """Return the cache's mode; a second run shares no compiled file with the first."""
+    is_full = build.cache == "full" and part == build.name and may_keep_all(ctx)
+    return "deps" if build.cache == "full" and not is_full else build.cache
+
+
+def _build(ctx: Context, build: BuildSpec, source: Path, epoch: int) -> None:
+    def on(host: Host) -> Task:
+        return task(ctx, build, host, source, epoch, part=build.name)
+
+    begun = farm.resume_build(ctx, build.name, on)
+    if begun is None and build.cache == "full" and not may_keep_all(ctx):
+        ctx.say(build.name, 'cache = "full" is for the operator to allow (policy.allow_full_cache); "deps" is used')
+    host, result = begun or farm.run_build(ctx, build.name, hosts(ctx, build), on)
+    if "image" in result.evidence:
+        ctx.say(build.name, f"ran in {result.evidence['image']} ({result.evidence['image_id']})")
+    wrong = problem(build, result)
+    if wrong:
+        ctx.journal.build_failed(build.name, host.spec.name, wrong)
+        raise BuildFailed(f"{build.name} on {host.spec.name}: {wrong}", advice=f"releasd log {ctx.job.id} --step build")
     sealed = [_adopted(ctx, build, host, output) for output in result.outputs]
     ctx.fault("build.adopted")
-    _seal(ctx, build, host, sealed)
+    _seal(ctx, build, host, sealed, {"host": host.spec.name, **result.evidence})
     ctx.fault("build.sealed")
 
 
-def _hosts(ctx: Context, build: BuildSpec) -> Sequence[Host]:
+def hosts(ctx: Context, build: BuildSpec) -> Sequence[Host]:
     """Return the hosts that `preflight` found able; the others are away, lack a tool, or their disk is full."""
-    hosts = farm.candidates(ctx, build.labels)
+    known = farm.candidates(ctx, build.labels)
     able = ctx.journal.evidence(StepName.PREFLIGHT).get("hosts", {}).get(build.name, ())
-    chosen = [host for host in hosts if host.spec.name in able] or hosts
-    for host in hosts:
+    chosen = [host for host in known if host.spec.name in able] or known
+    for host in known:
         if host not in chosen:
             ctx.say(build.name, f"{host.spec.name} is passed over: preflight could not use it")
     return chosen
 
 
-def _seal(ctx: Context, build: BuildSpec, host: Host, files: Sequence[Artifact]) -> None:
+def _seal(ctx: Context, build: BuildSpec, host: Host, files: Sequence[Artifact], evidence: Evidence) -> None:
     try:
-        ctx.journal.build_sealed(build.name, host.spec.name, files)
+        ctx.journal.build_sealed(build.name, host.spec.name, files, evidence=evidence)
     except Conflict:
         problem = "; ".join(_collisions(ctx, files))
         ctx.journal.build_failed(build.name, host.spec.name, problem)
@@ -120,14 +152,24 @@ def _collisions(ctx: Context, files: Sequence[Artifact]) -> Iterator[str]:
             yield f"the builds {other.build} and {mine.build} both leave {mine.filename}, with different bytes"
 
 
-def _problem(build: BuildSpec, result: TaskResult) -> str | None:
+def problem(build: BuildSpec, result: TaskResult) -> str | None:
+    """Return what is wrong with how a build ended, None where it ended well."""
     if result.why == "timeout":
         return f"it ran longer than its limit of {build.timeout:.0f} s and was ended"
+    if result.why == "memory":
+        return f"it used more memory than its container may have ({_memory(build)}), and was killed"
+    if result.why == "idle":
+        return f"it wrote nothing for {build.idle_timeout:.0f} s, its idle_timeout, and was ended"
     if result.exit_status != 0:
         return f"its command ended with exit status {result.exit_status}"
     if not result.outputs:
         return f"it ended well but left no file matching {', '.join(build.artifacts)} in $RELEASD_OUT"
     return None
+
+
+def _memory(build: BuildSpec) -> str:
+    limit = build.container.memory if build.container else None
+    return f"{limit >> 20} MB" if limit else "all that the host has"
 
 
 def _adopted(ctx: Context, build: BuildSpec, host: Host, output: Output) -> Artifact:

@@ -1,30 +1,21 @@
 """`check`: nobody sees a file before it is known to be good.
 
-Every file is judged as its index will (core/distfiles.py); every wheel is installed and imported in an empty
-environment on a host of its platform: the one that built it when it can be reached, else any with the labels.
+Every file is judged as its index will (core/distfiles.py, steps/audit.py), all problems together; every wheel is tried
+as its users will (steps/trial.py); where the operator asks for it, every build is done again and compared
+(steps/reproduce.py).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from releasd.core.distfiles import Expected, importable, interpreter_for, labels_for, problems
-from releasd.core.platform import natural_labels
-from releasd.errors import CheckFailed, HostLost, Transient
-from releasd.model import Artifact, Evidence
-from releasd.ports import Host, Task
-from releasd.steps import farm
+from releasd.core.distfiles import problems, too_many_sdists
+from releasd.core.judging.sdists import tracked_digests
+from releasd.core.judging.verdict import Expected, Problem
+from releasd.errors import CheckFailed
+from releasd.model import Artifact, Evidence, IndexRules
+from releasd.steps import audit, reproduce, trial, version
 from releasd.steps.context import Context
 
-TRIAL_LIMIT = 600.0  # seconds for one installation and import
-
-NO_INTERPRETER = 69  # sysexits.h: EX_UNAVAILABLE
-NOT_INSTALLED = 75  # EX_TEMPFAIL: a dependency may not have come
-# The interpreter is asked for with -I from an empty folder: the source tree must not shadow the wheel.
-TRIAL = """
-uv venv --quiet --no-config {python} "$TMPDIR/trial" || exit 69
-uv pip install --quiet --no-config --python "$TMPDIR/trial" "$RELEASD_INPUTS"/*.whl || exit 75
-cd "$TMPDIR"
-"$TMPDIR/trial/bin/python" -I -c 'import {modules}'
-"""
+NOWHERE = IndexRules(max_file_size=1 << 40, pypi_rules=False)  # what a release without an index is held to
 
 
 def observe(ctx: Context) -> Evidence | None:
@@ -32,72 +23,56 @@ def observe(ctx: Context) -> Evidence | None:
 
 
 def apply(ctx: Context) -> Evidence:
-    """Judge every file, all problems together, then try every wheel."""
+    """Judge every file, all problems together, then try every wheel, then build again where that is wanted."""
     artifacts = ctx.journal.artifacts()
     _judge(ctx, artifacts)
-    tried = {a.filename: _try(ctx, a) for a in artifacts if a.filename.endswith(".whl")}
-    return {"files": [a.filename for a in artifacts], "installed": tried}
+    tried = {a.filename: trial.run(ctx, a) for a in artifacts if a.filename.endswith(".whl")}
+    again = reproduce.run(ctx, artifacts)
+    return {"files": [a.filename for a in artifacts], "installed": tried} | ({"reproduced": again} if again else {})
 
 
 def _judge(ctx: Context, artifacts: Sequence[Artifact]) -> None:
-    expected = Expected(distribution=ctx.plan.distribution, version=ctx.plan.pep440)
-    found: list[str] = []
-    for artifact in artifacts:
-        with ctx.artifacts.open(artifact) as file:
-            found.extend(problems(artifact.filename, file, expected))
-    sdists = [a.filename for a in artifacts if not a.filename.endswith(".whl")]
-    if len(sdists) > 1:
-        found.append(f"an index takes one sdist for a release, these are {len(sdists)}: {', '.join(sdists)}")
-    if found:
-        raise CheckFailed("the built files are not what was planned: " + "; ".join(found))
-
-
-def _try(ctx: Context, artifact: Artifact) -> str:
-    with ctx.artifacts.open(artifact) as file:
-        modules = importable(file)
-    if not modules:
-        modules = ("sys",)  # a wheel of scripts or data alone: that it installs is all there is to see
-    host, result = farm.run_anywhere(ctx, artifact.filename, _hosts(ctx, artifact), _trial(ctx, artifact, modules))
-    if result.exit_status == NO_INTERPRETER and (python := interpreter_for(artifact.filename)):
-        return f"not tried: {host.spec.name} has no Python {python}"
-    advice = f"releasd log {ctx.job.id} --step check"
-    if result.exit_status == NOT_INSTALLED:
-        raise Transient(f"{artifact.filename} does not install on {host.spec.name}", advice=advice)
-    if result.exit_status != 0:
-        raise CheckFailed(f"{artifact.filename} does not import on {host.spec.name}", advice=advice)
-    return host.spec.name
-
-
-def _trial(ctx: Context, artifact: Artifact, modules: Sequence[str]) -> Task:
-    python = interpreter_for(artifact.filename)
-    return Task(
-        id=f"{ctx.plan.project}-{ctx.job.id}-{ctx.job.token}-trial-{artifact.sha256[:12]}",
-        script=TRIAL.format(python=f"--python {python}" if python else "", modules=", ".join(modules)),
-        dest=ctx.scratch,
-        inputs=(ctx.artifacts.path(artifact),),
-        env={"UV_PYTHON_DOWNLOADS": "never"},
-        timeout=TRIAL_LIMIT,
+    expected = Expected(
+        distribution=ctx.plan.distribution,
+        version=ctx.plan.pep440,
+        rules=_strictest([ctx.indexes[name].rules for name in ctx.plan.indexes]),
+        tracked=_tracked(ctx, artifacts),
+        generated=ctx.plan.sdist_generated,
     )
+    found = [problem for artifact in artifacts for problem in _problems(ctx, artifact, expected)]
+    found += too_many_sdists([artifact.filename for artifact in artifacts])
+    for note in found:
+        if note.is_note and not ctx.plan.package:  # a package leaves out what the others hold
+            ctx.say("judge", str(note))
+    wrong = [f"  {problem}" for problem in found if not problem.is_note]
+    if wrong:
+        raise CheckFailed("\n".join(("the built files are not what was planned:", *wrong)))
 
 
-def _hosts(ctx: Context, artifact: Artifact) -> tuple[Host, ...]:
-    """Return the hosts that can try a wheel: its builder where it is of that platform, then those with the labels."""
-    wanted = labels_for(artifact.filename)
-    builder = next((host for host in ctx.hosts.able(()) if host.spec.name == artifact.host), None)
-    if builder and wanted <= builder.spec.labels | _nature(builder):
-        others = (host for host in ctx.hosts.able(wanted) if host is not builder and _is_allowed(ctx, host))
-        return (builder, *others)
-    return farm.candidates(ctx, sorted(wanted))
+def _problems(ctx: Context, artifact: Artifact, expected: Expected) -> tuple[Problem, ...]:
+    """Judge one file; only one that can be read safely is given to other programs."""
+    with ctx.artifacts.open(artifact) as file:
+        found = problems(artifact.filename, file, expected)
+    if artifact.filename.endswith(".whl") and all(problem.is_note for problem in found):
+        found += audit.problems(ctx, artifact)
+    return found
 
 
-def _is_allowed(ctx: Context, host: Host) -> bool:
-    return not ctx.project.hosts or host.spec.name in ctx.project.hosts
+def _tracked(ctx: Context, artifacts: Sequence[Artifact]) -> Mapping[str, str] | None:
+    """Return the digests of the release commit's files, where there is an sdist to compare with them."""
+    if all(artifact.filename.endswith(".whl") for artifact in artifacts):
+        return None
+    version.ensure(ctx)
+    archive = ctx.scratch / "tracked.tar"
+    ctx.git.archive(ctx.release_commit, archive)
+    with archive.open("rb") as file:
+        return tracked_digests(file)
 
 
-def _nature(host: Host) -> frozenset[str]:
-    """Return the labels that a host has by nature; a host that is away has none now."""
-    try:
-        probe = host.probe(())
-    except HostLost:
-        return frozenset()
-    return natural_labels(probe.system, probe.machine)
+def _strictest(rules: Sequence[IndexRules]) -> IndexRules:
+    """Return what a file that goes to all of these indexes is held to."""
+    if not rules:
+        return NOWHERE
+    return IndexRules(
+        max_file_size=min(rule.max_file_size for rule in rules), pypi_rules=any(rule.pypi_rules for rule in rules)
+    )

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from releasd.errors import Permanent
 from releasd.model import Evidence, Job, JobId, Plan, Project, StepName
-from releasd.ports import ArtifactStore, Clock, Git, Hosts, Index, Journal, Notifier, ShouldStop, Sink
+from releasd.ports import ArtifactStore, Clock, Git, Hosts, Index, Journal, Notifier, Outputs, ShouldStop
 
 
 def private_ref(job: JobId) -> str:
@@ -30,7 +30,7 @@ class Context:
     journal: Journal
     clock: Clock
     scratch: Path
-    sink: Callable[[str], Sink]  # sink(part): where that part of the step writes its output, live
+    sink: Outputs  # sink(part): where that part of the step writes its output, live
     fault: Callable[[str], None]  # a named point where a test may end the process; see steps/faultpoints.py
     should_stop: ShouldStop
 

@@ -1,12 +1,14 @@
 """Runs a task on some host that can do it, passing over those that cannot be reached.
 
-Hosts with the labels are tried in turn, a host with a free slot first; the task's id names the attempt, so that a late
-answer of a lost host is never mistaken for this one's.
+A build that an earlier attempt left running is seen to its end there. Else hosts with the labels are tried in turn, a
+host with a free slot first; the task's id names the attempt that begins it, so that a late answer of a lost host is
+never mistaken for this one's.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
-from releasd.errors import Cancelled, DiskFull, HostLost, Permanent, ReleasdError, Transient
+from releasd.errors import Cancelled, DiskFull, Fenced, HostLost, Permanent, ReleasdError, Stopping, Transient
 from releasd.ports import Host, Task, TaskResult
 from releasd.steps.context import Context
 
@@ -38,18 +40,60 @@ def run_build(ctx: Context, build: str, hosts: Sequence[Host], task: Callable[[H
     passed: list[tuple[Host, ReleasdError]] = []
     remaining = list(hosts)
     while remaining:
-        host = _take_slot(ctx, build, remaining)
+        host, made = _take_slot(ctx, build, remaining, task)
+        ctx.fault("build.begun")
         try:
-            return host, host.run(task(host), ctx.sink(build), ctx.should_stop)
+            return host, host.run(made, ctx.sink(build), ctx.should_stop)
         except PASSED_OVER as error:
-            ctx.journal.build_failed(build, host.spec.name, error.message)
-            ctx.say(build, f"{host.spec.name} is passed over: {error.message}")
+            _pass_over(ctx, build, host, error)
             passed.append((host, error))
             remaining.remove(host)
         except Exception as error:
-            ctx.journal.build_failed(build, host.spec.name, str(error))
+            _failed(ctx, build, host, error)
             raise
     raise all_passed(build, passed)
+
+
+def resume_build(ctx: Context, build: str, task: Callable[[Host], Task]) -> tuple[Host, TaskResult] | None:
+    """See a build to its end that an earlier attempt of this job left running; None where it has to begin anew.
+
+    Nothing of ours may be written into the build's log before: its size tells how much of the output is there.
+    """
+    left = ctx.journal.left_running(build)
+    host = next((host for host in ctx.hosts.able(()) if left and host.spec.name == left.host), None)
+    if left is None or host is None:
+        return None
+    is_open = False
+
+    def found() -> int:
+        nonlocal is_open
+        ctx.journal.build_attached(build)
+        is_open = True
+        ctx.fault("build.attached")
+        return ctx.sink.written(build) - left.log_start
+
+    try:
+        result = host.attach(replace(task(host), id=left.task), ctx.sink(build), ctx.should_stop, found)
+    except PASSED_OVER as error:
+        if is_open:
+            _pass_over(ctx, build, host, error)
+        return None
+    except Exception as error:
+        if is_open:
+            _failed(ctx, build, host, error)
+        raise
+    return (host, result) if result else None
+
+
+def _pass_over(ctx: Context, build: str, host: Host, error: ReleasdError) -> None:
+    ctx.journal.build_failed(build, host.spec.name, error.message)
+    ctx.say(build, f"{host.spec.name} is passed over: {error.message}")
+
+
+def _failed(ctx: Context, build: str, host: Host, error: Exception) -> None:
+    """Close the build, unless it goes on without us."""
+    if not isinstance(error, Stopping | Fenced):
+        ctx.journal.build_failed(build, host.spec.name, str(error))
 
 
 def run_anywhere(ctx: Context, part: str, hosts: Sequence[Host], task: Task) -> tuple[Host, TaskResult]:
@@ -73,11 +117,13 @@ def all_passed(part: str, passed: Sequence[tuple[Host, ReleasdError]]) -> Releas
     return Permanent(f"{part}: no host can do it: {told}", advice=passed[0][1].advice)
 
 
-def _take_slot(ctx: Context, build: str, hosts: Sequence[Host]) -> Host:
+def _take_slot(ctx: Context, build: str, hosts: Sequence[Host], task: Callable[[Host], Task]) -> tuple[Host, Task]:
+    start = ctx.sink.written(build)
     while True:
         for host in hosts:
-            if ctx.journal.build_begun(build, host.spec.name, slots=host.spec.slots):
-                return host
+            made = task(host)
+            if ctx.journal.build_begun(build, host.spec.name, slots=host.spec.slots, task=made.id, log_start=start):
+                return host, made
         if ctx.should_stop():
             raise Cancelled(f"{build} was waiting for a free slot")
         ctx.clock.sleep(SLOT_PAUSE)

@@ -13,6 +13,7 @@ INSIDE = (
     "job.claimed",
     "job.planned",
     "version.ref_set",
+    "build.begun",  # the journal says that it runs on a host, which knows nothing of it yet
     "build.adopted",  # files in the artifact store, not yet sealed
     "build.sealed",
     "tag.own_push_noted",
@@ -23,5 +24,8 @@ INSIDE = (
 )
 
 OF_PACKAGES = ("job.split",)  # the packages' jobs are queued, that of the repository is not over
+
+# Reached only by a daemon that finds a build of its predecessor's still running.
+ATTACHING = ("build.attached",)
 
 POINTS: tuple[str, ...] = (*(f"{step}.{moment}" for step in StepName for moment in AROUND_A_STEP), *INSIDE)

@@ -1,11 +1,14 @@
 """`preflight`: everything that could fail later and can be known now. It changes nothing, so it is never skipped.
 
-Checked: the remote takes a push, the tag is free, every build has an able host with its tools, each index can be
-reached, its token can be had, and the version is not on it, the project's own gates are green.
+Checked: the remote takes a push, the tag is free, every build has an able host with its tools, or with its container's
+image (pulled where it is not there yet) and the tools in that, each index can be reached, its token can be had, and the
+version is not on it, the project's own gates are green.
 """
 
+import shlex
 from concurrent.futures import ThreadPoolExecutor
 
+from releasd.core.tools import lacking, programs
 from releasd.errors import CheckFailed, Conflict, HostLost, Permanent
 from releasd.model import BuildSpec, Evidence, Gate
 from releasd.ports import Host, Probe, Task
@@ -13,6 +16,7 @@ from releasd.steps import farm
 from releasd.steps.context import Context
 
 TRIAL_TOOL = "uv"  # `check` installs every wheel on the host that built it
+LACKS = "releasd: the image lacks "  # before a tool's name
 DISK_NEEDED = 256 << 20  # bytes; less free space than this on a host means that a build there is bound to fail
 
 
@@ -64,7 +68,7 @@ def _able_hosts(ctx: Context) -> dict[str, list[str]]:
 
 def _hosts_for(ctx: Context, build: BuildSpec) -> list[str]:
     hosts = farm.candidates(ctx, build.labels)
-    verdicts = {host.spec.name: _verdict(host, build) for host in hosts}
+    verdicts = {host.spec.name: _verdict(ctx, host, build) for host in hosts}
     able = [name for name, why in verdicts.items() if why is None]
     if able:
         return able
@@ -76,16 +80,43 @@ def _hosts_for(ctx: Context, build: BuildSpec) -> list[str]:
     )
 
 
-def _verdict(host: Host, build: BuildSpec) -> Exception | str | None:
+def _verdict(ctx: Context, host: Host, build: BuildSpec) -> Exception | str | None:
     try:
-        probe: Probe = host.probe((*build.tools, TRIAL_TOOL))
+        probe: Probe = host.probe((*programs(build.host_tools), TRIAL_TOOL), build.container)
     except (HostLost, Permanent) as error:
         return error
-    if probe.missing:
-        return f"lacks {', '.join(probe.missing)}"
+    if missing := lacking((*build.host_tools, TRIAL_TOOL), probe.missing):
+        return f"lacks {', '.join(missing)}"
     if probe.disk_free < DISK_NEEDED:
         return f"has only {probe.disk_free >> 20} MB of disk free"
+    if probe.container_problem:
+        return probe.container_problem
+    if build.container and (probe.is_image_absent or build.tools):
+        return _trial(ctx, host, build)
     return None
+
+
+def _trial(ctx: Context, host: Host, build: BuildSpec) -> Exception | str | None:
+    """Start the build's container, which pulls its image where need be, and look for the build's tools in there."""
+    said: list[bytes] = []
+    task = Task(
+        id=f"{ctx.plan.project}-{ctx.job.id}-{ctx.job.token}-trial-{build.name}",
+        script="\n".join(
+            f"command -v {tool} > /dev/null || echo {LACKS}{tool}" for tool in map(shlex.quote, build.tools)
+        ),
+        dest=ctx.scratch,
+        timeout=build.timeout,
+        container=build.container,
+    )
+    try:
+        result = host.run(task, said.append, ctx.should_stop)
+    except farm.PASSED_OVER as error:
+        return error
+    lines = b"".join(said).decode(errors="replace").splitlines()
+    missing = [line.removeprefix(LACKS) for line in lines if line.startswith(LACKS)]
+    if missing:
+        return f"the image lacks {', '.join(missing)}"
+    return None if result.exit_status == 0 else f"its container failed: {result.why or ' '.join(lines[-3:])}"
 
 
 def _gate(ctx: Context, gate: Gate) -> str:

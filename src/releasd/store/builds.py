@@ -1,14 +1,16 @@
 """Builds and the artifacts that they leave. A sealed artifact is never changed and never made again."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection, and_, func, insert, or_, select, update
 
 from releasd.core.lifecycle import require_step
 from releasd.errors import Conflict
-from releasd.model import Artifact, JobId, StepState
+from releasd.model import Artifact, Evidence, JobId, StepState
 from releasd.store.codec import clean
 from releasd.store.rows import Brief, Part, guarded, record
 from releasd.store.tables import artifact as artifact_table
@@ -16,17 +18,24 @@ from releasd.store.tables import build as build_table
 from releasd.store.values import BuildRecord
 
 _ARTIFACT = tuple(artifact_table.c[name] for name in ("filename", "sha256", "size", "build", "host"))
-_BUILD_NAMES = ("name", "host", "state", "attempts", "error", "started_at", "finished_at")
-_BUILD = tuple(build_table.c[name] for name in _BUILD_NAMES)
+_BUILD = tuple(build_table.c[field.name] for field in fields(BuildRecord))
 
 
 class Builds(Part):
     """Builds and artifacts of a job. Every write raises `Fenced` when the job is no longer held under `token`."""
 
     def build_sealed(
-        self, job_id: JobId, token: int, name: str, host: str, artifacts: Sequence[Artifact], *, now: datetime
+        self,
+        job_id: JobId,
+        token: int,
+        name: str,
+        host: str,
+        artifacts: Sequence[Artifact],
+        *,
+        now: datetime,
+        evidence: Evidence = MappingProxyType({}),
     ) -> None:
-        """Record, durably, that a build ended well and that these are its files for ever.
+        """Record, durably, that a build ended well, that these are its files for ever, and how they were made.
 
         Raises:
             Conflict: a file of one of these names with other bytes is sealed.
@@ -35,8 +44,9 @@ class Builds(Part):
             job = guarded(conn, job_id, token)
             for artifact in artifacts:
                 _seal(conn, job, artifact, now)
-            _close(conn, job, name, StepState.SUCCEEDED, host=host, error=None, finished_at=now)
-            record(conn, "build.succeeded", job, now=now, build=name, host=host)
+            ended = {"host": host, "error": None, "finished_at": now, "evidence": dict(evidence)}
+            _close(conn, job, name, StepState.SUCCEEDED, **ended)
+            record(conn, "build.succeeded", job, now=now, build=name, host=host, evidence=dict(evidence))
 
     def artifacts(self, job_id: JobId) -> tuple[Artifact, ...]:
         """Return the sealed files of a job, by name."""
@@ -44,7 +54,18 @@ class Builds(Part):
         with self._db.read() as conn:
             return tuple(Artifact(**row) for row in conn.execute(query).mappings())
 
-    def build_started(self, job_id: JobId, token: int, name: str, host: str, *, slots: int, now: datetime) -> bool:
+    def build_started(
+        self,
+        job_id: JobId,
+        token: int,
+        name: str,
+        host: str,
+        *,
+        slots: int,
+        now: datetime,
+        task: str | None = None,
+        log_start: int = 0,
+    ) -> bool:
         """Open the next attempt of a build on `host`; False, and nothing changes, when all its slots are taken."""
         with self._db.write(durable=False) as conn:
             job = guarded(conn, job_id, token)
@@ -53,13 +74,22 @@ class Builds(Part):
             before = _build(conn, job_id, name)
             attempts = before.attempts + 1 if before else 1
             values: dict[str, Any] = {"host": host, "state": StepState.STARTED, "attempts": attempts}
-            values |= {"error": None, "started_at": now, "finished_at": None}
+            values |= {"error": None, "started_at": now, "finished_at": None, "task": task, "log_start": log_start}
             if before is None:
                 conn.execute(insert(build_table).values(job_id=job_id, name=name, **values))
             else:
                 conn.execute(_change(job_id, name).values(values))
             record(conn, "build.started", job, now=now, build=name, host=host, build_attempt=attempts)
             return True
+
+    def build_attached(self, job_id: JobId, token: int, name: str, *, now: datetime) -> None:
+        """Open a build again that an earlier attempt of the job left running."""
+        with self._db.write(durable=False) as conn:
+            job = guarded(conn, job_id, token)
+            before = _build(conn, job_id, name)
+            require_step(before.state if before else None, StepState.STARTED)
+            conn.execute(_change(job_id, name).values(state=StepState.STARTED, error=None, finished_at=None))
+            record(conn, "build.attached", job, now=now, build=name, host=before.host if before else None)
 
     def build_failed(self, job_id: JobId, token: int, name: str, host: str, error: str, *, now: datetime) -> None:
         """Close a build that ended badly, or whose host was lost."""
@@ -101,7 +131,7 @@ def _busy(conn: Connection, job_id: JobId, name: str, host: str) -> int:
 def _close(conn: Connection, job: Brief, name: str, state: StepState, **values: Any) -> None:
     before = _build(conn, job.id, name)
     require_step(before.state if before else None, state)
-    conn.execute(_change(job.id, name).values(state=state, **values))
+    conn.execute(_change(job.id, name).values(state=state, task=None, **values))
 
 
 def _seal(conn: Connection, job: Brief, artifact: Artifact, now: datetime) -> None:

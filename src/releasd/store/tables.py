@@ -120,7 +120,8 @@ step = Table(
     CheckConstraint("state IN ('started', 'succeeded', 'failed')", name="state"),
 )
 
-# The last attempt of each build of a job, for people who look.
+# The last attempt of each build of a job. `task` is what its host calls it, as long as it may run there; `log_start` is
+# where in the build's log its output begins, in bytes.
 build = Table(
     "build",
     metadata,
@@ -132,6 +133,9 @@ build = Table(
     Column("error", Text),
     Column("started_at", Utc, nullable=False),
     Column("finished_at", Utc),
+    Column("task", String),
+    Column("log_start", BigInteger),
+    Column("evidence", Json, nullable=False, server_default="{}"),
     CheckConstraint("state IN ('started', 'succeeded', 'failed')", name="state"),
 )
 

@@ -1,7 +1,7 @@
 """What the store gives back beyond the model's own values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +19,7 @@ class Enqueued:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildRecord:
-    """The last attempt of one build of a job."""
+    """The last attempt of one build of a job; see store/tables.py for `task` and `log_start`."""
 
     name: str
     host: str
@@ -28,6 +28,9 @@ class BuildRecord:
     error: str | None
     started_at: datetime
     finished_at: datetime | None
+    task: str | None = None
+    log_start: int | None = None
+    evidence: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

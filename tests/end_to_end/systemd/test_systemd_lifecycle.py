@@ -68,18 +68,23 @@ def test_a_crash_is_followed_by_a_new_start(service: Service) -> None:
     wait_until(lambda: service.show("NRestarts") == "1" and service.show("ActiveState") == "active", 20.0)
 
 
-def test_stopping_ends_a_running_build_and_puts_its_job_back(service: Service) -> None:
-    """`systemctl stop` in the middle of a build is clean, ends within 10 s, leaves no process, and fails no release."""
+def test_a_restart_keeps_a_running_build_and_a_stop_ends_it_by_its_leash(service: Service) -> None:
+    """`systemctl restart` in the middle of a build costs nothing; after `stop`, nobody comes, and nothing is left."""
+    service.machine.write("/etc/releasd/releasd.toml", CONFIG + 'leash = "8s"\n')
     service.commit_while_down(_releasd_toml=BUILD)
     service.start()
     wait_until(lambda: service.machine.run("pgrep", "-f", "sleep 600", check=False).stdout, 20.0, service.statement)
+    build = service.machine.run("pgrep", "-f", "sleep 600").stdout
     began = time.monotonic()
-    service.machine.run("systemctl", "stop", "releasd")
+    service.machine.run("systemctl", "restart", "releasd")
     assert time.monotonic() - began < 10
+    wait_until(lambda: service.happened("build.attached"), 10.0, service.statement)
+    assert service.machine.run("pgrep", "-f", "sleep 600").stdout == build
+    service.machine.run("systemctl", "stop", "releasd")
     assert (service.show("Result"), service.show("ExecMainStatus")) == ("success", "0")
-    assert service.machine.run("pgrep", "-u", "releasd", check=False).stdout == ""
-    assert service.happened("daemon.stopped")[-1] == {"clean": True}
-    assert [data["reason"] for data in service.happened("job.requeued")] == ["the daemon was stopped"]
+    assert service.happened("daemon.stopped") == [{"clean": True}] * 3
+    wait_until(lambda: not service.machine.run("pgrep", "-u", "releasd", check=False).stdout, 20.0)
+    assert {data["reason"] for data in service.happened("job.requeued")} == {"the daemon was stopped"}
     assert service.happened("job.failed") == []
 
 

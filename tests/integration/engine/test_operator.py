@@ -27,7 +27,7 @@ STEP = {
 }  # fmt: skip
 BUILD = {
     "name": str, "host": str, "state": str, "attempts": int, "error": str | None, "started_at": str | None,
-    "finished_at": str | None,
+    "finished_at": str | None, "last_line": str, "evidence": dict,
 }  # fmt: skip
 ARTIFACT = {"filename": str, "sha256": str, "size": int, "build": str, "host": str}
 HOST = {"name": str, "ok": bool, "reason": str, "at": str, "facts": dict}

@@ -26,7 +26,7 @@ from support.store import NOW, claim, enqueue, in_state, plan, run_steps, runnin
 
 
 def ddl_of(url: str) -> dict[str, set[str]]:
-    """Return the lines of the statements that make tables and indexes, in no order."""
+    """Return the parts of the statements that make tables and indexes, in no order."""
     engine = create_engine(url)
     with engine.connect() as conn:
         found = conn.execute(
@@ -101,7 +101,7 @@ def test_every_migration_can_be_said_in_postgresql(name: str) -> None:
     options = {"as_sql": True, "output_buffer": out}
     with Operations.context(MigrationContext.configure(dialect_name="postgresql", opts=options)):
         module.upgrade()
-    assert "CREATE TABLE" in out.getvalue()
+    assert "CREATE TABLE" in out.getvalue() or "ALTER TABLE" in out.getvalue()
     assert "RAISE(ABORT" not in out.getvalue()
 
 

@@ -2,10 +2,9 @@
 
 import os
 import re
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 
-from releasd.adapters.git.stream import Streaming, records
+from releasd.adapters.git.stream import Streaming, texts
 from releasd.core.semrel.jstext import trim
 from releasd.errors import GitError
 from releasd.model import Commit, Tag
@@ -41,21 +40,50 @@ class Reading(Streaming):
             raise self._failure("read HEAD", answer.stderr)
         return _text(answer.stdout).strip() or None
 
-    def tags_merged(self, commit: str) -> tuple[Tag, ...]:
-        """Return the tags reachable from `commit`, by name. Raises `GitError` where history is cut off."""
+    def git_folder(self) -> str:
+        """Return the folder that holds the refs, as an absolute path."""
+        common = self._git("rev-parse", "--path-format=absolute", "--git-common-dir", action="find the refs")
+        return common.decode(errors="surrogateescape").strip()
+
+    def remote_urls(self) -> tuple[str, ...]:
+        """Return the URLs of all remotes; empty where this is no repository."""
+        answer = self._ask("config", "--get-regexp", r"^remote\..*\.url$", action="list the remotes")
+        lines = answer.stdout.decode(errors="surrogateescape").splitlines()
+        return tuple(line.partition(" ")[2] for line in lines)
+
+    def tag_names(self) -> tuple[str, ...]:
+        """Return the names of all tags, reachable or not, by name. Raises `GitError` where history is cut off.
+
+        No object is looked at, so that 100,000 of them cost nothing much.
+        """
+        self._refuse_shallow()
+        out = self._git("for-each-ref", "--format=%(refname:lstrip=2)", "refs/tags", action="read the tags")
+        return tuple(_text(out).splitlines())
+
+    def tags_merged(self, commit: str, among: Sequence[str] | None = None) -> tuple[Tag, ...]:
+        """Return the tags reachable from `commit`, by name: of those called `among`, or of all.
+
+        Raises `GitError` where history is cut off.
+        """
+        if among is not None and not among:
+            return ()
+        if among is None:
+            self._refuse_shallow()
+        out = self._git(
+            "for-each-ref",
+            f"--merged={self._existing(commit)}",
+            f"--format={'%00'.join(_TAG_FIELDS)}",
+            *(["refs/tags"] if among is None else [f"refs/tags/{name}" for name in among]),
+            action="read the tags",
+        )
+        return tuple(self._tag(*line.split("\0")) for line in _text(out).splitlines())
+
+    def _refuse_shallow(self) -> None:
         if self.is_shallow():
             raise GitError(
                 f"{self.path}: the history is shallow, so the last release cannot be known",
                 advice=f"git -C {self.path} fetch --unshallow --tags",
             )
-        out = self._git(
-            "for-each-ref",
-            f"--merged={self._existing(commit)}",
-            f"--format={'%00'.join(_TAG_FIELDS)}",
-            "refs/tags",
-            action="read the tags",
-        )
-        return tuple(self._tag(*line.split("\0")) for line in _text(out).splitlines())
 
     def _tag(self, ref: str, target: str, peeled: str, peeled_type: str) -> Tag:
         if peeled_type == "tag":  # a tag of a tag: git before 2.45 peels one layer here
@@ -116,7 +144,7 @@ class Reading(Streaming):
             *paths,
             action=f"read the history of {commit}",
         )
-        return tuple(_commits(records(chunks, b"\0")))
+        return tuple(_commits(texts(chunks, "\0")))
 
     def touching(self, commit: str, *, since: str | None, paths: Sequence[str]) -> frozenset[str]:
         """Return the names of the commits that `log` returns."""
@@ -165,13 +193,17 @@ def _text(raw: bytes) -> str:
     return raw.decode(errors="replace")
 
 
-def _commits(fields: Iterator[bytes]) -> Iterator[Commit]:
-    for commit_id, parents, author, message in zip(fields, fields, fields, fields, strict=False):
+def _commits(fields: Iterator[str]) -> Iterator[Commit]:
+    """Read what `log` asks for. A few people write a whole history, and a commit is named by its child before it."""
+    authors: dict[str, str] = {}
+    named: dict[str, str] = {}
+    for name, above, author, message in zip(fields, fields, fields, fields, strict=False):
+        parents = tuple([named.setdefault(parent, parent) for parent in above.split()])
         yield Commit(
-            id=_text(commit_id),
-            message=trim(_text(message)),
-            parents=tuple(_text(parents).split()),
-            author=sys.intern(_text(author)),  # a few people write a whole history
+            id=named.pop(name, name),
+            message=trim(message),
+            parents=parents,
+            author=authors.setdefault(author, author),
         )
 
 

@@ -8,6 +8,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from releasd.adapters.git.pack import Packing
 from releasd.adapters.git.remote import Remoting
 from releasd.adapters.git.walk import Walking
 from releasd.errors import GitError
@@ -23,24 +24,13 @@ _CONFIG = "releasd.config"  # included by the clone's own, in which an operator 
 _LOOKS_LIKE_GIT = frozenset({"HEAD", "config", "objects", "refs"})
 
 
-class GitRepo(Remoting, Walking):
+class GitRepo(Remoting, Walking, Packing):
     """One repository, as ports.Git describes it."""
 
     def init(self) -> None:
         """Make this folder, which exists and is empty, a bare repository of the daemon's."""
         self._git("init", "--quiet", "--bare", "--template=", ".", action="make a clone")
         self._git("config", "include.path", _CONFIG, action="configure the clone")
-
-    def git_folder(self) -> str:
-        """Return the folder that holds the refs, as an absolute path."""
-        common = self._git("rev-parse", "--path-format=absolute", "--git-common-dir", action="find the refs")
-        return common.decode(errors="surrogateescape").strip()
-
-    def remote_urls(self) -> tuple[str, ...]:
-        """Return the URLs of all remotes; empty where this is no repository."""
-        answer = self._ask("config", "--get-regexp", r"^remote\..*\.url$", action="list the remotes")
-        lines = answer.stdout.decode(errors="surrogateescape").splitlines()
-        return tuple(line.partition(" ")[2] for line in lines)
 
     def tag_messages(self) -> tuple[str, ...]:
         """Return the messages of all annotated tags here, as last fetched."""

@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from releasd.adapters.git.failures import failure, without_credentials
 from releasd.errors import GitError, ReleasdError, Transient
 
 # An explicit list: the variables of a calling hook (GIT_DIR, GIT_INDEX_FILE, GIT_QUARANTINE_PATH, …) would send us to
@@ -140,9 +139,13 @@ class Repository:
             ) from late
 
     def _failure(self, action: str, stderr: str) -> ReleasdError:
+        from releasd.adapters.git.failures import failure  # noqa: PLC0415 - seldom needed, and many expressions
+
         return failure(action, self._where(), stderr)
 
     def _where(self) -> str:
+        from releasd.adapters.git.failures import without_credentials  # noqa: PLC0415 - as above
+
         return without_credentials(str(self.path))
 
     def _ssh(self) -> dict[str, str]:

@@ -1,9 +1,9 @@
 """The output of a git process as it comes, and requests to it as it takes them: never all of either in memory."""
 
+import codecs
 import os
 import select
 import subprocess
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 
@@ -11,6 +11,7 @@ from releasd.adapters.git.run import Repository, end_group, environment
 from releasd.errors import GitError, Transient
 
 CHUNK = 1 << 18  # bytes read at once
+_ERRORS = 1 << 16  # bytes of complaints that are kept
 
 
 class Ended(Exception):
@@ -50,16 +51,14 @@ def stream(
         Ended: it failed, after what it wrote was yielded.
         subprocess.TimeoutExpired: it was silent for too long.
     """
-    with tempfile.TemporaryFile() as errors:
-        process = _start(args, env, errors.fileno())
-        try:
-            yield from _exchange(process, iter(requests), timeout)
-            status = process.wait(timeout)
-        finally:
-            _close(process)
-        if status:
-            errors.seek(0)
-            raise Ended(status, errors.read(1 << 16).decode(errors="replace"))
+    process, errors = _start(args, env), bytearray()
+    try:
+        yield from _exchange(process, iter(requests), errors, timeout)
+        status = process.wait(timeout)
+    finally:
+        _close(process)
+    if status:
+        raise Ended(status, errors.decode(errors="replace"))
 
 
 def records(chunks: Iterable[bytes], separator: bytes) -> Iterator[bytes]:
@@ -77,14 +76,29 @@ def records(chunks: Iterable[bytes], separator: bytes) -> Iterator[bytes]:
         yield last
 
 
-def _start(args: Sequence[str], env: Mapping[str, str], errors: int) -> "subprocess.Popen[bytes]":
+def texts(chunks: Iterable[bytes], separator: str) -> Iterator[str]:
+    """Yield what `records` does, decoded chunk by chunk, which is twice as fast; a broken character becomes U+FFFD."""
+    rest = [""]
+    for chunk in codecs.iterdecode(chunks, "utf-8", errors="replace"):
+        first, *parts = chunk.split(separator)
+        rest.append(first)
+        if parts:
+            yield "".join(rest)
+            rest = [parts.pop()]
+            yield from parts
+    last = "".join(rest)
+    if last:
+        yield last
+
+
+def _start(args: Sequence[str], env: Mapping[str, str]) -> "subprocess.Popen[bytes]":
     try:
         return subprocess.Popen(
             tuple(args),
             env=dict(env),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=errors,
+            stderr=subprocess.PIPE,
             bufsize=0,
             process_group=0,
         )
@@ -92,17 +106,25 @@ def _start(args: Sequence[str], env: Mapping[str, str], errors: int) -> "subproc
         raise GitError("git is not installed", advice="Install git 2.38 or newer.") from missing
 
 
-def _exchange(process: "subprocess.Popen[bytes]", requests: Iterator[bytes], timeout: float) -> Iterator[bytes]:
-    """Write and read as either is possible, for a process that is only written to would wait for its reader."""
+def _exchange(
+    process: "subprocess.Popen[bytes]", requests: Iterator[bytes], errors: bytearray, timeout: float
+) -> Iterator[bytes]:
+    """Write and read as either is possible, for a process that is only written to would wait for its reader.
+
+    What it complains of goes into `errors`, up to some length, until it has closed its output and its errors.
+    """
     assert process.stdin is not None  # noqa: S101 - both are pipes
     assert process.stdout is not None  # noqa: S101
-    into, out = process.stdin.fileno(), process.stdout.fileno()
+    assert process.stderr is not None  # noqa: S101
+    into, out, complaints = process.stdin.fileno(), process.stdout.fileno(), process.stderr.fileno()
     os.set_blocking(into, False)
     poll = select.poll()
     poll.register(out, select.POLLIN)
+    poll.register(complaints, select.POLLIN)
+    unread = 2
     poll.register(into, select.POLLOUT)
     unsent = memoryview(b"")
-    while True:
+    while unread:
         ready = dict(poll.poll(timeout * 1000))
         if not ready:
             raise subprocess.TimeoutExpired(process.args, timeout)
@@ -112,11 +134,15 @@ def _exchange(process: "subprocess.Popen[bytes]", requests: Iterator[bytes], tim
             if not unsent.nbytes and not (unsent := memoryview(_batch(requests))):
                 poll.unregister(into)
                 process.stdin.close()
-        if out in ready:
-            chunk = os.read(out, CHUNK)
+        for source in ready.keys() - {into}:
+            chunk = os.read(source, CHUNK)
             if not chunk:
-                return
-            yield chunk
+                poll.unregister(source)
+                unread -= 1
+            elif source == out:
+                yield chunk
+            else:
+                errors += chunk[: _ERRORS - len(errors)]
 
 
 def _batch(requests: Iterator[bytes]) -> bytes:
@@ -140,7 +166,7 @@ def _sent(into: int, data: memoryview) -> memoryview:
 
 
 def _close(process: "subprocess.Popen[bytes]") -> None:
-    for pipe in (process.stdin, process.stdout):
+    for pipe in (process.stdin, process.stdout, process.stderr):
         if pipe is not None:
             with suppress(BrokenPipeError):
                 pipe.close()

@@ -68,6 +68,19 @@ class Walking(Streaming):
             time, name, *parents = line.decode("ascii").split(" ")
             yield Node(name, tuple(parents), int(time))
 
+    def touching_any(self, tips: Iterable[str], paths: Sequence[str]) -> frozenset[str]:
+        """Return the names of the commits reachable from `tips` that touch `paths`, as `Reading.log` has them."""
+        asked = (*dict.fromkeys(tips), "--", *paths)
+        chunks = self._stream(
+            "rev-list",
+            "--full-history",
+            "--show-pulls",
+            "--stdin",
+            action="read the history",
+            requests=(f"{line}\n".encode() for line in asked),
+        )
+        return frozenset(line.decode("ascii") for line in records(chunks, b"\n"))
+
     def commits(self, names: Iterable[str]) -> Iterator[Commit]:
         """Yield the commits with these full names, in that order; a name may come again."""
         for kind, data in self._objects(f"{name}\n".encode() for name in names):

@@ -1,24 +1,36 @@
 """What runs on a build host: standard library only, Python 3.8 or later, sent there at each start as one text.
 
-Rule 1: *Leash.* The daemon sends a byte at least every second. When none came for `leash` seconds, or the stream
-ended, every process of the build is killed and the folder removed, with nobody asking.
+Rule 1: *Leash.* The daemon sends a byte at least every second. When none came for `leash` seconds, every process of the
+build is killed and the folder removed, with nobody asking. The end of the connection alone ends a task at once, unless
+it is a build: that waits `leash` seconds for its daemon to come back (keeper.py).
 Rule 2: *Nothing escapes.* On Linux the runner is the subreaper of the build, so a process that forks twice or opens
-its own session still is a descendant, and is killed. Elsewhere only the build's process group is; nobody ran that.
+its own session still is a descendant, and is killed; where systemd lets us, all are in a scope of their own, too.
+Elsewhere only the build's process group is; nobody ran that.
 Rule 3: *Nothing leaks.* The build sees an environment made from nothing, and neither its script nor its variables
 are ever part of an argument list.
 Rule 4: *A lock, not a process id, says that a folder is in use.* `flock` on `<id>.lock` ends with its holder, however
 that dies; a later start or probe removes every folder whose lock is free, and kills what still runs for it.
+Rules 5 to 7 are about containers and stand in container.py.
 """
 
+import base64
+import zlib
 from pathlib import Path
 
 # The whole argument of `python3 -c`: the first line on the stream says how many bytes of Python follow.
 BOOTSTRAP = "import sys; i = sys.stdin.buffer; exec(i.read(int(i.readline())))"
-MODULES = ("leash", "processes", "folders", "files", "main")  # each imports only those before it
+# Each imports only those before it, and names from them: in the bundle there are no packages.
+MODULES = (
+    *("leash", "processes", "scope", "container", "folders", "files", "spool", "keeper"),
+    *("kept", "objects", "sources", "caches", "main"),
+)
 
 
 def bundle() -> bytes:
-    """Return the runner as one Python text, as `BOOTSTRAP` reads it: nothing may follow before the runner's hello."""
+    """Return the runner as one Python text, as `BOOTSTRAP` reads it: nothing may follow before the runner's hello.
+
+    It is packed, for it is sent at each start, and would else be most of what a small release sends.
+    """
     lines = ["import sys, types"]
     for name in MODULES:
         full = f"{__name__}.{name}"
@@ -26,5 +38,6 @@ def bundle() -> bytes:
         lines.append(f"module = sys.modules[{full!r}] = types.ModuleType({full!r})")
         lines.append(f"exec(compile({source!r}, '{name}.py', 'exec'), module.__dict__)")
     lines.append("sys.exit(module.main())\n")
-    text = "\n".join(lines).encode()
+    packed = base64.b85encode(zlib.compress("\n".join(lines).encode())).decode("ascii")
+    text = f"import base64, zlib\nexec(zlib.decompress(base64.b85decode({packed!r})))\n".encode()
     return b"%d\n%b" % (len(text), text)

@@ -9,7 +9,9 @@ import time
 from pathlib import Path
 from typing import Callable  # noqa: UP035 - also read by Python 3.8
 
+from releasd.adapters.runner.container import remove_container
 from releasd.adapters.runner.processes import Refused, kill_marked
+from releasd.adapters.runner.scope import kill_scope
 
 PRIVATE = 0o700
 CLAIM_LIMIT = 1.0  # seconds; only a living task holds a lock for longer
@@ -23,9 +25,14 @@ def home() -> str:
         return os.environ.get("HOME", "/")
 
 
+def workdir_at(path: str) -> Path:
+    """Return the folder in which fresh folders are made, as it is."""
+    return Path(home() + path[1:] if path.startswith("~/") else path)
+
+
 def open_workdir(path: str) -> Path:
     """Return the folder in which fresh folders are made, made if need be, with what dead runners left removed."""
-    folder = Path(home() + path[1:] if path.startswith("~/") else path)
+    folder = workdir_at(path)
     folder.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
     for lock in folder.glob("*.lock"):
         _remove_leftover(lock)
@@ -34,11 +41,12 @@ def open_workdir(path: str) -> Path:
 
 def _remove_leftover(lock: Path) -> None:
     try:
-        fd = _acquire(lock, os.O_RDWR)
+        fd = acquire(lock, os.O_RDWR)
     except FileNotFoundError:
         return  # its runner ended just now
     if fd is not None:
         folder = lock.with_suffix("")
+        kill_scope(os.pread(fd, 4096, 0).decode(errors="replace"))
         kill_marked(f"RELEASD_OUT={folder}/out")
         release(folder, fd, lambda: None)
 
@@ -52,7 +60,7 @@ def claim(folder: Path) -> int:
     """
     limit = time.monotonic() + CLAIM_LIMIT
     while True:
-        fd = _acquire(_lock_of(folder), os.O_RDWR | os.O_CREAT)
+        fd = acquire(_lock_of(folder), os.O_RDWR | os.O_CREAT)
         if fd is not None:
             break
         if time.monotonic() > limit:
@@ -67,7 +75,21 @@ def claim(folder: Path) -> int:
 
 
 def release(folder: Path, lock: int, beat: Callable[[], None]) -> bool:
-    """Remove the folder, then its lock; return whether nothing is left."""
+    """Remove the container, the folder, then its lock; return whether nothing is left."""
+    if not remove_container(folder):
+        os.close(lock)  # the next runner tries again
+        return False
+    is_gone = remove(folder, beat)
+    if is_gone:
+        _lock_of(folder).unlink()
+    os.close(lock)
+    return is_gone
+
+
+def remove(folder: Path, beat: Callable[[], None]) -> bool:
+    """Remove a folder and all in it; return whether nothing is left. A link in its place is removed alone."""
+    if folder.is_symlink():
+        folder.unlink()
     for root, folders, _ in os.walk(folder):
         beat()
         for name in folders:
@@ -77,22 +99,18 @@ def release(folder: Path, lock: int, beat: Callable[[], None]) -> bool:
         for name in files + folders:
             _remove(Path(root, name))
     _remove(folder)
-    is_gone = not folder.exists()
-    if is_gone:
-        _lock_of(folder).unlink()
-    os.close(lock)
-    return is_gone
+    return not folder.exists()
 
 
 def _lock_of(folder: Path) -> Path:
     return folder.with_name(folder.name + ".lock")
 
 
-def _acquire(path: Path, flags: int) -> int | None:
+def acquire(path: Path, flags: int, kind: int = fcntl.LOCK_EX) -> int | None:
     """Return a descriptor that holds the lock file, or None where a living runner has it."""
     fd = os.open(path, flags | os.O_NOFOLLOW, 0o600)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(fd, kind | fcntl.LOCK_NB)
         is_ours = os.path.samestat(os.fstat(fd), path.stat())
     except (BlockingIOError, FileNotFoundError):  # held, or removed by its holder between open and lock
         is_ours = False

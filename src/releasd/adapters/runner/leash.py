@@ -17,9 +17,10 @@ MAX_FRAME = 1 << 24  # bytes; a longer one is no frame of ours, and is not waite
 BACKLOG = 1 << 18  # bytes kept for a slow daemon before the build has to wait
 TICK = 0.25  # seconds between two looks at the clock
 
-# To the runner: the task, a file's name, go, end the build, a wanted file's name, the end. Payloads are JSON,
-# but for GET's (the name) and DATA's (the bytes). BEAT is the sign of life, sent and answered.
-SPEC, PUT, GO, KILL, GET, BYE, BEAT, DATA = b"S", b"P", b"G", b"K", b"T", b"B", b"H", b"D"
+# To the runner: the task, a file's name, go, end the build, a wanted file's name, the end, and how many bytes of the
+# build's output an attaching daemon has. Payloads are JSON, but for GET's (the name) and DATA's (the bytes). BEAT is
+# the sign of life, sent and answered.
+SPEC, PUT, GO, KILL, GET, BYE, BEAT, DATA, FROM = b"S", b"P", b"G", b"K", b"T", b"B", b"H", b"D", b"F"
 # From the runner: a message, the build's output; DATA and BEAT as above.
 CONTROL, OUTPUT = b"C", b"O"
 
@@ -53,18 +54,29 @@ class Frames:
             del self._buffer[:end]
             yield kind, payload
 
+    def rest(self) -> bytes:
+        """Return the beginning of a frame that is not whole yet."""
+        return bytes(self._buffer)
+
 
 class Leash:
-    """The runner's end. `wait` is the only place where the runner sleeps while the leash holds."""
+    """The runner's end of one connection. `wait` is the only place where the runner sleeps while the leash holds.
 
-    def __init__(self, seconds: float) -> None:
+    Args:
+        seconds: how long nothing may be heard.
+        streams: the descriptors to read from and to write to.
+        greeting: what is sent first.
+    """
+
+    def __init__(self, seconds: float, streams: tuple[int, int] = (0, 1), greeting: bytes = HELLO) -> None:
         self.seconds = seconds
         self.inbox: list[tuple[bytes, bytes]] = []
+        self._streams: tuple[int, int] | None = streams
         self._heard = time.monotonic()
         self._frames = Frames()
-        self._out = bytearray(HELLO)
+        self._out = bytearray(greeting)
         self._wake = _wake_on_signals()
-        for fd in (0, 1):
+        for fd in streams:
             os.set_blocking(fd, False)
 
     @property
@@ -86,16 +98,25 @@ class Leash:
         Raises:
             LeashBroken: nothing was heard for too long, the stream ended, or SIGTERM came.
         """
-        reads, writes, _ = select.select([0, self._wake, *also], [1] if self._out else [], [], timeout)
+        self.refill()
+        heard, told = ([self._streams[0]], [self._streams[1]]) if self._streams else ([], [])
+        ready, writes, _ = select.select([*heard, self._wake, *also], told if self._out else [], [], timeout)
         if writes:
-            self._write()
-        if self._wake in reads and signal.SIGTERM in os.read(self._wake, CHUNK):
+            self._write(writes[0])
+        if self._wake in ready and signal.SIGTERM in os.read(self._wake, CHUNK):
             raise LeashBroken("terminated")
-        if 0 in reads:
-            self._hear()
+        if heard and heard[0] in ready and self._streams:
+            self._hear(heard[0])
         elif time.monotonic() - self._heard > self.seconds:
             raise LeashBroken(f"nothing heard for {self.seconds} s")
-        return [fd for fd in reads if fd not in (0, self._wake)]
+        return [fd for fd in ready if fd != self._wake and fd not in heard]
+
+    def refill(self) -> None:
+        """Queue what waits for room. Here nothing does."""
+
+    def cut(self, why: str) -> None:
+        """See to the end of the connection: nobody is left to work for."""
+        raise LeashBroken(why)
 
     def expect(self) -> tuple[bytes, bytes]:
         """Return the next frame."""
@@ -104,9 +125,11 @@ class Leash:
         return self.inbox.pop(0)
 
     def flush(self) -> None:
-        """Return when everything queued has been taken."""
-        while self._out:
+        """Return when everything queued has been taken, or when nobody is there to take it."""
+        self.refill()
+        while self._out and self._streams:
             self.wait(TICK)
+            self.refill()
 
     def beat(self) -> None:
         """Show a sign of life in the middle of something long that has to be finished in any case."""
@@ -115,24 +138,40 @@ class Leash:
         except LeashBroken:
             return  # the next `wait` says so again
 
-    def _write(self) -> None:
+    def unread(self) -> bytes:
+        """Return what was heard and not made use of, as it came: for whoever takes the streams over."""
+        frames = b"".join(pack(kind, payload) for kind, payload in self.inbox)
+        return frames + self._frames.rest()
+
+    def take(self, kind: bytes, payload: bytes) -> None:
+        """Put one frame where `expect` finds it."""
+        self.inbox.append((kind, payload))
+
+    def _write(self, fd: int) -> None:
         try:
-            del self._out[: os.write(1, self._out[:CHUNK])]
+            del self._out[: os.write(fd, self._out[:CHUNK])]
         except BlockingIOError:
             return
         except OSError as error:
-            raise LeashBroken(str(error)) from error
+            self.cut(str(error))
 
-    def _hear(self) -> None:
-        data = os.read(0, CHUNK)
+    def _hear(self, fd: int) -> None:
+        try:
+            data = os.read(fd, CHUNK)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self.cut(str(error))
+            return
         if not data:
-            raise LeashBroken("the daemon closed the stream")
+            self.cut("the daemon closed the stream")
+            return
         self._heard = time.monotonic()
         for kind, payload in self._frames.feed(data):
             if kind == BEAT:
                 self.send(BEAT)
             else:
-                self.inbox.append((kind, payload))
+                self.take(kind, payload)
 
 
 def _wake_on_signals() -> int:

@@ -60,9 +60,13 @@ def kill_marked(mark: str) -> None:
 
 
 class Build:
-    """The running script and everything that it started. `output` is the read end of its standard streams."""
+    """The running script and everything that it started. `output` is the read end of its standard streams.
 
-    def __init__(self, script: str, cwd: str, env: dict[str, str]) -> None:
+    `stop` ends what is no descendant of this process (a container), and is called before anything is killed.
+    """
+
+    def __init__(self, script: str, cwd: str, env: dict[str, str], stop: Callable[[], object] = lambda: None) -> None:
+        self._stop = stop
         self.status: int | None = None
         libc = ctypes.CDLL(None) if IS_LINUX else None  # loaded before the fork
         runner = os.getpid()
@@ -93,6 +97,7 @@ class Build:
         Raises:
             Refused: a process cannot be killed; it belongs to another user.
         """
+        self._stop()
         if grace:
             self._signal(signal.SIGTERM)
             self._wait(grace, lambda: None)

@@ -9,6 +9,7 @@ single match, more than a million steps (a text of some 20,000 characters with a
 import re
 from array import array
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from releasd.core.semrel import regexrun
@@ -17,6 +18,7 @@ from releasd.core.semrel.regexsyntax import Refused, read
 from releasd.errors import ConfigError
 
 _LONGEST = 10_000  # characters of an expression
+_KEPT = 16  # expressions that stay compiled: a replay asks for the same few of every range
 
 
 class Match(NamedTuple):
@@ -41,6 +43,7 @@ def matcher(source: str) -> Matcher:
     return compiled(source)
 
 
+@lru_cache(maxsize=_KEPT)
 def compiled(source: str) -> Matcher:
     """Return what `matcher` does. Raises `Refused`."""
     expression = read(units(source))
@@ -62,6 +65,7 @@ def compiled(source: str) -> Matcher:
     return find
 
 
+@lru_cache(maxsize=_KEPT)
 def problem(source: str) -> str | None:
     """Return why an expression is refused, as the end of a sentence about it, or None."""
     if len(source) > _LONGEST:

@@ -1,0 +1,1 @@
+"""Judging built files: one module for each subject; core/distfiles.py is the entrance."""

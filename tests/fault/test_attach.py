@@ -1,0 +1,148 @@
+"""A daemon that comes back finds its builds still running: they are begun once, and nothing of their output is lost."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from releasd.app.fault import VARIABLE
+from releasd.steps.faultpoints import ATTACHING
+from support.netns import Farm, farm
+from support.packages import MAKE
+from support.parts import eventually
+from support.sshd import Sshd, sshd
+from support.stage import Stage, over_ssh
+from support.truth import assert_released
+
+__all__ = ["farm", "sshd"]
+
+LINES = 400
+TALK = """
+echo once >>{folder}/starts-{name}
+i=0; while [ $i -lt {lines} ] || [ ! -e {folder}/go ]; do i=$((i + 1)); echo "{name} line $i"; sleep 0.01; done
+{make}
+"""
+
+
+def talking(stage: Stage, *names: str, **settings: object) -> None:
+    """Have builds that print numbered lines until they are let go."""
+    for name in names:
+        script = TALK.format(folder=stage.folder, name=name, lines=LINES, make=MAKE)
+        stage.build_with(script, **settings)
+
+
+def numbers(stage: Stage, name: str, text: str | None = None) -> list[int]:
+    """Return the numbers of a build's lines in the order of the log."""
+    text = stage.log_text(1) if text is None else text
+    return [int(number) for number in re.findall(rf"^{name} line (\d+)$", text, re.MULTILINE)]
+
+
+def assert_whole(stage: Stage, name: str, text: str | None = None) -> None:
+    """Fail unless a build was begun once, and each of its lines is in the log once and in its place."""
+    assert (stage.folder / f"starts-{name}").read_text() == "once\n"
+    found = numbers(stage, name, text)
+    assert len(found) >= LINES
+    assert found == list(range(1, len(found) + 1))
+
+
+@pytest.mark.parametrize("how", ["kill", "stop"])
+def test_three_builds_go_on_while_the_daemon_is_away(stage: Stage, sshd: Sshd, how: str) -> None:
+    """Killed or stopped, and started again: here and over SSH, each build is attached to and not begun again."""
+    stage.config["hosts"]["here"]["leash"] = 30
+    stage.config["hosts"]["far"] = over_ssh(sshd, stage, labels=["far"], slots=2, leash=30)
+    talking(stage, "one", labels=["local"])
+    talking(stage, "two", "three", labels=["far"])
+    stage.start()
+    stage.push("feat: more")
+    for name in ("one", "two", "three"):
+        stage.wait_file(stage.folder / f"starts-{name}")
+    eventually(lambda: all(numbers(stage, name) for name in ("one", "two", "three")), "output of all")
+    follower = subprocess.Popen(
+        (sys.executable, "-m", "releasd.cli", "log", "1", "--step", "build", "--follow"),
+        stdout=subprocess.PIPE,
+        env=stage.environ,
+        cwd=stage.folder,
+    )
+    getattr(stage.daemon, how)()
+    stage.daemon.start()
+    stage.wait_for(lambda job: len([b for b in job["builds"] if b["state"] == "started"]) == 3)
+    running = stage.status("1")["builds"]
+    assert all(re.fullmatch(r"\w+ line \d+", build["last_line"]) for build in running), running
+    (stage.folder / "go").touch()
+    job = stage.wait_over()
+    assert_released(stage, job, "1.1.0")
+    assert [build["attempts"] for build in job["builds"]] == [1, 1, 1]
+    assert {build["evidence"]["host"] for build in job["builds"]} == {"here", "far"}
+    assert len([event for event in stage.events() if event["event"] == "build.attached"]) == 3
+    followed = follower.communicate(timeout=30)[0].decode()
+    for name in ("one", "two", "three"):
+        assert_whole(stage, name)
+        assert set(numbers(stage, name, followed)) == set(numbers(stage, name))
+
+
+@pytest.mark.parametrize("point", ATTACHING)
+def test_killed_while_attaching(stage: Stage, point: str) -> None:
+    """The second daemon dies the moment it has the build; the third one takes it all the same."""
+    stage.config["hosts"]["here"]["leash"] = 30
+    talking(stage, "one")
+    stage.start()
+    stage.push("feat: more")
+    stage.wait_file(stage.folder / "starts-one")
+    stage.daemon.kill()
+    stage.daemon.start(**{VARIABLE: point})
+    stage.daemon.wait_killed()
+    (stage.folder / "go").touch()
+    stage.daemon.start()
+    assert_released(stage, stage.wait_over(), "1.1.0")
+    assert_whole(stage, "one")
+
+
+def test_a_cancelled_job_takes_its_build_along(stage: Stage) -> None:
+    """A cancellation ends the build at once, however long its leash is."""
+    stage.config["hosts"]["here"]["leash"] = 600
+    talking(stage, "one")
+    stage.start()
+    stage.push("feat: more")
+    stage.wait_file(stage.folder / "starts-one")
+    assert stage.run("cancel", "1").returncode == 0
+    assert stage.wait_over()["state"] == "cancelled"
+    stage.assert_host_clean()
+
+
+def test_a_lost_hosts_build_moves_to_another(stage: Stage, farm: Farm) -> None:
+    """The cable of the host is cut for good: another able host makes the build, and the release is whole."""
+    stage.config["projects"]["demo"]["publish"] = []
+    stage.config["hosts"] = {
+        name: {
+            "address": f"root@{host.address}",
+            "port": 2222,
+            "identity": str(host.folder / "client_key"),
+            "known_hosts": str(host.folder / "known_hosts"),
+            "path": stage.environ["PATH"],
+            "workdir": str(stage.far_workdir / name),
+            "labels": ["linux"],
+            "leash": 4,
+            "lost_after": 3,
+        }
+        for name, host in zip(("first", "second"), farm.hosts, strict=False)
+    }
+    for name in ("first", "second"):
+        (stage.far_workdir / name).mkdir(parents=True)
+    talking(stage, "one", labels=["linux"])
+    stage.write_config()
+    stage.install_hook(stage.remote)
+    stage.daemon.start(*farm.inside)
+    stage.push("feat: more")
+    stage.wait_file(stage.folder / "starts-one")
+    first = stage.wait_for(lambda job: job["builds"])["builds"][0]["host"]
+    farm.hosts[("first", "second").index(first)].cut()
+    (stage.folder / "go").touch()
+    job = stage.wait_over()
+    assert (job["state"], job["version"]) == ("succeeded", "1.1.0"), job
+    (build,) = job["builds"]
+    assert build["host"] != first
+    assert build["attempts"] == 2
+    for name in ("first", "second"):
+        eventually(lambda name=name: not list((stage.far_workdir / name).iterdir()), "nothing left there")
+        (stage.far_workdir / name).rmdir()

@@ -1,0 +1,210 @@
+"""The real cargo, uv and pip with a host's caches: what they download is found again, with the network gone."""
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import tarfile
+import threading
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from releasd.adapters.hosts import with_defaults
+from releasd.adapters.local import LocalHost
+from releasd.ports import Cache
+from support.hosts import Place, eventually, make_local, make_place, make_tar, member
+from support.tools import require_tool
+
+MAIN = 'fn main() { println!("{}", dep::word()); }\n'
+BACKEND = """\
+import os, zipfile
+def build_wheel(where, config=None, metadata=None):
+    name = 'made-1.0-py3-none-any.whl'
+    with zipfile.ZipFile(os.path.join(where, name), 'w') as wheel:
+        wheel.writestr('made.py', 'x = 1')
+        wheel.writestr('made-1.0.dist-info/METADATA', 'Metadata-Version: 2.1\\nName: made\\nVersion: 1.0\\n')
+        wheel.writestr('made-1.0.dist-info/WHEEL', 'Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n')
+        wheel.writestr('made-1.0.dist-info/RECORD', '')
+    return name
+"""
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+    def end_headers(self) -> None:
+        """Let clients keep what they get, as indexes do."""
+        self.send_header("Cache-Control", "max-age=3600")
+        super().end_headers()
+
+
+@dataclass(frozen=True)
+class Site:
+    """A folder served over HTTP on this machine."""
+
+    folder: Path
+    server: ThreadingHTTPServer
+
+    @property
+    def url(self) -> str:
+        """Return where it is."""
+        return f"http://127.0.0.1:{self.server.server_address[1]}"
+
+    def add(self, path: str, data: bytes) -> bytes:
+        """Serve a file."""
+        target = self.folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+        return data
+
+    def vanish(self) -> None:
+        """Serve nothing any more."""
+        shutil.rmtree(self.folder)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    """A server for one test."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=folder)) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield Site(folder, server)
+        server.shutdown()
+        thread.join(10)
+
+
+@pytest.fixture
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    """This machine, with releasd's own tools on its PATH; after the test nothing may be left there."""
+    place = make_place(make_local(request, tmp_path / "host/builds"), tmp_path)
+    spec = with_defaults(place.host.spec, os.environ["PATH"])
+    place = replace(place, workdir=tmp_path / "host/builds", host=LocalHost(spec))
+    yield place
+    assert eventually(lambda: not place.leftovers(), 10), place.leftovers()
+
+
+def run(place: Place, script: str, files: dict[str, str]) -> tuple[int, str]:
+    """Run a script over some sources with the default cache; return its exit status and what it printed."""
+    source = make_tar(place.dest.parent / "source.tar", [(member(name), text.encode()) for name, text in files.items()])
+    said: list[bytes] = []
+    task = place.task(script, source=source, cache=Cache(mode="deps", project="demo", target="linux"))
+    result = place.host.run(task, said.append, lambda: False)
+    return result.exit_status, b"".join(said).decode()
+
+
+def packed(files: dict[str, str], root: str) -> bytes:
+    """Return a tar.gz of files below one folder."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+        for name, text in files.items():
+            info = member(f"{root}/{name}")
+            info.size = len(text.encode())
+            tar.addfile(info, io.BytesIO(text.encode()))
+    return buffer.getvalue()
+
+
+def rust_project(site: Site) -> dict[str, str]:
+    """Serve a crate from a registry, and return a project that locks it."""
+    manifest = '[package]\nname = "dep"\nversion = "1.0.0"\nedition = "2021"\n[lib]\npath = "lib.rs"\n'
+    crate = packed({"Cargo.toml": manifest, "lib.rs": 'pub fn word() -> &\'static str { "good" }\n'}, "dep-1.0.0")
+    checksum = hashlib.sha256(site.add("dl/dep/1.0.0/download", crate)).hexdigest()
+    entry = {"name": "dep", "vers": "1.0.0", "deps": [], "cksum": checksum, "features": {}, "yanked": False}
+    site.add("index/3/d/dep", json.dumps(entry).encode() + b"\n")
+    site.add("index/config.json", json.dumps({"dl": f"{site.url}/dl"}).encode())
+    source = f'registry = "sparse+{site.url}/index/"'
+    package = f'name = "dep"\nversion = "1.0.0"\nsource = "sparse+{site.url}/index/"\nchecksum = "{checksum}"\n'
+    return {
+        "Cargo.toml": '[package]\nname = "demo"\nversion = "0.1.0"\nedition = "2021"\n'
+        '[dependencies]\ndep = { version = "1", registry = "local" }\n',
+        "src/main.rs": MAIN,
+        ".cargo/config.toml": f"[registries.local]\n{source.replace('registry', 'index')}\n",
+        "Cargo.lock": 'version = 3\n\n[[package]]\nname = "demo"\nversion = "0.1.0"\ndependencies = [\n "dep",\n]\n\n'
+        f"[[package]]\n{package}",
+    }
+
+
+def test_cargo_finds_its_downloads_again_and_only_those_that_the_lock_proves(place: Place, site: Site) -> None:
+    """A second release builds without the registry; one whose cached crate was exchanged does not use it."""
+    require_tool("cargo")
+    files = rust_project(site)
+    build = "cargo build --locked --quiet && ./target/debug/demo"
+    assert run(place, build, files) == (0, "good\n")
+    site.vanish()
+    offline = build.replace("--quiet", "--quiet --offline")
+    assert run(place, offline, files) == (0, "good\n")
+    (crate,) = (place.workdir.parent / "caches").glob("*/files/cargo/registry/cache/*/dep-1.0.0.crate")
+    evil = packed(
+        {
+            "Cargo.toml": '[package]\nname = "dep"\nversion = "1.0.0"\n[lib]\npath = "lib.rs"\n',
+            "lib.rs": 'pub fn word() -> &\'static str { "evil" }\n',
+        },
+        "dep-1.0.0",
+    )
+    crate.write_bytes(evil)
+    status, said = run(place, offline, files)
+    assert status != 0
+    assert "evil" not in said
+
+
+def wheel(name: str) -> bytes:
+    """Return a wheel of one module."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(f"{name}.py", "x = 1")
+        about = f"{name}-1.0.dist-info"
+        archive.writestr(f"{about}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        archive.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{about}/RECORD", f"{name}.py,,\n{about}/METADATA,,\n{about}/WHEEL,,\n{about}/RECORD,,\n")
+    return buffer.getvalue()
+
+
+def python_index(site: Site) -> str:
+    """Serve a wheel, and a package that has to be built; return the address of the index."""
+    sdist = packed(
+        {
+            "PKG-INFO": "Metadata-Version: 2.1\nName: made\nVersion: 1.0\n",
+            "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+            '[project]\nname = "made"\nversion = "1.0"\n',
+            "backend.py": BACKEND,
+        },
+        "made-1.0",
+    )
+    for name, file, data in (("got", "got-1.0-py3-none-any.whl", wheel("got")), ("made", "made-1.0.tar.gz", sdist)):
+        digest = hashlib.sha256(site.add(f"files/{file}", data)).hexdigest()
+        page = f'<!DOCTYPE html><a href="/files/{file}#sha256={digest}">{file}</a>'
+        site.add(f"simple/{name}/index.html", page.encode())
+    return f"{site.url}/simple/"
+
+
+def test_uv_finds_a_downloaded_wheel_again_and_not_one_that_was_built(place: Place, site: Site) -> None:
+    """Offline, the downloaded wheel installs; what an earlier build compiled is gone, as "deps" says."""
+    index = python_index(site)
+    install = "uv --no-config pip install --quiet --no-build-isolation --python python3 --target ./into"
+    assert run(place, f"{install} --index-url {index} got made && ls into/got.py into/made.py", {}) == (
+        0,
+        "into/got.py\ninto/made.py\n",
+    )
+    site.vanish()
+    assert run(place, f"{install} --offline --index-url {index} got && ls into/got.py", {}) == (0, "into/got.py\n")
+    status, _ = run(place, f"{install} --offline --index-url {index} made", {})
+    assert status != 0
+
+
+def test_what_pip_built_is_not_found_again(place: Place, site: Site) -> None:
+    """The wheels that pip made from sources are compiled files: "deps" drops them, and pip builds once more."""
+    index = python_index(site)
+    pip = "PIP_CONFIG_FILE=/dev/null python3 -m pip install --quiet --no-build-isolation --target ./into"
+    build = f'test ! -e "$PIP_CACHE_DIR/wheels"; {pip} --index-url {index} made; test -e "$PIP_CACHE_DIR/wheels"'
+    for _ in range(2):
+        status, said = run(place, build, {})
+        assert status == 0, said
