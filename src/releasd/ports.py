@@ -28,6 +28,18 @@ class Outputs(Protocol):
         ...
 
 
+class Signer(Protocol):
+    """The operator's SSH key. The same bytes always get the same signature."""
+
+    def prove(self) -> None:
+        """Raise `Permanent` or `Transient` unless the key is there, can be used and signs the same way each time."""
+        ...
+
+    def sign(self, data: bytes) -> bytes:
+        """Return the armoured SSH signature of `data`. Raises as `prove` does."""
+        ...
+
+
 class Clock(Protocol):
     """Time, handed in."""
 
@@ -108,6 +120,10 @@ class Git(History, Protocol):
 
     def can_push(self, branch: str) -> None:
         """Raise `Permanent` or `Transient` unless a push to `branch` would be accepted (a dry run)."""
+        ...
+
+    def check_signature(self, commit: str, *, allowed: Path, revoked: Path | None) -> None:
+        """Raise `Permanent` unless the commit has an SSH signature by one of the `allowed` signers, none `revoked`."""
         ...
 
     def write_commit(self, *, parents: Sequence[str], files: Mapping[str, bytes], message: str, at: datetime) -> str:
@@ -280,6 +296,10 @@ class Hosts(Protocol):
 class ArtifactStore(Protocol):
     """Built files by digest, kept on disk until retention removes them."""
 
+    def put(self, filename: str, data: bytes) -> Artifact:
+        """Keep these bytes, durably, and return them as a file without a build."""
+        ...
+
     def adopt(self, path: Path, sha256: str) -> None:
         """Move the file in, durably, under its own name. Raises `Permanent` when its bytes do not have that digest."""
         ...
@@ -310,6 +330,10 @@ class Journal(Protocol):
 
     def artifacts(self) -> tuple[Artifact, ...]:
         """Return the sealed artifacts."""
+        ...
+
+    def how_built(self) -> Mapping[str, Evidence]:
+        """Return what is known of how each build that ended well ran, by its name."""
         ...
 
     def built(self) -> frozenset[str]:

@@ -1,6 +1,6 @@
 """What is published beside a release's files so that others can check them: SHA256SUMS and an in-toto Statement.
 
-Both are functions of the plan and of what the journal holds, without a clock, so that a repetition gives the same bytes.
+Both are functions of the plan and of what the journal holds, without a clock: a repetition gives the same bytes.
 Forms: sha256sum(1); in-toto Statement v1; SLSA provenance predicate v1 (slsa.dev/spec/v1.0/provenance).
 """
 
@@ -8,9 +8,9 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Any
 
-from releasd.core.chain import canonical_time
 from releasd.errors import CheckFailed
 from releasd.model import Artifact, BuildSpec, Evidence, Plan
 
@@ -24,6 +24,7 @@ STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://slsa.dev/provenance/v1"
 BUILD_TYPE = "urn:releasd:build:v1"
 _LINE = re.compile(r"([0-9a-f]{64}) [ *]([^/\x00-\x1f]+)")
+_IMAGE = re.compile(r"(?P<name>[^@]+)@sha256:(?P<digest>[0-9a-f]{64})")
 _USERINFO = re.compile(r"(?<=//)[^/@\s]*@")
 
 
@@ -37,13 +38,16 @@ class Builder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """What a release was made of. `locks` are the digests of the lock files at `commit`, by path."""
+    """What a release was made of.
+
+    `locks` are the digests of the lock files at `commit`, by path; `builds` is what is known of how each build ran.
+    """
 
     repository: str
     commit: str
     job: int
     locks: Mapping[str, str]
-    build_evidence: Evidence
+    builds: Mapping[str, Evidence]
 
 
 def sums(digests: Mapping[str, str]) -> bytes:
@@ -74,13 +78,13 @@ def statement(plan: Plan, artifacts: Sequence[Artifact], origin: Origin, builder
                     "buildType": BUILD_TYPE,
                     "externalParameters": _external(plan, origin),
                     "internalParameters": _internal(plan, artifacts, origin),
-                    "resolvedDependencies": [*_source(plan, origin), *_images(plan, origin)],
+                    "resolvedDependencies": [*_source(plan, origin), *_images(origin)],
                 },
                 "runDetails": {
                     "builder": {"id": builder.id, "version": {"releasd": builder.version}},
                     "metadata": {
                         "invocationId": f"{plan.project}/{origin.job}",
-                        "startedOn": canonical_time(plan.planned_at),
+                        "startedOn": plan.planned_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
                     },
                 },
             },
@@ -151,8 +155,8 @@ def _build(build: BuildSpec) -> dict[str, Any]:
 
 def _internal(plan: Plan, artifacts: Sequence[Artifact], origin: Origin) -> dict[str, Any]:
     built = {a.filename: {"build": a.build, "host": a.host} for a in artifacts}
-    evidence = {key: value for key, value in origin.build_evidence.items() if key != "files"}
-    return {"branch": plan.branch, "plannedCommit": plan.commit, "files": built, "evidence": evidence}
+    ran = {name: dict(origin.builds[name]) for name in sorted(origin.builds)}
+    return {"branch": plan.branch, "plannedCommit": plan.commit, "files": built, "builds": ran}
 
 
 def _source(plan: Plan, origin: Origin) -> Iterable[dict[str, Any]]:
@@ -162,14 +166,15 @@ def _source(plan: Plan, origin: Origin) -> Iterable[dict[str, Any]]:
         yield {"uri": f"{uri}@{origin.commit}#{path}", "name": path, "digest": {"sha256": origin.locks[path]}}
 
 
-def _images(plan: Plan, origin: Origin) -> Iterable[dict[str, Any]]:
-    """Yield the container images that the journal or the plan names by digest; older journals name none."""
-    named = [str(image) for image in origin.build_evidence.get("images", {}).values()]
-    named += [container.image for build in plan.builds if (container := getattr(build, "container", None))]
-    for image in sorted(set(named)):
-        name, _, digest = image.rpartition("sha256:")
-        if digest and re.fullmatch(r"[0-9a-f]{64}", digest):
-            yield {"uri": f"oci:{name.rstrip('@') or digest}", "digest": {"sha256": digest}}
+def _images(origin: Origin) -> Iterable[dict[str, Any]]:
+    """Yield the container images that builds ran in: by the registry's digest, else by the image's own id."""
+    found: dict[str, str] = {}
+    for ran in origin.builds.values():
+        named = (str(ran.get("image_digests") or "").split() or [f"{ran.get('image')}@{ran.get('image_id')}"])[0]
+        if match := _IMAGE.fullmatch(named):
+            found[match["name"]] = match["digest"]
+    for name in sorted(found):
+        yield {"uri": f"oci:{name}", "digest": {"sha256": found[name]}}
 
 
 def _json(value: Any) -> bytes:

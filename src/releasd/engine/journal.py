@@ -1,6 +1,6 @@
 """One claimed job's memory in the store: the `Journal` port, bound to a job and its token."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from releasd.model import Artifact, Evidence, Job, LeftRunning, StepName, StepState
@@ -28,6 +28,11 @@ class JobJournal:
     def artifacts(self) -> tuple[Artifact, ...]:
         """Return the sealed artifacts."""
         return self.store.artifacts(self.job.id)
+
+    def how_built(self) -> Mapping[str, Evidence]:
+        """Return what is known of how each build that ended well ran."""
+        builds = self.store.builds(self.job.id)
+        return {build.name: build.evidence for build in builds if build.state is StepState.SUCCEEDED}
 
     def built(self) -> frozenset[str]:
         """Return the names of the builds that ended well."""

@@ -1,0 +1,129 @@
+"""What a release consists of, as its wheels' metadata and its lock files say it (Cargo.lock, uv.lock)."""
+
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from email.message import Message
+from email.parser import HeaderParser
+from typing import Any, BinaryIO
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from releasd.core import toml
+
+LOCKS = ("Cargo.lock", "uv.lock")
+_METADATA_LIMIT = 4 << 20  # bytes, as in distfiles.py
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One package that a release is made of or asks for.
+
+    Attributes:
+        kind: "pypi" or "cargo", as in a package URL.
+        version: None where only a requirement is known.
+        sha256: of the package's archive; None where the lock file does not say.
+        depends: the `ref` of each part that it needs itself.
+        is_needed: whether the release needs it when it runs, as far as the lock file tells.
+    """
+
+    kind: str
+    name: str
+    version: str | None
+    sha256: str | None = None
+    depends: tuple[str, ...] = ()
+    is_needed: bool = True
+
+    @property
+    def ref(self) -> str:
+        """Return what stands for this part within one SBOM: its package URL."""
+        return _ref(self.kind, self.name, self.version)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """All parts, and the `ref` of those that the release itself asks for."""
+
+    parts: tuple[Part, ...]
+    direct: tuple[str, ...]
+
+
+def requirements(wheel: BinaryIO) -> str:
+    """Return the metadata of a wheel that `check` has judged."""
+    with zipfile.ZipFile(wheel) as archive:
+        name = next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        with archive.open(name) as file:
+            return file.read(_METADATA_LIMIT).decode("utf-8", "replace")
+
+
+def headers(metadata: str) -> Message:
+    """Return the metadata's fields."""
+    return HeaderParser().parsestr(metadata)
+
+
+def parts_of(distribution: str, metadata: str, locks: Mapping[str, bytes]) -> Parts:
+    """Return what a distribution consists of; a lock file that is missing leaves its requirements without versions."""
+    documents = [(path, toml.read(path, data.decode("utf-8", "replace"))) for path, data in sorted(locks.items())]
+    crates = [part for path, document in documents if path.endswith("Cargo.lock") for part in _crates(document)]
+    wheels = [part for path, document in documents if path.endswith("uv.lock") for part in _wheels(document)]
+    own = canonicalize_name(distribution)
+    asked = [Requirement(text) for text in headers(metadata).get_all("Requires-Dist", [])]
+    wanted = {canonicalize_name(one.name) for one in asked if "extra" not in str(one.marker or "")}
+    locked = {part.name: part for part in wheels if part.name != own}
+    loose = [Part(kind="pypi", name=name, version=None) for name in sorted(wanted - locked.keys())]
+    direct = [locked[name].ref for name in sorted(wanted & locked.keys())] + [part.ref for part in loose]
+    direct += [part.ref for part in crates if part.sha256 is None]
+    known = {part.ref: part for part in (*locked.values(), *loose, *crates)}
+    return Parts(parts=_marked(known, direct), direct=tuple(dict.fromkeys(direct)))
+
+
+def _marked(known: Mapping[str, Part], direct: Sequence[str]) -> tuple[Part, ...]:
+    """Return the parts by `ref`, those not needed said to be so, and no part depending on what is not there."""
+    needed: set[str] = set()
+    left = list(direct)
+    while left:
+        ref = left.pop()
+        if ref in known and ref not in needed:
+            needed.add(ref)
+            left += known[ref].depends
+    return tuple(
+        Part(
+            kind=part.kind, name=part.name, version=part.version, sha256=part.sha256,
+            depends=tuple(sorted(set(part.depends) & known.keys())), is_needed=ref in needed,
+        )
+        for ref, part in sorted(known.items())
+    )  # fmt: skip
+
+
+def _crates(document: Mapping[str, Any]) -> Iterator[Part]:
+    """Yield Cargo.lock's packages. `dependencies` are `NAME`, `NAME VERSION` or `NAME VERSION (SOURCE)`."""
+    packages = document.get("package", [])
+    versions = {package["name"]: package["version"] for package in packages}
+    for package in packages:
+        named = [str(line).split() for line in package.get("dependencies", [])]
+        yield Part(
+            kind="cargo",
+            name=package["name"],
+            version=package["version"],
+            sha256=package.get("checksum"),
+            depends=tuple(_ref("cargo", name, rest[0] if rest else versions.get(name)) for name, *rest in named),
+        )
+
+
+def _wheels(document: Mapping[str, Any]) -> Iterator[Part]:
+    """Yield uv.lock's packages; groups of dependencies that only developers need stand apart there."""
+    packages = document.get("package", [])
+    versions = {package["name"]: package.get("version") for package in packages}
+    for package in packages:
+        needs = package.get("dependencies", [])
+        yield Part(
+            kind="pypi",
+            name=package["name"],
+            version=package.get("version"),
+            depends=tuple(_ref("pypi", one["name"], one.get("version", versions.get(one["name"]))) for one in needs),
+        )
+
+
+def _ref(kind: str, name: str, version: str | None) -> str:
+    return f"pkg:{kind}/{name}" + (f"@{version}" if version else "")
