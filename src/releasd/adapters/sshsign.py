@@ -50,6 +50,20 @@ def sign(data: bytes, key: Path, namespace: str) -> bytes:
     return done.stdout
 
 
+def public_key(key: Path) -> str:
+    """Return the public half of a key as one line. Raises `Permanent` when the key cannot be read."""
+    done = _run("-y", "-P", "", "-f", str(key))
+    if done.returncode == 0:
+        return done.stdout.decode().strip()
+    try:
+        return key.with_name(key.name.removesuffix(".pub") + ".pub").read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise Permanent(
+            f"the signing key {key} cannot be read: {error.strerror}",
+            advice="Run it as the daemon's user, or name the signers: --allowed-signers FILE",
+        ) from None
+
+
 def signer_of(data: bytes, signature: bytes, allowed: Path, namespace: str) -> str:
     """Return the principal, of those in the file of allowed signers, who signed `data`.
 

@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from releasd.config.convert import build_specs, gates, host_specs
     from releasd.config.loading import load
-    from releasd.config.sections import Daemon, Host, Index, Policy, Project, SecretReference, Settings, Webhook
+    from releasd.config.sections import (
+        Daemon,
+        Host,
+        Index,
+        Policy,
+        Project,
+        SecretReference,
+        Settings,
+        Signing,
+        Webhook,
+    )
 
 __all__ = [
     "Daemon",
@@ -20,6 +30,7 @@ __all__ = [
     "Project",
     "SecretReference",
     "Settings",
+    "Signing",
     "Webhook",
     "build_specs",
     "gates",

@@ -65,8 +65,19 @@ class Policy(Section):
     lost_breaking: Literal["hold", "major", "ignore"] = "hold"
     reproduce: Literal["off", "report", "require"] = "off"
     unknown_plugins: Literal["refuse", "ignore"] = "refuse"
+    require_signed_commits: bool = False
+    allowed_signers: Folder | None = None  # a file, as ssh-keygen(1) describes it
+    revoked_signers: Folder | None = None  # a file of public keys, or a key revocation list
     committer_name: Text = "releasd"
     committer_email: Email = "releasd@localhost"
+
+    @model_validator(mode="after")
+    def _signers_belong_together(self) -> Self:
+        if self.require_signed_commits and self.allowed_signers is None:
+            raise ValueError("require_signed_commits needs allowed_signers, the file of those who may sign")
+        if not self.require_signed_commits and (self.allowed_signers or self.revoked_signers):
+            raise ValueError("signers count only with require_signed_commits = true; add it, or remove them")
+        return self
 
 
 class Project(Section):
@@ -169,6 +180,13 @@ class Webhook(Section):
     secret: Name | None = None
 
 
+class Signing(Section):
+    """`[signing]`: the SSH key that signs what is published, and the URI by which provenance names this daemon."""
+
+    key: Folder
+    builder: Annotated[str, Field(pattern=r"^[a-z][a-z0-9+.-]*:\S+$")] = "urn:releasd:builder"
+
+
 class Settings(BaseSettings, Section):
     """The whole configuration. Made by `load` alone; every other way leaves the cross-references unchecked."""
 
@@ -186,6 +204,7 @@ class Settings(BaseSettings, Section):
     indexes: dict[Name, Index] = Field(default_factory=dict)
     secrets: dict[Name, SecretReference] = Field(default_factory=dict)
     webhooks: dict[Name, Webhook] = Field(default_factory=dict)
+    signing: Signing | None = None
 
     @classmethod
     def settings_customise_sources(
