@@ -66,7 +66,7 @@ def _root(plan: Plan, artifacts: Sequence[Artifact], metadata: str) -> "Componen
 
 def _component(part: Part) -> "Component":
     from cyclonedx.model import HashAlgorithm, HashType  # noqa: PLC0415
-    from cyclonedx.model.component import Component, ComponentScope, ComponentType  # noqa: PLC0415
+    from cyclonedx.model.component import Component, ComponentType  # noqa: PLC0415
     from packageurl import PackageURL  # noqa: PLC0415
 
     return Component(
@@ -75,6 +75,5 @@ def _component(part: Part) -> "Component":
         type=ComponentType.LIBRARY,
         bom_ref=part.ref,
         purl=PackageURL(type=part.kind, name=part.name, version=part.version),
-        scope=ComponentScope.REQUIRED if part.is_needed else ComponentScope.OPTIONAL,
         hashes=[HashType(alg=HashAlgorithm.SHA_256, content=part.sha256)] if part.sha256 else (),
     )

@@ -2,7 +2,7 @@
 
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.message import Message
 from email.parser import HeaderParser
 from typing import Any, BinaryIO
@@ -25,7 +25,6 @@ class Part:
         version: None where only a requirement is known.
         sha256: of the package's archive; None where the lock file does not say.
         depends: the `ref` of each part that it needs itself.
-        is_needed: whether the release needs it when it runs, as far as the lock file tells.
     """
 
     kind: str
@@ -33,7 +32,6 @@ class Part:
     version: str | None
     sha256: str | None = None
     depends: tuple[str, ...] = ()
-    is_needed: bool = True
 
     @property
     def ref(self) -> str:
@@ -43,7 +41,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """All parts, and the `ref` of those that the release itself asks for."""
+    """What a release needs, directly or not, and the `ref` of what it asks for itself."""
 
     parts: tuple[Part, ...]
     direct: tuple[str, ...]
@@ -63,7 +61,10 @@ def headers(metadata: str) -> Message:
 
 
 def parts_of(distribution: str, metadata: str, locks: Mapping[str, bytes]) -> Parts:
-    """Return what a distribution consists of; a lock file that is missing leaves its requirements without versions."""
+    """Return what a distribution consists of: what lock files hold for its developers alone is left out.
+
+    Where there is no uv.lock, what the metadata asks for has no version.
+    """
     documents = [(path, toml.read(path, data.decode("utf-8", "replace"))) for path, data in sorted(locks.items())]
     crates = [part for path, document in documents if path.endswith("Cargo.lock") for part in _crates(document)]
     wheels = [part for path, document in documents if path.endswith("uv.lock") for part in _wheels(document)]
@@ -72,14 +73,16 @@ def parts_of(distribution: str, metadata: str, locks: Mapping[str, bytes]) -> Pa
     wanted = {canonicalize_name(one.name) for one in asked if "extra" not in str(one.marker or "")}
     locked = {part.name: part for part in wheels if part.name != own}
     loose = [Part(kind="pypi", name=name, version=None) for name in sorted(wanted - locked.keys())]
-    direct = [locked[name].ref for name in sorted(wanted & locked.keys())] + [part.ref for part in loose]
+    direct = [ref for part in wheels if part.name == own for ref in part.depends]
+    direct += [locked[name].ref for name in sorted(wanted & locked.keys())] + [part.ref for part in loose]
     direct += [part.ref for part in crates if part.sha256 is None]
     known = {part.ref: part for part in (*locked.values(), *loose, *crates)}
-    return Parts(parts=_marked(known, direct), direct=tuple(dict.fromkeys(direct)))
+    direct = [ref for ref in dict.fromkeys(direct) if ref in known]
+    return Parts(parts=_needed(known, direct), direct=tuple(direct))
 
 
-def _marked(known: Mapping[str, Part], direct: Sequence[str]) -> tuple[Part, ...]:
-    """Return the parts by `ref`, those not needed said to be so, and no part depending on what is not there."""
+def _needed(known: Mapping[str, Part], direct: Sequence[str]) -> tuple[Part, ...]:
+    """Return the parts that can be reached, by `ref`, none depending on what is not there."""
     needed: set[str] = set()
     left = list(direct)
     while left:
@@ -87,13 +90,8 @@ def _marked(known: Mapping[str, Part], direct: Sequence[str]) -> tuple[Part, ...
         if ref in known and ref not in needed:
             needed.add(ref)
             left += known[ref].depends
-    return tuple(
-        Part(
-            kind=part.kind, name=part.name, version=part.version, sha256=part.sha256,
-            depends=tuple(sorted(set(part.depends) & known.keys())), is_needed=ref in needed,
-        )
-        for ref, part in sorted(known.items())
-    )  # fmt: skip
+    parts = (known[ref] for ref in sorted(needed))
+    return tuple(replace(part, depends=tuple(sorted(needed.intersection(part.depends)))) for part in parts)
 
 
 def _crates(document: Mapping[str, Any]) -> Iterator[Part]:
