@@ -18,7 +18,7 @@ from releasd.errors import ReleasdError
 # One line per command: what `releasd --help` shows, without importing the command.
 COMMANDS = {
     "run": "Run the daemon in the foreground.",
-    "status": "Show the daemon, the queue, what runs, hosts and last releases.",
+    "status": "Show the daemon, queue, what runs, hosts and last releases.",
     "log": "Show what a job's builds and steps wrote.",
     "plan": "Show what would be released, and why, commit by commit.",
     "notes": "Show the release notes alone.",
@@ -30,7 +30,7 @@ COMMANDS = {
     "hook": "Install, remove or look at the git hook of a repository.",
     "hosts": "List or probe the registered build hosts.",
     "init": "Write a first configuration for a repository.",
-    "secrets": "Prove that every configured secret can be had, without showing it.",
+    "secrets": "Prove that each secret can be had, without showing it.",
     "verify-release": "Check a release's files, provenance and signatures.",
     "doctor": "Check the configuration and everything that it names.",
     "audit": "Verify the audit log.",

@@ -21,7 +21,7 @@ Each failure has its cause: unreachable, denied, missing, malformed or misconfig
 
 @click.group(epilog=EPILOG)
 def command() -> None:
-    """Prove that every configured secret can be had, without showing it."""
+    """Prove that each secret can be had, without showing it."""
 
 
 def _complete(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
