@@ -83,9 +83,7 @@ def spec(name: str, *labels: str, address: str | None = None) -> HostSpec:
 
 def test_hosts_are_chosen_by_all_their_labels() -> None:
     """A host needs every label that is asked for; registration order stays."""
-    hosts = RegisteredHosts(
-        [spec("a", "linux", "gpu", address="a"), spec("b", "linux", address="b")], {}, path="/usr/bin"
-    )
+    hosts = RegisteredHosts([spec("a", "linux", "gpu", address="a"), spec("b", "linux", address="b")], path="/usr/bin")
     assert [host.spec.name for host in hosts.able(["linux"])] == ["a", "b"]
     assert [host.spec.name for host in hosts.able(["linux", "gpu"])] == ["a"]
     assert hosts.able(["windows"]) == ()
@@ -94,7 +92,7 @@ def test_hosts_are_chosen_by_all_their_labels() -> None:
 
 def test_this_machine_has_its_labels_by_nature() -> None:
     """System and architecture need no configuration, and releasd's own tools are on the path."""
-    hosts = RegisteredHosts([spec("me", "fast")], {}, path="/usr/bin")
+    hosts = RegisteredHosts([spec("me", "fast")], path="/usr/bin")
     (found,) = hosts.able(["fast", "local", platform.machine()])
     assert found is hosts.here
     assert local_labels() <= found.spec.labels
@@ -103,6 +101,6 @@ def test_this_machine_has_its_labels_by_nature() -> None:
 
 def test_this_machine_is_there_even_unregistered() -> None:
     """`verify` installs on the daemon's own machine, which then builds nothing."""
-    hosts = RegisteredHosts([spec("far", address="far")], {}, path="/usr/bin")
+    hosts = RegisteredHosts([spec("far", address="far")], path="/usr/bin")
     assert hosts.here.spec.address is None
     assert hosts.here not in hosts.able(())

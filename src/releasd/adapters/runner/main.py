@@ -151,8 +151,8 @@ def build_in(leash: Kept, spec: dict[str, Any], folder: Path, cache: Cache, box:
     files, left_out = ([], []) if status else collect(folder / "out", spec["outputs"], leash.wait)
     cache.is_good = status == 0
     evidence = {"seconds": f"{time.monotonic() - begun:.1f}"}
-    evidence |= {"cache": cache.mode} if cache.folder else {}
-    evidence |= box.evidence if box else {}
+    evidence.update({"cache": cache.mode} if cache.folder else {})
+    evidence.update(box.evidence if box else {})
     leash.control(exit=status, why=why, files=files, left_out=left_out, disk_full=is_full, evidence=evidence)
     serve(leash, folder / "out")
 
