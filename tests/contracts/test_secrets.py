@@ -16,7 +16,6 @@ import pytest
 from releasd.adapters.secrets import SecretSource, SecretStore, Surroundings, resolve
 from releasd.errors import (
     ConfigError,
-    ReleasdError,
     SecretDenied,
     SecretError,
     SecretMalformed,

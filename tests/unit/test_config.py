@@ -178,6 +178,7 @@ def test_a_committer_has_an_address_that_git_takes() -> None:
         ("env:", "has to begin with"),
         ("doppler:a/b", "doppler:PROJECT/CONFIG/NAME"),
         ("doppler:a/b/C", "needs token"),
+        ("keyring:service", "keyring:SERVICE/USER"),
         ({"ref": "env:A", "cmd": ["x"]}, "needs one of ref and cmd"),
         ({"ref": "env:A", "token": "env:B"}, "and no other, needs token"),
         ({}, "needs one of ref and cmd"),
@@ -191,6 +192,27 @@ def test_a_secret_has_to_say_where_it_is(written: object, why: str) -> None:
     found = problems(secrets={"s": written})
     assert why in " ".join(found.values())
     assert "plain-token-value" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("policy", "why"),
+    [
+        ({"require_signed_commits": True}, "needs allowed_signers"),
+        ({"allowed_signers": "/a"}, "only with require_signed_commits"),
+        ({"revoked_signers": "/a"}, "only with require_signed_commits"),
+        ({"require_signed_commits": True, "allowed_signers": "a"}, "not an absolute path"),
+    ],
+)
+def test_signers_are_asked_for_and_named_together(policy: dict[str, object], why: str) -> None:
+    """A rule without a list would refuse everything, and a list without the rule would check nothing."""
+    found = problems(projects={"p": {"repository": "/p", "policy": policy}})
+    assert why in " ".join(found.values())
+
+
+@pytest.mark.parametrize("signing", [{}, {"key": "a"}, {"key": "/a", "builder": "no uri"}, {"key": "/a", "other": 1}])
+def test_signing_needs_a_key(signing: dict[str, object]) -> None:
+    """An absolute path; the builder is a URI."""
+    assert problems(signing=signing)
 
 
 def test_a_secret_is_a_string_or_a_table() -> None:

@@ -118,6 +118,13 @@ def test_requirements_without_a_lock_have_no_version() -> None:
     assert [part.ref for part in parts_of("demo", METADATA, {}).parts] == ["pkg:pypi/click"]
 
 
+def test_odd_entries_do_not_end_a_release() -> None:
+    """A lock file or metadata with entries that nobody can read gives an SBOM of the others."""
+    locks = {"uv.lock": b'[[package]]\nversion = 3\n[[package]]\nname = "click"\n', "Cargo.lock": b"package = 3\n"}
+    document = made(locks, METADATA.replace("Click>=8", "Click>=8\nRequires-Dist: not a requirement!"))
+    assert [one["name"] for one in document["components"]] == ["click"]
+
+
 def test_same_input_gives_the_same_bytes() -> None:
     """Serial number and time follow from the plan."""
     first = sbom(plan_of("b" * 40), [WHEEL], METADATA, LOCKS)

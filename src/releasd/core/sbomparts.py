@@ -1,13 +1,14 @@
 """What a release consists of, as its wheels' metadata and its lock files say it (Cargo.lock, uv.lock)."""
 
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from email.message import Message
 from email.parser import HeaderParser
 from typing import Any, BinaryIO
 
-from packaging.requirements import Requirement
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from releasd.core import toml
@@ -69,7 +70,7 @@ def parts_of(distribution: str, metadata: str, locks: Mapping[str, bytes]) -> Pa
     crates = [part for path, document in documents if path.endswith("Cargo.lock") for part in _crates(document)]
     wheels = [part for path, document in documents if path.endswith("uv.lock") for part in _wheels(document)]
     own = canonicalize_name(distribution)
-    asked = [Requirement(text) for text in headers(metadata).get_all("Requires-Dist", [])]
+    asked = _requirements(headers(metadata).get_all("Requires-Dist", []))
     wanted = {canonicalize_name(one.name) for one in asked if "extra" not in str(one.marker or "")}
     locked = {part.name: part for part in wheels if part.name != own}
     loose = [Part(kind="pypi", name=name, version=None) for name in sorted(wanted - locked.keys())]
@@ -94,16 +95,32 @@ def _needed(known: Mapping[str, Part], direct: Sequence[str]) -> tuple[Part, ...
     return tuple(replace(part, depends=tuple(sorted(needed.intersection(part.depends)))) for part in parts)
 
 
+def _requirements(lines: Iterable[str]) -> Iterator[Requirement]:
+    """Yield those that can be read; whether a wheel may hold others is for `check` and the index to say."""
+    for line in lines:
+        with suppress(InvalidRequirement):
+            yield Requirement(line)
+
+
+def _packages(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return a lock file's packages, those with a name and a version, or none, that are texts."""
+    found = document.get("package", [])
+    listed = [entry for entry in found if isinstance(entry, Mapping)] if isinstance(found, list) else []
+    return [
+        entry for entry in listed if isinstance(entry.get("name"), str) and isinstance(entry.get("version"), str | None)
+    ]
+
+
 def _crates(document: Mapping[str, Any]) -> Iterator[Part]:
     """Yield Cargo.lock's packages. `dependencies` are `NAME`, `NAME VERSION` or `NAME VERSION (SOURCE)`."""
-    packages = document.get("package", [])
-    versions = {package["name"]: package["version"] for package in packages}
+    packages = _packages(document)
+    versions = {package["name"]: package.get("version") for package in packages}
     for package in packages:
         named = [str(line).split() for line in package.get("dependencies", [])]
         yield Part(
             kind="cargo",
             name=package["name"],
-            version=package["version"],
+            version=package.get("version"),
             sha256=package.get("checksum"),
             depends=tuple(_ref("cargo", name, rest[0] if rest else versions.get(name)) for name, *rest in named),
         )
@@ -111,7 +128,7 @@ def _crates(document: Mapping[str, Any]) -> Iterator[Part]:
 
 def _wheels(document: Mapping[str, Any]) -> Iterator[Part]:
     """Yield uv.lock's packages; groups of dependencies that only developers need stand apart there."""
-    packages = document.get("package", [])
+    packages = _packages(document)
     versions = {package["name"]: package.get("version") for package in packages}
     for package in packages:
         needs = package.get("dependencies", [])
