@@ -97,7 +97,7 @@ def registered(name: str, project: config.Project) -> Project:
         container=project.container,
         require_digest=project.policy.require_digest,
         allowed_images=project.policy.allowed_images,
-        allowed_signers=_text(project.policy.allowed_signers),
+        allowed_signers=_text(project.policy.allowed_signers) if project.policy.require_signed_commits else None,
         revoked_signers=_text(project.policy.revoked_signers),
         verify_timeout=project.policy.verify_timeout,
         lost_breaking=project.policy.lost_breaking,

@@ -72,11 +72,9 @@ class Policy(Section):
     committer_email: Email = "releasd@localhost"
 
     @model_validator(mode="after")
-    def _signers_belong_together(self) -> Self:
+    def _somebody_may_sign(self) -> Self:
         if self.require_signed_commits and self.allowed_signers is None:
             raise ValueError("require_signed_commits needs allowed_signers, the file of those who may sign")
-        if not self.require_signed_commits and (self.allowed_signers or self.revoked_signers):
-            raise ValueError("signers count only with require_signed_commits = true; add it, or remove them")
         return self
 
 
