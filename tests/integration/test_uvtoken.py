@@ -158,6 +158,9 @@ def test_thief_would_find_it(user: int) -> None:
 
 def test_nothing_of_the_handover_stays(tmp_path: Path) -> None:
     """No file ever holds the token, and no descriptor stays open."""
+    (tmp_path / "first").mkdir()
+    with uvtoken.handover(Secret(TOKEN), uv.find_uv_bin(), tmp_path / "first"):
+        pass  # the copy of uv, where there is one, is kept for the next
     before = set(Path("/dev/fd").iterdir())
     with uvtoken.handover(Secret(TOKEN), uv.find_uv_bin(), tmp_path) as handed:
         assert stat.S_ISSOCK(os.fstat(handed.socket).st_mode)
