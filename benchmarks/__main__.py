@@ -26,6 +26,7 @@ ROWS = {
     "idle": "memory, processor, start",
     "throughput": "no-op jobs a second",
     "commands": "releasd status and plan",
+    "scheduler": "200 builds of 50 projects over 20 simulated hosts",
     "plan": "releasd plan beside git log and the peers that are installed",
     "sources": "a one-commit change on its way to a host, beside rsync and tar",
 }

@@ -4,6 +4,7 @@ Every error carries `advice`, the command or edit that fixes it. Whether an atte
 never a guess from text: `Transient` may be, everything else may not (DESIGN.md §2, "Three rules").
 """
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 
@@ -117,8 +118,26 @@ class HostLost(Transient):
     """A host could not be reached, or went away in the middle. Another host may do the work."""
 
 
+class NoHost(HostLost):
+    """No host that could do it can be used now: each is away, drained or quarantined. The job waits for one of them.
+
+    Attributes:
+        build: what waits.
+        hosts: the hosts' names and slots.
+    """
+
+    def __init__(self, message: str, *, build: str, hosts: Mapping[str, int], advice: str = "") -> None:
+        super().__init__(message, advice=advice)
+        self.build = build
+        self.hosts = hosts
+
+
 class DiskFull(Transient):
     """No space left on the device named. What was written so far was removed."""
+
+
+class OwnDiskFull(DiskFull):
+    """No space left on the daemon's own disk: no other host would help."""
 
 
 class Fenced(ReleasdError):

@@ -37,7 +37,7 @@ def test_host_is_full(stage: Stage, tmp_path: Path) -> None:
     stage.push("feat: more")
     main = stage.main()
     job = stage.wait_for(lambda job: job["not_before"])
-    assert "build is tried again" in job["reason"]
+    assert "waits: no able host can be reached: here" in job["reason"]
     assert "space" in job["reason"] or "full" in job["reason"]
     assert (stage.main(), stage.index.stats()) == (main, {})
     (tmp_path / "go").touch()

@@ -120,15 +120,13 @@ def test_a_lost_hosts_build_moves_to_another(stage: Stage, farm: Farm) -> None:
             "identity": str(host.folder / "client_key"),
             "known_hosts": str(host.folder / "known_hosts"),
             "path": stage.environ["PATH"],
-            "workdir": str(stage.far_workdir / name),
+            "workdir": str(stage.folder / name / "builds"),
             "labels": ["linux"],
             "leash": 4,
             "lost_after": 3,
         }
         for name, host in zip(("first", "second"), farm.hosts, strict=False)
     }
-    for name in ("first", "second"):
-        (stage.far_workdir / name).mkdir(parents=True)
     talking(stage, "one", labels=["linux"])
     stage.write_config()
     stage.install_hook(stage.remote)
@@ -144,5 +142,4 @@ def test_a_lost_hosts_build_moves_to_another(stage: Stage, farm: Farm) -> None:
     assert build["host"] != first
     assert build["attempts"] == 2
     for name in ("first", "second"):
-        eventually(lambda name=name: not list((stage.far_workdir / name).iterdir()), "nothing left there")
-        (stage.far_workdir / name).rmdir()
+        eventually(lambda name=name: not list((stage.folder / name / "builds").iterdir()), "nothing left there")

@@ -83,7 +83,8 @@ def job(state: str = "succeeded", **changes: object) -> dict[str, object]:
         "id": 7, "project": "demo", "commit": "a" * 40, "branch": "main", "package": None, "state": state,
         "reason": "because", "version": "1.1.0", "tag": "v1.1.0", "source": "hook", "created_at": AT,
         "started_at": AT, "finished_at": AT,
-        "attempt": 1, "not_before": None, "owner": None, "steps": [step], "builds": [build], "artifacts": [], **changes,
+        "attempt": 1, "not_before": None, "owner": None, "steps": [step], "builds": [build], "artifacts": [],
+        "waiting": [{"name": "mac", "reason": "no host is usable", "since": AT}], **changes,
     }  # fmt: skip
 
 
@@ -97,7 +98,7 @@ def test_the_status_shows_everything_that_is_live() -> None:
     """Daemon, job with its reason, step with attempts and error, build with its host."""
     said = shown(screen(status(jobs=[job("queued", not_before=AT)])))
     for word in ("process 4711", "job 7 demo 1.1.0 queued: because", f"not before {AT}", "attempt 2", "no host",
-                 "build wheel on big failed", "exit status 2"):  # fmt: skip
+                 "build wheel on big failed", "exit status 2", f"mac waits since {AT}: no host is usable"):  # fmt: skip
         assert word in said
 
 
@@ -114,10 +115,14 @@ def test_an_unfinished_release_stands_out() -> None:
 
 def test_recent_jobs_and_hosts_are_tables() -> None:
     """Each with what people look for first."""
-    host = {"name": "big", "ok": False, "reason": "no route", "at": AT, "facts": {"labels": ["linux"], "slots": 2}}
+    host = {
+        "name": "big", "ok": False, "reason": "no route", "at": AT, "facts": {"labels": ["linux"], "slots": 2},
+        "usable": False, "why": "is quarantined (no route)", "drained": False, "quarantined": {"since": AT},
+        "running": [{"project": "demo", "job": 7, "build": "wheel"}],
+    }  # fmt: skip
     said = shown(screen(status(recent=[job()], hosts=[host])))
-    assert "no route" in said
-    assert "linux" in said
+    for word in ("no route", "quarantined", "linux", "1/2", "wheel of demo"):
+        assert word in said
     assert "0.0 s" in said
 
 

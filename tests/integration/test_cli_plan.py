@@ -139,11 +139,13 @@ def test_plan_of_a_shallow_clone(terminal: Terminal, work: Work, tmp_path: Path)
 
 
 def test_plan_of_a_detached_head(terminal: Terminal, work: Work) -> None:
-    """Without a branch the commit is judged all the same."""
+    """It is judged as its branch's tip, or where it is no branch's, without one."""
     git(work.path, "checkout", "--quiet", "--detach")
     document = terminal.run("plan", "--json").document
-    assert document["branch"] is None
-    assert document["next"]["version"] == "1.3.0"
+    assert (document["branch"], document["next"]["version"]) == ("main", "1.3.0")
+    git(work.path, "commit", "--quiet", "--allow-empty", "--message", "feat: nowhere")
+    document = terminal.run("plan", "--json").document
+    assert (document["branch"], document["next"]["version"]) == (None, "1.3.0")
 
 
 def test_plan_in_a_folder_of_the_repository(terminal: Terminal, work: Work) -> None:

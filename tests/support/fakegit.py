@@ -124,6 +124,14 @@ class FakeGit:
         start = "refs/remotes/origin/"
         return {ref.removeprefix(start): name for ref, name in self.refs.items() if ref.startswith(start)}
 
+    def trunk(self) -> str | None:
+        """Return None."""
+        return None
+
+    def takes_no_tags(self) -> bool:
+        """Return False."""
+        return False
+
     def touching(self, commit: str, *, since: str | None, paths: Sequence[str]) -> frozenset[str]:
         """Return the names of the commits that `log` returns."""
         return frozenset(each.id for each in self.log(commit, since=since, paths=paths))

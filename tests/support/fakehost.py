@@ -52,7 +52,7 @@ class FakeHost:
         self._tools = {"sh": "/bin/sh"} if tools is None else tools
         self._probe_error = probe_error
 
-    def probe(self, tools: Iterable[str], container: ContainerSpec | None = None) -> Probe:
+    def probe(self, tools: Iterable[str], container: ContainerSpec | None = None, *, survey: bool = False) -> Probe:
         """Return what was given, or raise the error that was."""
         if self._probe_error is not None:
             raise self._probe_error
@@ -63,6 +63,7 @@ class FakeHost:
             tools={tool: self._tools[tool] for tool in wanted if tool in self._tools},
             missing=tuple(tool for tool in wanted if tool not in self._tools),
             disk_free=1 << 40,
+            facts={"cores": 4, "load": 0.5, **({"programs": {}, "images": {}} if survey else {})},
         )
 
     def run(self, task: Task, sink: Sink, should_stop: ShouldStop) -> TaskResult:

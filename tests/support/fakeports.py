@@ -1,6 +1,6 @@
 """Ports made of answers, and a step's whole surroundings built of them. What a test changes are plain attributes.
 
-The fakes keep the promises of ports.py: a journal raises `Fenced` once its claim is lost, an index takes each file
+The fakes keep the promises of ports/: a journal raises `Fenced` once its claim is lost, an index takes each file
 once, an artifact store refuses bytes of another digest.
 """
 
@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from releasd.core.schedule import Placement, no_host
 from releasd.errors import Conflict, Fenced, Permanent, ReleasdError
 from releasd.model import (
     Artifact,
@@ -75,7 +76,9 @@ class FakeJournal:
     own: list[str] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     taken: dict[str, int] = field(default_factory=dict)  # slots that others hold, by host
+    out: dict[str, str] = field(default_factory=dict)  # hosts that take nothing new, and why
     left: dict[str, LeftRunning] = field(default_factory=dict)  # by build
+    kept: dict[str, LeftRunning] = field(default_factory=dict)  # by build, as this attempt notes them
     build_evidence: dict[str, Evidence] = field(default_factory=dict)
     lost: bool = False
 
@@ -96,11 +99,27 @@ class FakeJournal:
     def built(self) -> frozenset[str]:
         return frozenset(self.done)
 
-    def build_begun(self, build: str, host: str, *, slots: int, task: str, log_start: int) -> bool:
-        if self.taken.get(host, 0) >= slots:
-            return False
-        self.begun.append((build, host))
-        return True
+    def build_begun(self, build: str, hosts: Mapping[str, int], labels: Sequence[str]) -> Placement:
+        able = {name: slots for name, slots in hosts.items() if name not in self.out}
+        if not able:
+            return Placement(reason=no_host(labels, {name: self.out[name] for name in hosts}), is_stuck=True)
+        for host, slots in able.items():
+            if self.taken.get(host, 0) < slots:
+                self.begun.append((build, host))
+                return Placement(host=host)
+        return Placement(reason="waits for a free slot")
+
+    def build_kept(self, build: str, left: LeftRunning, *, leash: float) -> None:
+        self.kept[build] = left
+
+    def build_left(self, build: str) -> None:
+        self.calls.append(f"left {build}")
+
+    def hosts_out(self) -> Mapping[str, str]:
+        return dict(self.out)
+
+    def host_lost(self, host: str, why: str) -> None:
+        self.out[host] = f"is quarantined ({why})"
 
     def left_running(self, build: str) -> LeftRunning | None:
         return self.left.get(build)

@@ -21,6 +21,7 @@ from releasd.adapters.artifacts import ArtifactFolder
 from releasd.adapters.git import GitRepo, clone_or_open
 from releasd.core.version import to_pep440
 from releasd.engine.executor import execute
+from releasd.engine.farmhands import Farm
 from releasd.engine.world import World
 from releasd.model import BuildSpec, Job, JobId, Project, StepName, StepState
 from releasd.ports import Sink, Task
@@ -148,9 +149,10 @@ class Lab:
         return self.run()
 
     def wait(self, job: Job) -> None:
-        """Let time pass until a job that waits is due."""
+        """Let time pass until a job that waits is due; hosts are looked at on the way, as by the tick."""
         assert job.not_before is not None, f"{job.state}: {job.reason}"
         self.clock.at = max(self.clock.at, job.not_before)
+        Farm(self.world, lambda: None).probe_due()
 
     def main(self) -> str:
         """Return the commit that the remote's main is at."""

@@ -6,11 +6,12 @@ from itertools import count
 from pathlib import Path
 from urllib.parse import quote
 
-from releasd.model import Artifact, BuildSpec, Bump, Job, JobId, JobState, Plan, StepName
+from releasd.model import Artifact, BuildSpec, Bump, Job, JobId, JobState, LeftRunning, Plan, StepName
 from releasd.store import Store, open_store
 
 NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 LEASE = timedelta(seconds=60)
+LEFT = LeftRunning(host="h", task="p-1-1-wheel", log_start=7)
 
 
 def url_of(folder: Path) -> str:
@@ -59,9 +60,16 @@ def wheel(digest: str = "a", name: str = "a.whl") -> Artifact:
     return Artifact(filename=name, sha256=digest * 64, size=5_000_000_000, build="wheel", host="h")
 
 
+def start_build(
+    store: Store, job: Job, name: str = "wheel", host: str = "h", *, slots: int = 1, now: datetime = NOW
+) -> bool:
+    """Ask for a slot of one host; return whether there was one."""
+    return store.place_build(job.id, job.token, name, hosts={host: slots}, now=now).host is not None
+
+
 def build(store: Store, job: Job, *files: Artifact) -> None:
     """Let the build `wheel` of a running job leave `files`."""
-    store.build_started(job.id, job.token, "wheel", "h", slots=1, now=NOW)
+    start_build(store, job)
     store.build_sealed(job.id, job.token, "wheel", "h", files, now=NOW)
 
 
@@ -115,7 +123,11 @@ def guarded_writes(store: Store, job_id: JobId, token: int) -> dict[str, Callabl
         "step_started": lambda: store.step_started(*held, StepName.PREFLIGHT, NOW),
         "step_finished": lambda: store.step_finished(*held, StepName.PREFLIGHT, {}, NOW),
         "step_failed": lambda: store.step_failed(*held, StepName.PREFLIGHT, **failed),
-        "build_started": lambda: store.build_started(*held, "wheel", "host", slots=9, now=NOW),
+        "place_build": lambda: store.place_build(*held, "wheel", hosts={"host": 9}, now=NOW),
+        "build_kept": lambda: store.build_kept(*held, "wheel", LEFT, leash=60.0),
+        "build_attached": lambda: store.build_attached(*held, "wheel", now=NOW),
+        "leave_build": lambda: store.leave_build(*held, "wheel", now=NOW),
+        "park": lambda: store.park(*held, "wheel", hosts={"host": 9}, reason="", now=NOW),
         "build_sealed": lambda: store.build_sealed(*held, "wheel", "host", (wheel(),), now=NOW),
         "build_failed": lambda: store.build_failed(*held, "wheel", "host", "no", now=NOW),
     }

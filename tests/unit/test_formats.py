@@ -1,12 +1,14 @@
 """Keep a Changelog, contributors, and templates of the project's own."""
 
 import datetime as dt
+from dataclasses import replace
 
 import pytest
 
 from releasd.core.formats import Release, contributors, escaped, keep_a_changelog, one_line, release_of
 from releasd.core.notestemplate import render_template
 from releasd.core.pages import pages
+from releasd.core.rules import verdicts
 from releasd.errors import ConfigError
 from releasd.model import Bump, Commit, Decision, LastRelease, NotesStyle
 
@@ -16,14 +18,15 @@ DECISION = Decision(bump=Bump.MINOR, version="1.1.0", pep440="1.1.0", tag="v1.1.
 
 def release(*messages: str, url: str = "https://github.com/o/r") -> Release:
     """Return a release of commits with these messages."""
+    made = [
+        Commit(id=f"{place:07x}{HASH[7:]}", message=text, author="Ann <a@x>") for place, text in enumerate(messages)
+    ]
     found = release_of(
-        DECISION,
+        replace(DECISION, verdicts=verdicts(made, ())),
         last=LastRelease(tag="v1.0.0", version="1.0.0", commit="x"),
         pages=pages(url),
         date=dt.date(2026, 1, 2),
-        commits=[
-            Commit(id=f"{place:07x}{HASH[7:]}", message=text, author="Ann <a@x>") for place, text in enumerate(messages)
-        ],
+        commits=made,
     )
     assert found is not None
     return found

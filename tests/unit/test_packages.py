@@ -46,11 +46,11 @@ def test_packages_come_after_what_they_depend_on() -> None:
 def test_what_belongs_to_a_package() -> None:
     """Its folder without those of other groups, what is shared, and through others what it depends on."""
     found = read(MONO)
-    assert package(found["cli"]).paths == ("packages/cli/**", "common/**")
+    base = (":(glob)**", ":(exclude,glob)packages/cli/**", ":(exclude,glob)packages/core/**")
+    assert package(found["cli"]).areas == ((":(glob)packages/cli/**",), (":(glob)common/**",))
     assert package(found["cli"]).depends == ("base", "core")
-    assert set(package(found["cli"]).indirect) == {"**", "packages/core/**"}
-    assert set(package(found["core"]).paths) == {"packages/core/**", "**", "common/**"}
-    assert package(found["base"]).apart == ("packages/cli/**",)
+    assert set(package(found["cli"]).indirect) == {base, (":(glob)packages/core/**",)}
+    assert set(package(found["core"]).areas) == {(":(glob)packages/core/**",), base, (":(glob)common/**",)}
     assert package(found["core"]).group == ("base-v{version}",)
 
 

@@ -176,6 +176,8 @@ def test_the_json_is_schema_1() -> None:
                 "breaking": True,
                 "bump": "major",
                 "why": "it has a breaking change: major",
+                "release_as": None,
+                "parts": [],
             }
         ],
         "files": [{"path": "pyproject.toml", "old": "1.2.3", "new": "2.0.0"}],

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from releasd.core import glob
 from releasd.core.conventional import parse
-from releasd.core.rules import bump_of, judge, verdicts
+from releasd.core.rules import bump_of, verdicts
+from releasd.core.walks import Walk
 from releasd.errors import ConfigError
 from releasd.model import Bump, Commit, ReleaseRule
 from support.facts import commit_id, commits
@@ -118,12 +119,12 @@ REASONS = [
 @pytest.mark.parametrize(("message", "rules", "why"), REASONS)
 def test_every_verdict_says_why_in_plain_words(message: str, rules: list[ReleaseRule], why: str) -> None:
     """A person reads from `plan` why each commit counts as it does."""
-    ((_, _, verdict),) = judge(commits(message), rules)
+    (verdict,) = verdicts(commits(message), rules)
     assert why in verdict.why
 
 
 def bumps(*messages: str) -> list[str]:
-    return [str(verdict.bump) for _, _, verdict in reversed(judge(commits(*messages), ()))]
+    return [str(verdict.bump) for verdict in reversed(verdicts(commits(*messages), ()))]
 
 
 def reverts(number: int, length: int = 40, word: str = "Revert") -> str:
@@ -154,9 +155,9 @@ def test_the_revert_of_a_released_commit_is_a_patch() -> None:
 
 def test_both_halves_of_a_cancelled_pair_say_why() -> None:
     """Each dropped commit still has its verdict, which names the other."""
-    verdicts = {commit.id: verdict for commit, _, verdict in judge(commits("feat: x", reverts(1)), ())}
-    assert verdicts[commit_id(1)].why == "reverted by 0000002"
-    assert verdicts[commit_id(2)].why == "takes back 0000001 of the same release"
+    found = {verdict.commit: verdict for verdict in verdicts(commits("feat: x", reverts(1)), ())}
+    assert found[commit_id(1)].why == "reverted by 0000002"
+    assert found[commit_id(2)].why == "takes back 0000001 of the same release"
 
 
 def test_a_skipped_revert_takes_nothing_back() -> None:
@@ -228,15 +229,29 @@ def test_many_stars_stay_quick() -> None:
     assert not glob.matches("*a" * 12 + "*b", "a" * 1_000_000)
 
 
-@given(
-    st.lists(st.sampled_from(("feat: a", "fix: b", "docs: c", "feat!: d [skip release]", "REVERT")), max_size=9),
-    st.data(),
+MESSAGES = (
+    "feat: a",
+    "docs: c\n\nRelease-As: 3.0.0",
+    "feat!: d [skip release]",
+    "Work (#1)\n\n* feat: a\n* fix: b",
+    'Again (#2)\n\n* feat: b\n* Revert "feat: a"',
+    "Merge pull request #3 from a/b\n\nfeat: e",
+    'Revert "Merge pull request #3 from a/b"',
+    "REVERT",
 )
-def test_verdicts_alone_are_those_of_judge(messages: list[str], data: st.DataObject) -> None:
-    """What keeps less in memory decides the same, whatever takes back whatever."""
+
+
+@given(st.lists(st.sampled_from(MESSAGES), max_size=9), st.data())
+def test_verdicts_that_are_not_kept_are_the_same_when_made_again(messages: list[str], data: st.DataObject) -> None:
+    """Whatever takes back whatever and whoever merged it: what is kept in memory changes no verdict."""
     made: list[Commit] = []
     for number, message in enumerate(messages):
-        target = commit_id(data.draw(st.integers(0, number)))
-        text = f'Revert "x"\n\nThis reverts commit {target}.' if message == "REVERT" else message
-        made.insert(0, Commit(id=commit_id(number), message=text))
-    assert verdicts(made, ()) == tuple(verdict for _, _, verdict in judge(made, ()))
+        earlier = st.integers(max(number - 3, 0), number)
+        text = f'Revert "x"\n\nThis reverts commit {commit_id(data.draw(earlier))}.' if message == "REVERT" else message
+        parents = tuple(dict.fromkeys(commit_id(data.draw(earlier)) for _ in range(1 + text.startswith("Merge"))))
+        made.insert(0, Commit(id=commit_id(number), message=text, parents=parents))
+    kept = data.draw(st.integers(0, len(made)))
+    streamed = verdicts(Walk(made[:kept], lambda: made[kept:]), ())
+    assert len(streamed.kept) == kept
+    assert list(streamed) == list(verdicts(made, ()))
+    assert list(streamed.judged()) == list(verdicts(made, ()).judged())

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from releasd.core.conventional import parse
-from releasd.core.rules import judge, verdicts
+from releasd.core.rules import verdicts
 from releasd.model import Bump, Commit, ReleaseRule, Verdict
 from support.facts import commit_id, commits
 
@@ -199,4 +199,4 @@ def test_a_squash_commit_asks_for_what_its_commits_ask_for(messages: list[str]) 
     known = [each for each in messages if each not in ("wip", "x: y")]
     marks = [f"{part.type}{'!' if part.breaking_notes else ''}: {part.subject}" for part in listed.parts[1:]]
     assert marks == list(dict.fromkeys(known))
-    assert judge(commits("Work"), ())[0][2].parts == ()
+    assert verdicts(commits("Work"), ())[0].parts == ()

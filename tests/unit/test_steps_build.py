@@ -6,38 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from releasd.errors import BuildFailed, Cancelled, HostLost, Permanent, Stopping
-from releasd.model import BuildSpec, ContainerSpec, HostSpec, LeftRunning, StepName
+from releasd.errors import BuildFailed, Cancelled, Permanent
+from releasd.model import ContainerSpec, HostSpec, StepName
 from releasd.ports import Cache, Task, TaskResult
-from releasd.steps import build, farm
+from releasd.steps import build
+from support.builds import WHEEL, build_scene, builds_of, leaves_files, sealed
 from support.fakehost import FakeHost, Scripted
 from support.fakeports import FakeHosts, Scene, digest, host_spec
-
-WHEEL = "demo-1.1.0-py3-none-any.whl"
-
-
-def builds_of(*names: str, **fields: object) -> tuple[BuildSpec, ...]:
-    """Return builds whose scripts are their names."""
-    return tuple(BuildSpec(name=name, run=name, **fields) for name in names)
-
-
-def leaves_files(task: Task) -> Scripted:
-    """Leave one wheel, named after the build."""
-    return Scripted(output=b"building\n", files={f"{task.script}-1.1.0-py3-none-any.whl": task.script.encode()})
 
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Scene:
     """Return a release of one build and one able host."""
-    made = Scene(tmp_path, builds=builds_of("demo"))
-    made.release_commit()
-    made.hosts = FakeHosts([FakeHost(host_spec(), leaves_files)])
-    return made
-
-
-def sealed(scene: Scene) -> dict[str, str]:
-    """Return the sealed files and the builds that they are of."""
-    return {artifact.filename: artifact.build for artifact in scene.journal.artifacts()}
+    return build_scene(tmp_path)
 
 
 def test_nothing_built_is_nothing_to_adopt(scene: Scene) -> None:
@@ -113,80 +94,6 @@ def test_builds_run_at_the_same_time(scene: Scene) -> None:
     scene.plan = replace(scene.plan, builds=builds_of("demo", "other"))
     scene.hosts = FakeHosts([FakeHost(host_spec(), script)])
     assert len(build.apply(scene.context())["files"]) == 2
-
-
-def test_builds_go_to_hosts_with_their_labels(scene: Scene) -> None:
-    """Each build runs where all its labels are."""
-    linux, mac = FakeHost(host_spec("big", "linux"), leaves_files), FakeHost(host_spec("mini", "macos"), leaves_files)
-    scene.hosts = FakeHosts([linux, mac])
-    scene.plan = replace(
-        scene.plan, builds=(*builds_of("demo", labels=("linux",)), *builds_of("other", labels=("macos",)))
-    )
-    build.apply(scene.context())
-    assert {artifact.build: artifact.host for artifact in scene.journal.sealed} == {"demo": "big", "other": "mini"}
-
-
-def test_labels_that_nobody_has_fail_at_once(scene: Scene) -> None:
-    """A build that can never run is not waited for; the labels are named."""
-    scene.plan = replace(scene.plan, builds=builds_of("demo", labels=("windows", "gpu")))
-    with pytest.raises(Permanent, match="no registered host has the labels windows, gpu") as caught:
-        build.apply(scene.context())
-    assert "[hosts.NAME]" in caught.value.advice
-
-
-def test_hosts_that_the_project_may_not_use_do_not_count(scene: Scene) -> None:
-    """The operator's limit holds, and is named when it is why nothing matches."""
-    scene.hosts = FakeHosts([FakeHost(host_spec("one"), leaves_files), FakeHost(host_spec("two"), leaves_files)])
-    scene.project = replace(scene.project, hosts=("two",))
-    build.apply(scene.context())
-    assert scene.journal.begun == [("demo", "two")]
-    scene.project = replace(scene.project, hosts=("three",))
-    with pytest.raises(Permanent, match=r"among the hosts allowed for demo \(three\)"):
-        farm.candidates(scene.context(), ())
-
-
-def test_a_lost_host_is_passed_over(scene: Scene) -> None:
-    """Another able host does the work; the log and the journal say what happened to the first."""
-    lost = FakeHost(host_spec("lost"), lambda _: Scripted(error=HostLost("connection reset")))
-    scene.hosts = FakeHosts([lost, FakeHost(host_spec("two"), leaves_files)])
-    build.apply(scene.context())
-    assert scene.journal.failed == [("demo", "lost", "connection reset")]
-    assert scene.journal.sealed[0].host == "two"
-    assert "lost is passed over: connection reset" in scene.output("demo")
-
-
-def test_when_all_hosts_are_lost_the_attempt_is_put_off(scene: Scene) -> None:
-    """Hosts come back: the error may pass, and names every one of them."""
-    hosts = [FakeHost(host_spec(name), lambda _: Scripted(error=HostLost("gone"))) for name in ("one", "two")]
-    scene.hosts = FakeHosts(hosts)
-    with pytest.raises(HostLost, match=r"one \(gone\); two \(gone\)"):
-        build.apply(scene.context())
-    assert scene.journal.sealed == []
-
-
-def test_a_slot_is_waited_for(scene: Scene) -> None:
-    """With every slot taken the build waits, and starts when one is free."""
-    scene.journal.taken = {"one": 2}
-    scene.clock.tick = lambda: scene.journal.taken.update(one=1) if len(scene.clock.slept) == 3 else None
-    build.apply(scene.context())
-    assert scene.clock.slept == [farm.SLOT_PAUSE] * 3
-
-
-def test_a_free_host_is_taken_before_a_full_one(scene: Scene) -> None:
-    """Registration order decides only among hosts with a free slot."""
-    scene.hosts = FakeHosts([FakeHost(host_spec("one"), leaves_files), FakeHost(host_spec("two"), leaves_files)])
-    scene.journal.taken = {"one": 2}
-    build.apply(scene.context())
-    assert scene.journal.begun == [("demo", "two")]
-    assert scene.clock.slept == []
-
-
-def test_waiting_for_a_slot_can_be_cancelled(scene: Scene) -> None:
-    """A job that only waits ends at once when it is told to."""
-    scene.journal.taken = {"one": 2}
-    scene.stop = lambda: len(scene.clock.slept) > 1
-    with pytest.raises(Cancelled, match="waiting for a free slot"):
-        build.apply(scene.context())
 
 
 def test_a_cancelled_build_is_closed_in_the_journal(scene: Scene) -> None:
@@ -348,58 +255,6 @@ def test_compiled_files_are_kept_only_where_the_operator_said_so(
     assert task.cache is not None
     assert task.cache.mode == mode
     assert ("policy.allow_full_cache" in scene.output("demo")) == (mode == "deps")
-
-
-def left_running(scene: Scene, host: str = "one") -> FakeHost:
-    """Have a build that an earlier attempt began, and printed three bytes of, on a host; return the host."""
-    scene.journal.left["demo"] = LeftRunning(host=host, task="demo-3-4-demo", log_start=2)
-    scene.said["demo"] = [b"--", b"bui"]
-    (registered,) = scene.hosts.registered
-    return registered
-
-
-def test_a_build_that_still_runs_is_attached_to(scene: Scene) -> None:
-    """It is not begun again; what is in the log already does not come twice, and the newer token is shown."""
-    host = left_running(scene)
-    host.left["demo-3-4-demo"] = Scripted(output=b"building\n", files={WHEEL: b"demo"})
-    build.apply(scene.context())
-    assert host.tasks == []
-    (task,) = host.attached
-    assert (task.id, task.token, task.kept) == ("demo-3-4-demo", 5, True)
-    assert scene.output("demo") == "--building\n"
-    assert scene.journal.begun == []
-    assert scene.journal.calls[:2] == ["attached demo", "build.attached"]
-    assert scene.journal.build_evidence["demo"]["host"] == "one"
-
-
-@pytest.mark.parametrize("host", ["one", "removed"])
-def test_a_build_that_is_not_known_any_more_begins_anew(scene: Scene, host: str) -> None:
-    """A host that was rebooted, or is no longer registered, has nothing to attach to."""
-    registered = left_running(scene, host)
-    build.apply(scene.context())
-    (task,) = registered.tasks
-    assert (task.id, registered.attached) == ("demo-3-5-demo", [])
-
-
-def test_a_host_lost_while_attached_is_recorded_and_the_build_begins_anew(scene: Scene) -> None:
-    """What ran there counts as a failed attempt of the build; another host, or the same, begins again."""
-    host = left_running(scene)
-    host.left["demo-3-4-demo"] = Scripted(error=HostLost("gone"))
-    build.apply(scene.context())
-    assert scene.journal.failed == [("demo", "one", "gone")]
-    assert sealed(scene) == {WHEEL: "demo"}
-
-
-def test_a_stop_of_the_daemon_leaves_the_build_open(scene: Scene) -> None:
-    """No failure is recorded: the next daemon asks for it."""
-
-    def stop() -> bool:
-        raise Stopping("the daemon is stopping")
-
-    scene.stop = stop
-    with pytest.raises(Stopping):
-        build.apply(scene.context())
-    assert scene.journal.failed == []
 
 
 def test_a_silent_build_says_so(scene: Scene) -> None:

@@ -6,7 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from releasd.errors import CheckFailed, Conflict, GitError, HostLost, Permanent, ReleasdError, SecretError, Transient
+from releasd.errors import (
+    CheckFailed,
+    Conflict,
+    GitError,
+    HostLost,
+    NoHost,
+    Permanent,
+    ReleasdError,
+    SecretError,
+    Transient,
+)
 from releasd.model import BuildSpec, ContainerSpec, Gate
 from releasd.ports import Probe, Task
 from releasd.steps import preflight
@@ -197,15 +207,16 @@ def test_a_trial_that_fails_for_another_reason_says_so(scene: Scene) -> None:
 
 
 def test_a_full_disk_is_known_beforehand(scene: Scene) -> None:
-    """Less free space than a build is bound to need is told in megabytes."""
+    """Less free space than a build is bound to need is told in megabytes; it is waited for, and the host left alone."""
 
     class Full(FakeHost):
         def probe(self, tools: object, container: object = None) -> Probe:
             return Probe(system="Linux", machine="x86_64", tools={}, missing=(), disk_free=preflight.DISK_NEEDED - 1)
 
     scene.hosts = FakeHosts([Full(host_spec("one"))])
-    with pytest.raises(Permanent, match="one: has only 255 MB of disk free"):
+    with pytest.raises(NoHost, match="one: has only 255 MB of disk free"):
         preflight.apply(scene.context())
+    assert "255 MB" in scene.journal.out["one"]
 
 
 def test_labels_that_nobody_has(scene: Scene) -> None:
@@ -251,7 +262,7 @@ def test_a_red_gate_ends_the_release(tmp_path: Path, played: Scripted, told: str
 def test_a_gate_whose_hosts_are_away_is_put_off(tmp_path: Path) -> None:
     """Nothing is known about the project, so the attempt is repeated."""
     scene = gated(tmp_path, Scripted(error=HostLost("gone")))
-    with pytest.raises(HostLost, match="gate-tests: no able host can be reached"):
+    with pytest.raises(HostLost, match=r"no able host can be reached: one \(gone\)"):
         preflight.apply(scene.context())
 
 

@@ -122,9 +122,18 @@ def test_a_lost_host_puts_off_what_is_required(scene: Scene) -> None:
     scene.hosts = FakeHosts([host("one"), host("two", error=HostLost("gone"))])
     with pytest.raises(HostLost):
         run(scene)
+    scene.journal.out.clear()
     scene.project = replace(scene.project, reproduce="report")
     (line,) = run(scene)["wheel"]["differences"]
     assert "it could not be built again" in line
+
+
+def test_a_host_that_takes_nothing_new_is_no_second_one(scene: Scene) -> None:
+    """A host that is drained is not waited for: the same one builds again, in another folder."""
+    scene.hosts = FakeHosts([host("one"), host("two")])
+    scene.journal.out = {"two": "is drained"}
+    assert run(scene)["wheel"] == {"host": "one", "other_host": False, "differences": []}
+    assert scene.journal.kept == {}
 
 
 def test_cancelling_ends_a_report_too(scene: Scene) -> None:

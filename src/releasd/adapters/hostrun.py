@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 from releasd.adapters.conversation import LOOK_EVERY, Conversation, disk_full
 from releasd.adapters.runner import leash as wire
 from releasd.adapters.sources import Frames, cache_question, input_frames, objects_question, source_frames
-from releasd.errors import Cancelled, DiskFull, Fenced, HostLost, Permanent, ReleasdError, Stopping
+from releasd.errors import Cancelled, Fenced, HostLost, OwnDiskFull, Permanent, ReleasdError, Stopping
 from releasd.model import ContainerSpec, HostSpec
 from releasd.ports import Output, Probe, ShouldStop, Sink, Task, TaskResult
 
@@ -55,13 +55,16 @@ def is_plain_name(name: str) -> bool:
     return name not in {"", ".", ".."} and "/" not in name and name.isprintable()
 
 
-def probe(talk: Conversation, spec: HostSpec, tools: Iterable[str], container: ContainerSpec | None) -> Probe:
+def probe(
+    talk: Conversation, spec: HostSpec, tools: Iterable[str], container: ContainerSpec | None, *, survey: bool
+) -> Probe:
     """Ask a fresh runner what its host can do; leftovers of dead runners are removed on the way."""
     question = {
         "leash": PROBE_LEASH,
         "workdir": spec.workdir or WORKDIR,
         "path": spec.path,
         "tools": sorted(set(tools)),
+        "survey": survey,
     }
     question |= _container_question(spec, container, {})
     talk.send(wire.SPEC, json.dumps(question).encode())
@@ -79,6 +82,7 @@ def probe(talk: Conversation, spec: HostSpec, tools: Iterable[str], container: C
         disk_free=answer["disk_free"],
         container_problem=boxed["problem"],
         is_image_absent=boxed["is_absent"],
+        facts=answer["facts"] | {"clock_offset": round(answer["facts"].pop("clock") - time.time(), 1)},
     )
 
 
@@ -342,7 +346,7 @@ class TaskRun:
                     return Output(path=path, sha256=digest, size=file["size"])
         except OSError as error:
             if error.errno in NO_SPACE:
-                raise DiskFull(
+                raise OwnDiskFull(
                     f"the daemon's own disk is full: {name} from {self._spec.name} does not fit",
                     advice="free space on the disk of daemon.state",
                 ) from error

@@ -25,10 +25,10 @@ class LocalHost:
     def __init__(self, spec: HostSpec) -> None:
         self.spec = spec
 
-    def probe(self, tools: Iterable[str], container: ContainerSpec | None = None) -> Probe:
+    def probe(self, tools: Iterable[str], container: ContainerSpec | None = None, *, survey: bool = False) -> Probe:
         """Look at this machine. Errors are those of `ports.Host.probe`."""
         with self._dial(START_LIMIT) as talk:
-            return hostrun.probe(talk, self.spec, tools, container)
+            return hostrun.probe(talk, self.spec, tools, container, survey=survey)
 
     def run(self, task: Task, sink: Sink, should_stop: ShouldStop) -> TaskResult:
         """Run `task` to its end. Errors are those of `ports.Host.run`."""

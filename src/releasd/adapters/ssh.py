@@ -6,8 +6,10 @@ changed here, for jump hosts too. The user's ssh configuration (names, ports, ju
 
 import base64
 import hashlib
+import logging
 import socket
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import fabric
@@ -31,6 +33,9 @@ TAIL = 2000  # bytes kept of what the host says outside of the protocol
 KNOWN_HOSTS = (Path("~/.ssh/known_hosts"), Path("/etc/ssh/ssh_known_hosts"))
 SSH_PORT = 22
 
+# What goes wrong is raised as an error; without a log of ours Paramiko would print tracebacks beside it.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
+
 
 class SshHost:
     """Runs tasks on the host at `spec.address`."""
@@ -39,7 +44,7 @@ class SshHost:
         self.spec = spec
         self._pool = Pool(lambda within: _connected(self.spec, within))
 
-    def probe(self, tools: Iterable[str], container: ContainerSpec | None = None) -> Probe:
+    def probe(self, tools: Iterable[str], container: ContainerSpec | None = None, *, survey: bool = False) -> Probe:
         """Look at the host.
 
         Raises:
@@ -47,7 +52,7 @@ class SshHost:
             Permanent: its key is unknown or changed, it refuses us, or it has no Python.
         """
         with self._dial(CONNECT_LIMIT) as talk:
-            return hostrun.probe(talk, self.spec, tools, container)
+            return hostrun.probe(talk, self.spec, tools, container, survey=survey)
 
     def run(self, task: Task, sink: Sink, should_stop: ShouldStop) -> TaskResult:
         """Run `task` to its end. Errors are those of `ports.Host.run` and of `probe`."""
@@ -231,3 +236,76 @@ def _why(spec: HostSpec, error: Exception) -> ReleasdError:
     return HostLost(
         f"{where} cannot be reached: {str(error) or type(error).__name__}", advice=f"`ssh {spec.address} true`"
     )
+
+
+KEY_KINDS = ("ssh-ed25519", "ecdsa", "rsa")  # of each a host may have one
+
+
+@dataclass(frozen=True, slots=True)
+class HostKey:
+    """A public key as a host showed it: its kind, its fingerprint, and its line for a known_hosts file."""
+
+    kind: str
+    fingerprint: str
+    line: str
+
+
+def shown_keys(spec: HostSpec) -> tuple[tuple[HostKey, ...], tuple[str, ...]]:
+    """Return the keys that a host shows, trusting none of them, and the known_hosts lines of the hops before it.
+
+    Nobody logs in there: the connection ends when the key was seen. Hops are trusted as the user's own ssh does.
+
+    Raises:
+        HostLost, Permanent, Denied: it, or a hop before it, cannot be reached or is not trusted.
+    """
+    found: dict[str, HostKey] = {}
+    hops: tuple[str, ...] = ()
+    for kind in KEY_KINDS:
+        connection = _connection(replace(spec, known_hosts=None), CONNECT_LIMIT)
+        others = {"keys": [other for other in _key_algorithms() if not other.startswith(kind)]}
+        connection.connect_kwargs = {**connection.connect_kwargs, "disabled_algorithms": others}
+        connection.client = paramiko.SSHClient()  # one that knows no key yet: each is shown
+        seen = _SeeKey()
+        connection.client.set_missing_host_key_policy(seen)
+        try:
+            connection.open()
+        except _Seen:
+            found.update({key.line: key for key in seen.keys})
+            hops = tuple(_line_of(hop) for hop in _hops(connection) if hop is not connection)
+        except paramiko.ssh_exception.IncompatiblePeer:
+            continue  # it has no key of this kind
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            raise _why(spec, error) from error
+        finally:
+            connection.client.close()
+            for hop in _hops(connection):
+                hop.close()
+    if not found:
+        raise Permanent(f"host {spec.address} shows no key of a kind that we know: {', '.join(KEY_KINDS)}")
+    return tuple(found.values()), hops
+
+
+def _key_algorithms() -> tuple[str, ...]:
+    return tuple(paramiko.Transport._preferred_keys)  # noqa: SLF001 - Paramiko lists them nowhere else
+
+
+class _Seen(Exception):
+    """Ends a connection whose key was all that was wanted."""
+
+
+class _SeeKey:
+    """Notes the key of a host, and trusts it not."""
+
+    def __init__(self) -> None:
+        self.keys: list[HostKey] = []
+
+    def missing_host_key(self, _client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:
+        """Note it and end the connection."""
+        self.keys.append(HostKey(key.get_name(), fingerprint(key), f"{hostname} {key.get_name()} {key.get_base64()}"))
+        raise _Seen
+
+
+def _line_of(hop: fabric.Connection) -> str:
+    key = hop.transport.get_remote_server_key()
+    name = hop.host if hop.port == SSH_PORT else f"[{hop.host}]:{hop.port}"
+    return f"{name} {key.get_name()} {key.get_base64()}"

@@ -9,13 +9,13 @@ from releasd.core.lifecycle import LIVE_STATES
 from releasd.daemon.inbox import DrainSpool, Inbox, RenewLeases, Wake
 from releasd.daemon.pushes import poll
 from releasd.daemon.ticks import Tick
-from releasd.engine.operator import Operator
+from releasd.engine.farmhands import Farm
 from releasd.engine.world import World
 from releasd.model import Project
 from releasd.steps.context import private_ref
 
 PRIVATE_REFS = "refs/releasd/jobs/"
-PROBE_EVERY = 300.0  # seconds
+PROBE_TICK = 5.0  # seconds between two looks whether a host is to be probed
 DAILY = 86400.0  # seconds
 TIDY_WITHIN = 1800.0  # seconds for the garbage collection of one large clone
 
@@ -25,7 +25,7 @@ def ticks(
 ) -> tuple[Tick, ...]:
     """Return the clockwork of one world."""
     daemon = settings.daemon
-    operator = Operator(world, lambda: inbox.put(Wake()))
+    farm = Farm(world, lambda: inbox.put(Wake()))
 
     def prune() -> None:
         job_log(settings).prune(world.clock.now() - timedelta(seconds=daemon.keep_logs))
@@ -40,7 +40,7 @@ def ticks(
         Tick(name="reconcile", every=daemon.reconcile_every, do=lambda: inbox.put(DrainSpool())),
         Tick(name="poll", every=daemon.poll_remote_every, do=lambda: poll(world, inbox, complain), at_once=True),
         Tick(name="lease", every=daemon.lease / 3, do=lambda: inbox.put(RenewLeases())),
-        Tick(name="probe", every=PROBE_EVERY, do=lambda: (operator.probe(), None)[1]),
+        Tick(name="probe", every=PROBE_TICK, do=farm.probe_due),
         Tick(name="prune", every=DAILY, do=prune),
         Tick(name="tidy", every=DAILY, do=tidy),
     )

@@ -12,7 +12,7 @@ from releasd.core.files import GIVEN
 from releasd.core.plan import SCHEMA, to_json
 from releasd.core.version import decide
 from releasd.engine.facts import Ahead, Snapshot, config_of, gather, snapshot
-from releasd.errors import GitError, UsageError
+from releasd.errors import GitError, ReleasdError, UsageError
 from releasd.model import Bump, Decision, Facts, ProjectConfig
 
 if TYPE_CHECKING:
@@ -57,8 +57,36 @@ def plan(asked: Asked) -> dict[str, Any]:
     """
     git, seen, remote = _read(asked)
     wanted = _wanted(seen, asked)
-    found = [_document(git, seen, remote, asked, config) for config in wanted]
-    return _whole(seen, found) if seen.config.packages and not asked.package else found[0]
+    if not seen.config.packages or asked.package:
+        return _document(git, seen, remote, asked, wanted[0])
+    found = []
+    for config in wanted:
+        try:
+            found.append(_document(git, seen, remote, asked, config))
+        except ReleasdError as error:
+            found.append(_refused(seen, config, error))
+    return _whole(seen, found)
+
+
+def _refused(seen: Snapshot, config: ProjectConfig, error: ReleasdError) -> dict[str, Any]:
+    """Return the document of a package that cannot be decided about; the others are none the worse."""
+    return {
+        "schema": SCHEMA,
+        "repo": seen.repository,
+        "ref": seen.commit,
+        "branch": seen.branch,
+        "channel": None,
+        "package": config.package.name if config.package else None,
+        "last": None,
+        "bump": str(Bump.NONE),
+        "next": None,
+        "reason": error.message,
+        "error": {"message": error.message, "advice": error.advice, "exit_code": error.exit_code},
+        "commits": [],
+        "files": [],
+        "notes": "",
+        "warnings": [],
+    }
 
 
 def previews(asked: Asked, environ: Mapping[str, str]) -> Iterator[Preview]:
@@ -68,7 +96,13 @@ def previews(asked: Asked, environ: Mapping[str, str]) -> Iterator[Preview]:
 
     git, seen, remote = _read(asked)
     for config in _wanted(seen, asked):
-        facts, decision = _decided(git, seen, remote, config)
+        try:
+            facts, decision = _decided(git, seen, remote, config)
+        except ReleasdError as error:
+            if asked.package or not seen.config.packages:
+                raise
+            yield Preview(document=_refused(seen, config, error), changes=(), builds=(), warnings=())
+            continue
         document = to_json(facts, config, decision, date=asked.date)
         if decision.version is None:
             yield Preview(document=document, changes=(), builds=(), warnings=())
@@ -121,7 +155,7 @@ def _read(asked: Asked) -> tuple[Reading, Snapshot, str]:
         raise _no_commit(git, asked)
     own = own_config(asked.config) if asked.config else {}
     urls = Ahead(git.remote_urls)
-    branch = _branch(git, asked.ref)
+    branch = _branch(git, asked.ref, commit)
     seen = snapshot(git, commit, repository=str(asked.repo.absolute()), branch=branch, instead=own)
     return git, seen, sshalias.resolve(next(iter(urls.result()), ""))
 
@@ -155,8 +189,18 @@ def own_config(file: Path) -> dict[str, str]:
         raise UsageError(f"{file}: {error.strerror}", advice="name a file that can be read") from error
 
 
-def _branch(git: Reading, ref: str) -> str | None:
-    return git.branch() if ref == "HEAD" else ref.removeprefix("refs/heads/")
+def _branch(git: Reading, ref: str, commit: str) -> str | None:
+    """Return the branch that a ref is meant as: its own name, else the one branch whose tip is the commit."""
+    if ref == "HEAD" and (current := git.branch()):
+        return current
+    name = ref.removeprefix("refs/heads/").removeprefix("refs/remotes/").removeprefix("origin/")
+    if git.resolve(f"refs/heads/{name}") == commit:
+        return name
+    tips = git.branches()
+    if tips.get(name) == commit:
+        return name
+    here = [branch for branch, tip in tips.items() if tip == commit]
+    return here[0] if len(here) == 1 else None
 
 
 def _no_commit(git: Reading, asked: Asked) -> GitError:

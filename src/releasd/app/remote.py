@@ -1,6 +1,6 @@
 """What the command line asks of a daemon: through its API while it runs, else from its store, read-only."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,11 +29,11 @@ class Remote:
         """Ask for something. Raises `DaemonNotRunning` when nobody answers, or what the daemon refused with."""
         return self._ask("GET", path, asked, LOOK_WITHIN)
 
-    def post(self, path: str, **asked: str | None) -> Any:
+    def post(self, path: str, **asked: str | Sequence[str] | None) -> Any:
         """Ask for something to be done."""
         return self._ask("POST", path, asked, ANSWER_WITHIN)
 
-    def _ask(self, method: str, path: str, asked: Mapping[str, str | None], timeout: float) -> Any:
+    def _ask(self, method: str, path: str, asked: Mapping[str, str | Sequence[str] | None], timeout: float) -> Any:
         if not self.socket.exists():
             raise not_running(self.socket)
         import ssl  # noqa: PLC0415 (see the next line)

@@ -18,7 +18,6 @@ from releasd.app.inspect import given_url, own_config
 from releasd.core import project
 from releasd.core.ancestry import History, in_log_order
 from releasd.core.files import SEMANTIC_RELEASE_FILES
-from releasd.core.packages import pathspecs
 from releasd.core.releasenotes import render
 from releasd.core.replay import Pair, PastRelease, Replayed, pairs, releases_in, replayed, without_release_commit
 from releasd.core.replaywhy import step
@@ -182,8 +181,8 @@ def _concerning(git: GitRepo, config: ProjectConfig, tips: Sequence[str]) -> tup
     package = config.package
     if package is None:
         return frozenset(), frozenset()
-    direct = git.touching_any(tips, pathspecs(package.paths, package.apart))
-    through = git.touching_any(tips, pathspecs(package.indirect)) if package.indirect else frozenset()
+    direct = frozenset[str]().union(*(git.touching_any(tips, area) for area in package.areas))
+    through = frozenset[str]().union(*(git.touching_any(tips, area) for area in package.indirect))
     return direct, through - direct
 
 

@@ -31,6 +31,7 @@ from releasd.daemon.spool import Spool, create_spool
 from releasd.daemon.ticks import Ticks
 from releasd.daemon.watch import Watch
 from releasd.daemon.workers import Workers
+from releasd.engine.farmhands import register
 from releasd.engine.operator import Operator
 from releasd.engine.world import World
 from releasd.errors import ReleasdError
@@ -127,11 +128,12 @@ def _serve(
 
     world_of = partial(build_world, store=outlet.store, owner=owner_name(), stopping=stopping.is_set, environ=environ)
 
-    def reload(_: World) -> World:
+    def reload(old: World) -> World:
         nonlocal settings
         new = config.load(path, environ)
         require_same_places(settings.daemon, new.daemon)
         world = world_of(new)
+        register(world, old)
         settings = new  # what the clockwork below goes by from now on
         return world
 
@@ -141,8 +143,10 @@ def _serve(
         opened.callback(Ticks(ticks(world, settings, inbox, complain), complain).close)
         return opened.close
 
+    world = world_of(settings)
+    register(world)
     service = Service(
-        world=world_of(settings),
+        world=world,
         inbox=inbox,
         workers=Workers(daemon.workers, inbox),
         supervisor=supervisor,
@@ -161,13 +165,17 @@ def _serve(
             mode=daemon.hook_socket_mode,
         )
     )
-    api = Api(
-        sockets.get("control") or daemon.runtime / CONTROL_SOCKET,
+    stack.callback(_api(sockets.get("control") or daemon.runtime / CONTROL_SOCKET, daemon, service, inbox).close)
+    service.run()
+
+
+def _api(where: Any, daemon: config.Daemon, service: Service, inbox: Inbox) -> Api:
+    return Api(
+        where,
         mode=daemon.api_socket_mode,
         operator=lambda: Operator(service.world, lambda: inbox.put(Wake())),
+        reload=lambda: inbox.put(Reload()),
     )
-    stack.callback(api.close)
-    service.run()
 
 
 def _drain(spool: Spool, world: World, inbox: Inbox, complain: Callable[[str, object], None]) -> None:

@@ -28,7 +28,7 @@ COMMANDS = {
     "cancel": "Cancel a job.",
     "approve": "Let a job that waits for an approval go on.",
     "hook": "Install, remove or look at the git hook of a repository.",
-    "hosts": "List or probe the registered build hosts.",
+    "hosts": "List, probe, add, remove, drain and resume build hosts.",
     "init": "Write a first configuration for a repository.",
     "secrets": "Prove that each secret can be had, without showing it.",
     "verify-release": "Check a release's files, provenance and signatures.",

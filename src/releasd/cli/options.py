@@ -32,6 +32,18 @@ def repo(function: F) -> F:
     )(function)
 
 
+def host_names(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """Complete a host's name, as the operator's configuration has it; nothing where there is none to read."""
+    from releasd.config.places import config_path, read_toml
+    from releasd.errors import ConfigError
+
+    try:
+        hosts = read_toml(config_path(ctx.params.get("config_file"), environ())).get("hosts", {})
+    except ConfigError:
+        return []
+    return [name for name in hosts if name.startswith(incomplete)] if isinstance(hosts, dict) else []
+
+
 def environ() -> dict[str, str]:
     """Return this process's environment, to be handed in."""
     return dict(os.environ)

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from releasd.errors import ReleasdError
@@ -42,19 +42,28 @@ def print_json(value: Any) -> None:
 
 def print_document(document: Mapping[str, Any]) -> None:
     """Print one JSON document a member at a time, and a list an item at a time: neither is held as text."""
-    one_line = json.JSONEncoder(ensure_ascii=False, default=list).encode  # with indentation it is ten times slower
-    write = sys.stdout.write
-    before = "{\n"
+    one_line = json.JSONEncoder(ensure_ascii=False).encode  # with indentation it is ten times slower
+    sys.stdout.writelines(_members(document, one_line, "\n"))
+    sys.stdout.write("\n")
+
+
+def _members(document: Mapping[str, Any], one_line: Callable[[Any], str], line: str) -> Iterator[str]:
+    """Yield a document's text; a list of its own, and one of documents that have such lists, an item at a time."""
+    before = "{"
     for name, value in document.items():
-        write(f"{before}  {one_line(name)}: ")
-        if isinstance(value, Sequence) and not isinstance(value, str):
-            for place, item in enumerate(value):
-                write(f"{',' if place else '['}\n    {one_line(item)}")
-            write("\n  ]" if value else "[]")
-        else:
-            write(one_line(value))
-        before = ",\n"
-    write("\n}\n")
+        yield f"{before}{line}  {one_line(name)}: "
+        before = ","
+        if not isinstance(value, Sequence) or isinstance(value, str):
+            yield one_line(value)
+            continue
+        start = "["
+        for item in value:
+            yield f"{start}{line}    "
+            start = ","
+            nested = name == "packages" and isinstance(item, Mapping)
+            yield from _members(item, one_line, f"{line}    ") if nested else (one_line(item),)
+        yield "[]" if start == "[" else f"{line}  ]"
+    yield f"{line}}}"
 
 
 def print_error(error: ReleasdError, *, as_json: bool) -> None:

@@ -91,5 +91,8 @@ def command(as_json: bool, **asked: Any) -> None:
         for seen in previews(asked_of(**asked), options.environ()):
             show(seen)
             documents.append(seen.document)
+    failed = [document["error"]["exit_code"] for document in documents if "error" in document]
+    if failed:
+        sys.exit(min(failed))
     if not any(document["next"] for document in documents):
         sys.exit(NothingToRelease.exit_code)

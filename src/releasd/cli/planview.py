@@ -37,6 +37,10 @@ def show(seen: "Preview") -> None:
     found = seen.document
     if found["package"]:
         out.print(f"{found['package']}:", style="bold")
+    if "error" in found:
+        out.print(f"  {_safe(found['error']['message'])}", style="bold red")
+        out.print(f"  → {_safe(found['error']['advice'])}")
+        return
     for warning in (*found["warnings"], *seen.warnings):
         out.print(f"warning: {warning}", style="yellow")
     if out.is_terminal:

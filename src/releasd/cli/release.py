@@ -1,6 +1,7 @@
 """`releasd release`."""
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,12 +52,17 @@ def command(project: str, wait: bool, as_json: bool, config_file: Path | None, *
 
 def _wait(daemon: "Remote", job: int, *, as_json: bool) -> None:
     from releasd.cli.progress import follow, outcome
+    from releasd.cli.statusview import named
 
     ended = follow(lambda: daemon.get(f"/v1/jobs/{job}"), quiet=as_json)
-    error = outcome(ended)
+    released = [follow(partial(daemon.get, f"/v1/jobs/{child}"), quiet=as_json) for child in ended["children"]]
+    errors = [error for each in released or [ended] if (error := outcome(each))]
+    worst = min(errors, key=lambda error: error.exit_code, default=None)
     if as_json:
-        output.print_json(ended)
-        sys.exit(error.exit_code if error else 0)
-    if error:
-        raise error
-    output.console().print(f"{ended['project']} {ended['version']} is released", style="bold green")
+        output.print_json(ended | {"packages": released} if released else ended)
+        sys.exit(worst.exit_code if worst else 0)
+    for each in released or [ended]:
+        if each["version"] and each["state"] == "succeeded":
+            output.console().print(f"{named(each)} {each['version']} is released", style="bold green")
+    if worst:
+        raise worst

@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from releasd.cli import output
+from releasd.cli import hostsview, output
 from releasd.cli.harmless import harmless
 
 SHORT = 9  # characters of a commit's name
@@ -38,7 +38,7 @@ def _sections(found: dict[str, Any]) -> Iterator[RenderableType]:
         yield _recent(found["recent"])
     if found["hosts"]:
         yield Text()
-        yield _hosts(found["hosts"])
+        yield hostsview.table([{**host["facts"], **host} for host in found["hosts"]])
 
 
 def named(job: dict[str, Any]) -> str:
@@ -55,7 +55,8 @@ def job_screen(job: dict[str, Any]) -> RenderableType:
         head.append(f": {job['reason']}")
     if job["not_before"] and not job["not_before"].startswith("9999"):  # until approved: the reason says so
         head.append(f" (not before {job['not_before']})", style="dim")
-    return Group(head, *(_step(step) for step in job["steps"]), *(_build(build) for build in job["builds"]))
+    steps, builds = (_step(step) for step in job["steps"]), (_build(build) for build in job["builds"])
+    return Group(head, *steps, *builds, *(_waits(build) for build in job["waiting"]))
 
 
 def _step(step: dict[str, Any]) -> Text:
@@ -68,6 +69,13 @@ def _step(step: dict[str, Any]) -> Text:
         line.append(f" {step['error']}", style="red")
     if step["error"] and step["advice"]:
         line.append(f"\n            → {step['advice']}")
+    return line
+
+
+def _waits(build: dict[str, Any]) -> Text:
+    line = Text(f"    {build['name']} ")
+    line.append("waits", style=output.style("queued"))
+    line.append(f" since {build['since']}: {build['reason']}")
     return line
 
 
@@ -110,14 +118,4 @@ def _recent(jobs: list[dict[str, Any]]) -> Table:
             output.since(job["started_at"], job["finished_at"]),
             job["reason"],
         )
-    return table
-
-
-def _hosts(hosts: list[dict[str, Any]]) -> Table:
-    table = _table("host", "able", "labels", "slots", "probed", "")
-    for host in hosts:
-        facts = host["facts"]
-        able = Text("yes", style="green") if host["ok"] else Text("no", style="red")
-        labels = " ".join(facts.get("labels", ()))
-        table.add_row(host["name"], able, labels, str(facts.get("slots", "")), host["at"], host["reason"])
     return table

@@ -11,7 +11,7 @@ from releasd.core import rules
 from releasd.model import Bump, Commit, ProjectConfig, Verdict
 
 
-def judge(commits: Sequence[Commit], config: ProjectConfig) -> tuple[Verdict, ...]:
+def judge(commits: Sequence[Commit], config: ProjectConfig) -> Sequence[Verdict]:
     """Return what each of `commits`, newest first, asks for, in the same order.
 
     Raises `ConfigError` for options of semantic-release's that cannot be honoured.
@@ -37,7 +37,7 @@ def lost_breaking(commits: Sequence[Commit], config: ProjectConfig) -> tuple[Ver
     verdicts = judge(commits, config)
     if any(verdict.bump is Bump.MAJOR for verdict in verdicts):
         return ()
-    strict = (verdict for _, _, verdict in rules.judge(commits, ()))
+    strict = rules.verdicts(commits, ())
     return tuple(
         replace(verdict, why=f"its breaking change is lost: {verdict.why}")
         for verdict, wanted in zip(verdicts, strict, strict=True)

@@ -2,12 +2,13 @@
 
 Newest first, so that the revert of a revert brings the first commit back. A revert says what it takes back by hashes
 (which decide, where it names any), by the number of a request, or by its subject; of several commits of one subject it
-takes back the nearest. What a revert names that is not of the range was released. Everything is linear.
+takes back the nearest. What a revert names that is not of the range was released. Everything is linear, and of a commit
+that no revert means nothing is kept, so that a range may be longer than the memory.
 """
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
@@ -21,10 +22,6 @@ SHORT = 7  # characters of a commit's name, as git and semantic-release show it
 
 _ALIKE = 100  # names with the same first characters that are compared: more are an attack
 _PICKED = re.compile(r"^\(cherry picked from commit ([0-9a-f]{7,64})\)", re.MULTILINE)
-
-_NOTHING = ParsedCommit(header="", type=None, scope=None, subject="")
-
-Pair = tuple[Commit, ParsedCommit | None]
 
 
 class Unit(NamedTuple):
@@ -45,83 +42,143 @@ class Cancelled:
         return unit.place in self.whole or unit in self.units
 
 
-@dataclass(slots=True)
-class _Index:
-    """Where to find what the range's reverts name, oldest last."""
+class _Seen(NamedTuple):
+    """What is kept of a commit that is a revert, or that one may mean."""
 
-    hashes: dict[str, deque[tuple[str, int]]] = field(default_factory=dict)
-    subjects: dict[str, deque[Unit]] = field(default_factory=dict)
-    requests: dict[str, deque[Unit]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class _Work:
-    """A range, and what is known of it so far."""
-
-    pairs: Sequence[Pair]
-    index: _Index
-    members: Callable[[int], Iterable[int]]
-    done: Cancelled
-
-    def name(self, place: int) -> str:
-        return self.pairs[place][0].id[:SHORT]
-
-    def parsed(self, unit: Unit) -> ParsedCommit:
-        return self.parts(unit.place)[unit.part - 1] if unit.part else self.pairs[unit.place][1] or _NOTHING
-
-    def parts(self, place: int) -> tuple[ParsedCommit, ...]:
-        parsed = self.pairs[place][1]
-        return parsed.parts if parsed else ()
+    id: str
+    parents: tuple[str, ...]
+    header: str
+    breaking: bool
+    parted: bool  # whether its message holds others
 
 
-def cancelled(pairs: Sequence[Pair]) -> Cancelled:
-    """Return what cancels in a range, newest first; what does not count at all has no parsed message.
+class Cancelling:
+    """Takes the commits of a range one by one, newest first, and then says what cancels."""
 
-    Only of reverts and of commits with parts the parsed message is looked at.
-    """
-    done = Cancelled()
-    reverts = list(_reverts(pairs))
-    if not reverts:
-        return done
-    work = _Work(pairs, _indexed(pairs, [revert for _, revert in reverts]), _Branches(pairs), done)
-    for unit, revert in reverts:
-        if unit not in done:
-            _take_back(work, unit, revert)
-    return done
+    def __init__(self) -> None:
+        self._reverts: list[tuple[Unit, Revert, bool]] = []  # … and whether the unit breaks something
+        self._seen: dict[int, _Seen] = {}
+        self._out: set[int] = set()
+        # What the reverts so far name, with what may be meant, oldest last.
+        self._hashes: dict[str, deque[tuple[str, int]]] = {}
+        self._subjects: dict[str, deque[Unit]] = {}
+        self._requests: dict[str, deque[Unit]] = {}
+        self._done = Cancelled()
 
-
-def _reverts(pairs: Sequence[Pair]) -> Iterator[tuple[Unit, Revert]]:
-    for place, (_, parsed) in enumerate(pairs):
+    def add(self, place: int, commit: Commit, parsed: ParsedCommit | None) -> None:
+        """Take the commit at `place`; one that does not count at all has no parsed message."""
         if parsed is None:
-            continue
-        for number in range(len(parsed.parts), 0, -1):
-            if (revert := parsed.parts[number - 1].revert) is not None:
-                yield Unit(place, number), revert
-        if parsed.revert is not None:
-            yield Unit(place, 0), parsed.revert
+            self._out.add(place)
+            return
+        reverts = list(_reverts(place, parsed)) if parsed.revert or parsed.parts else []
+        for _, revert, _ in reverts:
+            self._expect(revert)
+        self._reverts += reverts
+        if self._reverts and (self._is_meant(place, commit, parsed) or reverts):
+            header, parted = _header(commit), bool(parsed.parts)
+            self._seen[place] = _Seen(commit.id, commit.parents, header, parsed.breaking, parted)
+
+    def cancelled(self, commits: Iterable[Commit]) -> Cancelled:
+        """Return what cancels, after the last commit; `commits` are all of them once more, if a merge is reverted."""
+        members = _Branches(commits)
+        for unit, revert, breaking in self._reverts:
+            if unit not in self._done:
+                self._take_back(unit, revert, members, breaking=breaking)
+        return self._done
+
+    def _expect(self, revert: Revert) -> None:
+        for name in revert.hashes:
+            self._hashes.setdefault(name[:SHORT], deque())
+        self._subjects.setdefault(revert.target, deque())
+        for number in revert.requests:
+            self._requests.setdefault(number, deque())
+
+    def _is_meant(self, place: int, commit: Commit, parsed: ParsedCommit) -> bool:
+        """Note where a revert so far may mean this commit or one of its parts; return whether there is such a one."""
+        meant = False
+        for name in _names(commit):
+            if (known := self._hashes.get(name[:SHORT])) is not None:
+                known.append((name, place))
+                meant = True
+        for unit, header in _headers(place, commit, parsed):
+            for text in {header, bare(header)} & self._subjects.keys():
+                self._subjects[text].append(unit)
+                meant = True
+        for number in self._requests.keys() & set(requests_in(commit.message)) if self._requests else ():
+            self._requests[number].append(Unit(place, 0))
+            meant = True
+        return meant
+
+    def _take_back(self, unit: Unit, revert: Revert, members: "_Branches", *, breaking: bool) -> None:
+        found, missing = self._targets(unit, revert)
+        for target in found:
+            self._drop(target, f"reverted by {self._name(unit.place)}")
+            if target.part == 0 and _undoes_merge(self._seen[target.place], revert):
+                for place in members.of(self._seen[target.place].id):
+                    if place not in self._out:
+                        self._drop(Unit(place, 0), f"reverted with its merge {self._name(target.place)}")
+        if found and not missing and not breaking:  # nobody may miss what it breaks
+            names = ", ".join(dict.fromkeys(self._name(target.place) for target in found))
+            why = f"takes back {names} of the same release"
+            if unit.part or self._seen[unit.place].parted:
+                self._done.units.setdefault(unit, why)
+            else:
+                self._done.whole.setdefault(unit.place, why)
+
+    def _name(self, place: int) -> str:
+        return self._seen[place].id[:SHORT]
+
+    def _drop(self, target: Unit, why: str) -> None:
+        """Drop a whole commit, or one part of it; the first reason stays."""
+        if target.part:
+            self._done.units.setdefault(target, why)
+        else:
+            self._done.whole.setdefault(target.place, why)
+
+    def _targets(self, unit: Unit, revert: Revert) -> tuple[list[Unit], bool]:
+        """Return what a revert takes back of the range, and whether it takes back something else too."""
+        subjects = self._subjects[revert.target]
+        if unit.part and (own := self._within(unit, subjects)) is not None:
+            return [own], False
+        if revert.hashes:
+            found = [self._named(unit.place, name) for name in revert.hashes]
+            return [Unit(place, 0) for place in found if place is not None], None in found
+        for candidates in (*(self._requests[number] for number in revert.requests), subjects):
+            if (target := _nearest(candidates, unit.place, self._done)) is not None:
+                return [target], False
+        return [], True
+
+    def _named(self, place: int, name: str) -> int | None:
+        """Return the place of the commit of that name that is older than `place`."""
+        known = self._hashes[name[:SHORT]]
+        while known and known[0][1] <= place:  # reverts come by place, so these are done with
+            known.popleft()
+        return next((at for full, at in islice(known, _ALIKE) if full.startswith(name) or name.startswith(full)), None)
+
+    def _within(self, unit: Unit, candidates: deque[Unit]) -> Unit | None:
+        """Return what a part of a message takes back of the same message: parts above it, then the commit itself.
+
+        The title of a squash commit by a forge stands for the whole, and no part takes it back.
+        """
+        at, part = unit
+        while candidates and (
+            candidates[0].place < at or (at, part) <= candidates[0] < (at + 1, 0) or candidates[0] in self._done
+        ):
+            candidates.popleft()
+        if not candidates or candidates[0].place != at:
+            return None
+        header = self._seen[at].header
+        return None if candidates[0].part == 0 and bare(header) != header else candidates[0]
 
 
-def _indexed(pairs: Sequence[Pair], reverts: Sequence[Revert]) -> _Index:
-    index = _Index()
-    for revert in reverts:
-        index.hashes.update((name[:SHORT], deque()) for name in revert.hashes)
-        index.subjects[revert.target] = deque()
-        index.requests.update((number, deque()) for number in revert.requests)
-    for place, (commit, parsed) in enumerate(pairs):
-        if parsed is not None:
-            _index_one(index, place, commit, parsed)
-    return index
-
-
-def _index_one(index: _Index, place: int, commit: Commit, parsed: ParsedCommit) -> None:
-    for name in _names(commit):
-        if (known := index.hashes.get(name[:SHORT])) is not None:
-            known.append((name, place))
-    for unit, header in _headers(place, commit, parsed):
-        for text in {header, bare(header)} & index.subjects.keys():
-            index.subjects[text].append(unit)
-    for number in index.requests.keys() & set(requests_in(commit.message)) if index.requests else ():
-        index.requests[number].append(Unit(place, 0))
+def _reverts(place: int, parsed: ParsedCommit) -> Iterator[tuple[Unit, Revert, bool]]:
+    """Yield a commit's units that are reverts, newest first, each with whether it breaks something."""
+    for number in range(len(parsed.parts), 0, -1):
+        part = parsed.parts[number - 1]
+        if part.revert is not None:
+            yield Unit(place, number), part.revert, part.breaking
+    if parsed.revert is not None:
+        yield Unit(place, 0), parsed.revert, parsed.breaking
 
 
 def _names(commit: Commit) -> Iterator[str]:
@@ -138,53 +195,6 @@ def _headers(place: int, commit: Commit, parsed: ParsedCommit) -> Iterator[tuple
     yield Unit(place, 0), _header(commit)
 
 
-def _take_back(work: _Work, unit: Unit, revert: Revert) -> None:
-    found, missing = _targets(work, unit, revert)
-    for target in found:
-        commit = work.pairs[target.place][0]
-        _drop(work, target, f"reverted by {work.name(unit.place)}")
-        if target.part == 0 and _undoes_merge(commit, revert):
-            for place in work.members(target.place):
-                _drop(work, Unit(place, 0), f"reverted with its merge {work.name(target.place)}")
-    if found and not missing and not work.parsed(unit).breaking:  # nobody may miss what it breaks
-        names = ", ".join(dict.fromkeys(work.name(target.place) for target in found))
-        why = f"takes back {names} of the same release"
-        if unit.part or work.parts(unit.place):
-            work.done.units.setdefault(unit, why)
-        else:
-            work.done.whole.setdefault(unit.place, why)
-
-
-def _drop(work: _Work, target: Unit, why: str) -> None:
-    """Drop a whole commit, or one part of it; the first reason stays."""
-    if target.part:
-        work.done.units.setdefault(target, why)
-    elif work.pairs[target.place][1] is not None:
-        work.done.whole.setdefault(target.place, why)
-
-
-def _targets(work: _Work, unit: Unit, revert: Revert) -> tuple[list[Unit], bool]:
-    """Return what a revert takes back of the range, and whether it takes back something else too."""
-    subjects = work.index.subjects[revert.target]
-    if unit.part and (own := _within(work, unit, subjects)) is not None:
-        return [own], False
-    if revert.hashes:
-        found = [_named(work.index, unit.place, name) for name in revert.hashes]
-        return [Unit(place, 0) for place in found if place is not None], None in found
-    for candidates in (*(work.index.requests[number] for number in revert.requests), subjects):
-        if (target := _nearest(candidates, unit.place, work.done)) is not None:
-            return [target], False
-    return [], True
-
-
-def _named(index: _Index, place: int, name: str) -> int | None:
-    """Return the place of the commit of that name that is older than `place`."""
-    known = index.hashes[name[:SHORT]]
-    while known and known[0][1] <= place:  # reverts come by place, so these are done with
-        known.popleft()
-    return next((at for full, at in islice(known, _ALIKE) if full.startswith(name) or name.startswith(full)), None)
-
-
 def _nearest(candidates: deque[Unit], place: int, done: Cancelled) -> Unit | None:
     """Return the first of the candidates below `place` that is left. Reverts come by place, so others are done with."""
     while candidates and (candidates[0].place <= place or candidates[0] in done):
@@ -192,46 +202,30 @@ def _nearest(candidates: deque[Unit], place: int, done: Cancelled) -> Unit | Non
     return candidates[0] if candidates else None
 
 
-def _within(work: _Work, unit: Unit, candidates: deque[Unit]) -> Unit | None:
-    """Return what a part of a message takes back of the same message: parts above it, then the commit itself.
-
-    The title of a squash commit by a forge stands for the whole, and no part takes it back.
-    """
-    at, part = unit
-    while candidates and (
-        candidates[0].place < at or (at, part) <= candidates[0] < (at + 1, 0) or candidates[0] in work.done
-    ):
-        candidates.popleft()
-    if not candidates or candidates[0].place != at:
-        return None
-    header = _header(work.pairs[at][0])
-    return None if candidates[0].part == 0 and bare(header) != header else candidates[0]
-
-
 def _header(commit: Commit) -> str:
     return commit.message.lstrip("\ufeff").partition("\n")[0].rstrip()
 
 
-def _undoes_merge(commit: Commit, revert: Revert) -> bool:
+def _undoes_merge(commit: _Seen, revert: Revert) -> bool:
     """Return whether a revert of this commit takes back what it merged: it does, unless it keeps another parent."""
     return len(commit.parents) > 1 and commit.parents[0].startswith(revert.mainline)
 
 
 class _Branches:
-    """What the merges of a range brought, by place; found out when it is first asked for."""
+    """What the merges of a range brought; found out when it is first asked for."""
 
-    def __init__(self, pairs: Sequence[Pair]) -> None:
-        self._pairs = pairs
+    def __init__(self, commits: Iterable[Commit]) -> None:
+        self._commits = commits
         self._places: dict[str, int] = {}
         self._members: dict[str, tuple[str, ...]] = {}
 
-    def __call__(self, merge: int) -> Iterator[int]:
+    def of(self, merge: str) -> Iterator[int]:
         """Yield the places of all that a merge brought, each once and for one merge only."""
         if not self._places:
-            commits = [commit for commit, _ in self._pairs]
-            self._places = {commit.id: place for place, commit in enumerate(commits)}
-            self._members = dict(brought(brought_by(commits)))
-        waiting = [self._pairs[merge][0].id]
+            owner = brought_by(self._commits)
+            self._places = {commit.id: place for place, commit in enumerate(self._commits)}
+            self._members = dict(brought(owner))
+        waiting = [merge]
         while waiting:
             for commit in self._members.pop(waiting.pop(), ()):
                 yield self._places[commit]

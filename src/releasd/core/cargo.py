@@ -56,6 +56,11 @@ def _member_edits(files: Mapping[str, str], base: str, crates: Crates, folder: s
     """Return the edits that one member of a workspace asks for, which has a version of its own; else none."""
     package = toml.table(crates[folder], "package")
     name, old = package.get("name"), package.get("version")
+    if isinstance(old, dict):
+        raise ConfigError(
+            f"{join(folder, 'Cargo.toml')} inherits the workspace's version, which other crates have too",
+            advice="give it a version of its own, or release the workspace as one package",
+        )
     if not isinstance(name, str) or not isinstance(old, str):
         return []
     return _edits(files, base, crates, ("cargo-member", [name], old, version))

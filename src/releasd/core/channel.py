@@ -22,6 +22,11 @@ def check_range(line: ReleaseLine, branch: str | None, version: str, bump: Bump)
     if least.precedence <= wanted.precedence and (below is None or wanted.precedence < below.precedence):
         return
     allowed = f">={least}{f' <{below}' if below else ''}"
+    if below is not None and below.precedence <= least.precedence:
+        raise Permanent(
+            f"nothing can be released from {branch}: it may only release versions {allowed}",
+            advice=f"release {below} or later from the main branch first, or merge what {branch} has into it",
+        )
     raise Permanent(
         f"{branch} may only release versions {allowed}, and the next one would be {version}",
         advice=f"move the commits that ask for {bump} to a branch that may release them",

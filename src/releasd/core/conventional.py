@@ -16,7 +16,7 @@ length of the message: possessive or anchored, never nested over the same charac
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from releasd.core.reverts import Revert, bare, revert_of
 
@@ -33,6 +33,11 @@ _BREAKING = re.compile(r"(?P<token>BREAKING[ -]CHANGE):(?:[ \t]+(?P<value>.*))?"
 _FOOTER = re.compile(r"(?P<token>[A-Za-z][A-Za-z0-9-]*+)(?:: | (?=#))(?P<value>.*)")
 # What ends a footer though it is none itself: a rule, and the lines that GitLab and `git cherry-pick -x` add.
 _DIVIDER = re.compile(r"(?:-{3,}|See merge request \S++|\(cherry picked from commit [0-9a-f]++\))[ \t]*+")
+# A line that may be one of these three.
+_MARK = re.compile(
+    r"^(?:[A-Za-z][A-Za-z0-9-]*+(?:: | #)|BREAKING[ -]CHANGE:|---|See merge request |\(cherry picked from )",
+    re.MULTILINE,
+)
 _ISSUE = r"(?:[\w.-]{1,100}/[\w.-]{1,100})?#\d{1,20}"
 _CLOSES = re.compile(
     r"\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?):?[ \t]{1,4}"
@@ -53,9 +58,8 @@ _MAYBE_INNER = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParsedCommit:
-    """A message, taken apart.
+class ParsedCommit(NamedTuple):
+    """A message, taken apart. A tuple, for one is made of every commit of a history.
 
     Attributes:
         header: the first line.
@@ -118,7 +122,7 @@ def _with_parts(header: str, body: str, types: Collection[str]) -> ParsedCommit:
             own = _absorbed(own, part)
         else:
             parts.append(part)
-    return replace(own, parts=tuple(_still_there(own, parts, body)), merge=squash.is_merge(header))
+    return own._replace(parts=tuple(_still_there(own, parts, body)), merge=squash.is_merge(header))
 
 
 def _still_there(own: ParsedCommit, parts: Sequence[ParsedCommit], body: str) -> Iterator[ParsedCommit]:
@@ -140,8 +144,7 @@ def _same(own: ParsedCommit, part: ParsedCommit) -> bool:
 
 def _absorbed(own: ParsedCommit, part: ParsedCommit) -> ParsedCommit:
     notes = tuple(dict.fromkeys((*own.breaking_notes, *part.breaking_notes)))
-    return replace(
-        own,
+    return own._replace(
         breaking=bool(notes),
         breaking_notes=notes,
         footers=(*own.footers, *part.footers),
@@ -157,7 +160,7 @@ def _single(header: str, body: str) -> ParsedCommit:
         (match["type"].lower(), match["scope"] or None, match["subject"]) if match else (None, None, header)
     )
     footers = _footers(body)
-    notes = tuple(value or subject for token, value in footers if _is_breaking(token))
+    notes = tuple([value or subject for token, value in footers if _is_breaking(token)]) if footers else ()
     if match and match["bang"] and not notes:
         notes = (subject,)
     return ParsedCommit(
@@ -180,16 +183,20 @@ def _is_breaking(token: str) -> bool:
 
 def _footers(body: str) -> tuple[tuple[str, str], ...]:
     """Return the footers: specification 8 to 10 and 16, and `BREAKING CHANGE: ` at the start of any line."""
-    if ":" not in body and " #" not in body:
+    first = _MARK.search(body)
+    if first is None:
         return ()
-    return tuple((token, "\n".join(lines).strip()) for token, lines in _open_footers(body))
+    start = first.start()
+    before = body[body.rfind("\n", 0, start - 1) + 1 : start] if start else ""
+    return tuple((token, "\n".join(lines).strip()) for token, lines in _open_footers(body[start:], before))
 
 
-def _open_footers(body: str) -> Iterator[tuple[str, list[str]]]:
-    token, lines, may_start = "", [""], True
+def _open_footers(body: str, before: str) -> Iterator[tuple[str, list[str]]]:
+    """Yield the footers with their lines; `before` is the line above `body`."""
+    token, lines, may_start = "", [""], not before.strip()
     for line in body.split("\n"):
         start = _BREAKING.fullmatch(line) or (_FOOTER.fullmatch(line) if may_start else None)
-        divider = _DIVIDER.fullmatch(line) is not None
+        divider = start is None and _DIVIDER.fullmatch(line) is not None
         if start or divider:
             if token:
                 yield token, lines
@@ -201,16 +208,30 @@ def _open_footers(body: str) -> Iterator[tuple[str, list[str]]]:
         yield token, lines
 
 
+def _has(text: str, *words: str) -> bool:
+    """Return whether a text may have one of the words in any case: quicker than an expression, and never wrongly no."""
+    lower = text.lower()
+    for word in words:
+        if word in lower:
+            return True
+    return not text.isascii()
+
+
 def _references(header: str, body: str) -> tuple[str, ...]:
-    if "#" not in header and "#" not in body:
+    texts = [text for text in (header, body) if "#" in text and _has(text, "close", "fix", "resolve")]
+    if not texts:
         return ()
-    found = (match["issues"] for text in (header, body) for match in _CLOSES.finditer(text))
+    found = (match["issues"] for text in texts for match in _CLOSES.finditer(text))
     return tuple(dict.fromkeys(issue.strip() for issues in found for issue in issues.split(",")))
 
 
 def _near_miss(header: str, body: str, *, conventional: bool, breaking: bool) -> str | None:
     if not conventional and (like := _LIKE_TYPE.match(header)):
         return f"it looks like {like['type'].lower()}, but is not written `type(scope): subject`"
-    if not breaking and (_LIKE_BREAKING.search(header) or _LIKE_BREAKING.search(body)):
+    if not breaking and (_speaks_of_breaking(header) or _speaks_of_breaking(body)):
         return "it speaks of a breaking change, but only a line below that starts with `BREAKING CHANGE: ` counts"
     return None
+
+
+def _speaks_of_breaking(text: str) -> bool:
+    return _has(text, "breaking") and _LIKE_BREAKING.search(text) is not None

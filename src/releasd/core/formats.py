@@ -9,8 +9,9 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
-from releasd.core.contents import contents
+from releasd.core.contents import LISTED, contents
 from releasd.core.conventional import ParsedCommit
 from releasd.core.notetypes import in_order, is_shown, title_of
 from releasd.core.pages import Pages
@@ -70,7 +71,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """A release, for a format to write: its commits newest first, without those that cancel each other."""
+    """A release, for a format to write: its commits newest first, without those that cancel each other.
+
+    Of more than `LISTED` commits `entries` has the newest; `more` is how many older ones the notes would name.
+    """
 
     version: str
     tag: str
@@ -80,6 +84,7 @@ class Release:
     compare_url: str | None
     entries: tuple[Entry, ...]
     contributors: tuple[str, ...]
+    more: int = 0
 
 
 def release_of(
@@ -94,6 +99,7 @@ def release_of(
     """Return the decided release, None where there is none; `date` is its day in UTC."""
     if decision.version is None or decision.tag is None:
         return None
+    found = (_entry(*each, pages, style) for each in contents(commits, decision.verdicts))
     return Release(
         version=decision.version,
         tag=decision.tag,
@@ -101,10 +107,9 @@ def release_of(
         date=date,
         url=pages.base if pages else None,
         compare_url=pages.compare(last.tag, decision.tag) if pages and last else None,
-        entries=tuple(
-            _entry(each, message, asked, pages, style) for each, message, asked in contents(commits, decision.verdicts)
-        ),
+        entries=tuple(islice(found, LISTED)),
         contributors=contributors(commits),
+        more=sum(each.shown for each in found),
     )
 
 
@@ -134,6 +139,8 @@ def keep_a_changelog(release: Release, *, style: NotesStyle = _USUAL) -> str:
             by.setdefault(entry.section or _section(entry), []).extend(_bullets(entry))
     for title in in_order(by, style.types, _SECTIONS):
         blocks += [f"### {title}", "\n".join(by[title])]
+    if release.more:
+        blocks.append(f"… and {release.more} older changes")
     if style.contributors and release.contributors:
         blocks += ["### Contributors", "\n".join(f"- {escaped(name)}" for name in release.contributors)]
     if release.compare_url:

@@ -1,25 +1,26 @@
 """Which merge brought which commits into a range, as far as the range's own parents tell."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from itertools import islice
 
 from releasd.model import Commit
 
 
-def brought_by(commits: Sequence[Commit]) -> Mapping[str, str | None]:
+def brought_by(commits: Iterable[Commit]) -> Mapping[str, str | None]:
     """Return, for every commit of a range whose newest is first, the merge that brought it; None on the main line.
 
     The main line is that of first parents. A commit that came by several merges came by the oldest, and by the
     innermost where a branch was merged into another one. A merge comes before all that it brought, in the order of the
     mapping. Linear in the number of commits.
     """
-    by_id = {commit.id: commit for commit in commits}
+    known = {commit.id: commit.parents for commit in commits}
     owner: dict[str, str | None] = {}
-    waiting: list[tuple[str, str | None]] = [(commits[0].id, None)] if commits else []
+    waiting: list[tuple[str, str | None]] = [(newest, None) for newest in islice(known, 1)]
     while waiting:
         at, merge = waiting.pop()
-        while at in by_id and at not in owner:
+        while at in known and at not in owner:
             owner[at] = merge
-            parents = by_id[at].parents
+            parents = known[at]
             waiting.extend((parent, at) for parent in reversed(parents[1:]))
             if not parents:
                 break

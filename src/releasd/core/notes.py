@@ -11,9 +11,10 @@ a breaking change are indented with their markdown headings escaped.
 
 import datetime as dt
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from releasd.core.contents import contents
+from releasd.core.contents import LISTED, contents
 from releasd.core.conventional import ParsedCommit
 from releasd.core.notetypes import in_order, is_shown, title_of
 from releasd.core.pages import Pages
@@ -58,14 +59,12 @@ def render_notes(
     """
     if decision.version is None:
         return ""
-    shown = _shown(decision, commits, style)
+    listing = _listed(decision, commits, pages, style)
     blocks = [_heading(decision, last, pages, date)]
-    sections = _sections(shown, pages, style)
-    for title in in_order(sections, style.types):
-        blocks += [f"### {title}", "\n".join(text for _, text in sorted(sections[title]))]
-    breaking = [_bullet(parsed, _lines(note)) for _, parsed in shown for note in parsed.breaking_notes]
-    if breaking:
-        blocks += ["### BREAKING CHANGES", "\n".join(breaking)]
+    for title in in_order(listing.more, style.types):
+        blocks += [f"### {title}", _bullets((text for _, text in sorted(listing.sections[title])), listing.more[title])]
+    if listing.breaking:
+        blocks += ["### BREAKING CHANGES", _bullets(listing.breaking, listing.more_breaking)]
     if style.contributors and (people := _contributors(commits)):
         blocks += ["### Contributors", "\n".join(f"* {_clean(name)}" for name in people)]
     return "\n\n".join(blocks) + "\n"
@@ -84,12 +83,50 @@ def _heading(decision: Decision, last: LastRelease | None, pages: Pages | None, 
     return f"{'##' if semver and semver.patch else '#'} {title} ({date.isoformat()})"
 
 
-def _shown(decision: Decision, commits: Sequence[Commit], style: NotesStyle) -> list[tuple[Commit, ParsedCommit]]:
-    return [
-        (commit, message)
-        for commit, message, asked in contents(commits, decision.verdicts)
-        if _is_shown(message, style, asked=asked)
-    ]
+@dataclass(slots=True)
+class _Listing:
+    """What notes list, newest first, by title: bullets, each with the key that sorts it: scope and subject, case aside.
+
+    Of the commits after the first `LISTED` only their number is kept, and so with breaking changes, which have a list
+    of their own.
+    """
+
+    sections: dict[str, list[tuple[tuple[str, str], str]]] = field(default_factory=dict)
+    more: dict[str, int] = field(default_factory=dict)
+    breaking: list[str] = field(default_factory=list)
+    more_breaking: int = 0
+    count: int = 0
+
+    def add(self, commit: Commit, parsed: ParsedCommit, title: str, pages: Pages | None) -> None:
+        """Take the next commit."""
+        if self.count < LISTED:
+            text = f"{parsed.scope or ''}{parsed.subject}"
+            bullet = _bullet(parsed, _subject(parsed, pages)) + _links(commit, parsed, pages)
+            self.sections.setdefault(title, []).append(((text.casefold(), text), bullet))
+            self.more.setdefault(title, 0)
+        else:
+            self.sections.setdefault(title, [])
+            self.more[title] = self.more.get(title, 0) + 1
+        self.count += 1
+        for note in parsed.breaking_notes:
+            if len(self.breaking) < LISTED:
+                self.breaking.append(_bullet(parsed, _lines(note)))
+            else:
+                self.more_breaking += 1
+
+
+def _listed(decision: Decision, commits: Sequence[Commit], pages: Pages | None, style: NotesStyle) -> _Listing:
+    listing = _Listing()
+    for commit, parsed, asked in contents(commits, decision.verdicts):
+        if _is_shown(parsed, style, asked=asked):
+            kind = _kind(parsed)
+            usual = _TITLES.get(kind, _clean(kind)) if kind else _UNTYPED
+            listing.add(commit, parsed, title_of(style.types, kind, parsed.scope, usual), pages)
+    return listing
+
+
+def _bullets(listed: Iterable[str], more: int) -> str:
+    return "\n".join((*listed, f"* … and {more} more") if more else listed)
 
 
 def _is_shown(parsed: ParsedCommit, style: NotesStyle, *, asked: bool) -> bool:
@@ -99,20 +136,6 @@ def _is_shown(parsed: ParsedCommit, style: NotesStyle, *, asked: bool) -> bool:
 
 def _kind(parsed: ParsedCommit) -> str | None:
     return "revert" if parsed.revert else parsed.type
-
-
-def _sections(
-    shown: Sequence[tuple[Commit, ParsedCommit]], pages: Pages | None, style: NotesStyle
-) -> dict[str, list[tuple[tuple[str, str], str]]]:
-    """Return the bullets by title, each with the key that sorts it: scope and subject, case aside."""
-    sections: dict[str, list[tuple[tuple[str, str], str]]] = {}
-    for commit, parsed in shown:
-        kind = _kind(parsed)
-        title = title_of(style.types, kind, parsed.scope, _TITLES.get(kind, _clean(kind)) if kind else _UNTYPED)
-        text = f"{parsed.scope or ''}{parsed.subject}"
-        bullet = _bullet(parsed, _subject(parsed, pages)) + _links(commit, parsed, pages)
-        sections.setdefault(title, []).append(((text.casefold(), text), bullet))
-    return sections
 
 
 def _bullet(parsed: ParsedCommit, text: str) -> str:

@@ -46,6 +46,7 @@ def values(release: Release) -> Mapping[str, Any]:
 
     `version`, `tag`, `previous_tag`, `date` (as 2026-01-02), `url`, `compare_url`, `contributors`, and `commits`, each
     with `id short type scope subject shown breaking issues url author`, newest first; an issue has `number` and `url`.
+    `more` is the number of commits that are shown and no longer in `commits`, which has the newest of very many.
     """
     made = asdict(release)
     commits = made.pop("entries")

@@ -9,16 +9,20 @@ relative to the package's folder, and so is the folder that its builds and gates
 * `group`: a name; the packages of one group share one version
 """
 
+import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from releasd.model import BuildSpec, Gate, Package, ProjectConfig
+from releasd.core.version import tag_name, versions_in
+from releasd.model import BuildSpec, Gate, Package, ProjectConfig, Tag
 
+_TRIED = ("1.2.3", "1.2.3-beta.1")
+EXCLUDED = ":(exclude,glob)"  # what a pathspec that takes files out begins with
 OWN_KEYS = ("path", "paths", "depends", "group")
-_SHARED_ONLY = ("packages", "shared", "branches", "name", "gates")  # what a package does not take over
+_SHARED_ONLY = ("packages", "shared", "name", "gates")  # what a package does not take over
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +55,12 @@ def problems(entries: Sequence[Entry]) -> list[str]:
     for key, values in (("path", [e.root for e in entries]), ("tag_format", [e.config.tag_format for e in entries])):
         twice = sorted({value for value in values if values.count(value) > 1})
         found += [f"{key}: {value or '.'} is there twice; each package needs its own" for value in twice]
+    found += [
+        f"{one.name}.tag_format: tags of {other.name} ({other.config.tag_format}) would count as its own"
+        for one in entries
+        for other in entries
+        if one is not other and _takes(one.config.tag_format, other.config.tag_format)
+    ]
     try:
         TopologicalSorter({entry.name: entry.depends for entry in entries}).prepare()
     except CycleError as cycle:
@@ -58,41 +68,54 @@ def problems(entries: Sequence[Entry]) -> list[str]:
     return found
 
 
-def arranged(entries: Sequence[Entry], shared: Sequence[str]) -> tuple[ProjectConfig, ...]:
+def _takes(one: str, other: str) -> bool:
+    """Return whether a tag of one format may be a release by another; the same format is a mistake of its own."""
+    tags = [Tag(name=tag_name(other, each), commit="") for each in _TRIED] if one != other else []
+    return bool(versions_in(tags, one))
+
+
+def arranged(entries: Sequence[Entry], shared: Sequence[str], gates: Sequence[Gate]) -> tuple[ProjectConfig, ...]:
     """Return the configuration of each package, a package after those that it depends on.
 
-    `shared` are globs of what belongs to every package. `entries` have no `problems`.
+    `shared` are globs of what belongs to every package, `gates` the repository's own, which every package has to pass.
+    `entries` have no `problems`.
     """
     by_name = {entry.name: entry for entry in sorted(entries, key=lambda entry: entry.name)}
     order = TopologicalSorter({name: by_name[name].depends for name in by_name}).static_order()
-    return tuple(_placed(by_name[name], by_name, shared) for name in order)
+    common = (pathspecs(shared),) if shared else ()
+    return tuple(_placed(by_name[name], by_name, common, gates) for name in order)
 
 
-def _placed(entry: Entry, all_: Mapping[str, Entry], shared: Sequence[str]) -> ProjectConfig:
+def _placed(
+    entry: Entry, all_: Mapping[str, Entry], common: tuple[tuple[str, ...], ...], gates: Sequence[Gate]
+) -> ProjectConfig:
     depends = _reached(entry, all_)
     group = [each for each in all_.values() if each is entry or (entry.group and each.group == entry.group)]
     package = Package(
         name=entry.name,
         root=entry.root,
-        paths=(*(path for each in group for path in _own_paths(each)), *shared),
-        apart=tuple(dict.fromkeys(path for each in group for path in _within(each, all_.values(), group))),
+        areas=(*(_area(each, all_.values()) for each in group), *common),
         depends=depends,
-        indirect=tuple(path for name in depends for path in _own_paths(all_[name])),
+        indirect=tuple(_area(all_[name], all_.values()) for name in depends),
         group=tuple(other.config.tag_format for other in group if other is not entry),
     )
-    return _in_folder(entry.config, package)
+    config = _in_folder(entry.config, package)
+    own = {gate.name for gate in config.gates}
+    return replace(config, gates=(*(gate for gate in gates if gate.name not in own), *config.gates))
 
 
-def _own_paths(entry: Entry) -> tuple[str, ...]:
-    return entry.paths or (f"{entry.root}/**" if entry.root else "**",)
-
-
-def _within(entry: Entry, others: Iterable[Entry], group: Sequence[Entry]) -> Iterator[str]:
-    """Yield what lies in a package's folder and is another group's; nothing where its paths are given."""
+def _area(entry: Entry, others: Iterable[Entry]) -> tuple[str, ...]:
+    """Return what belongs to a package as pathspecs: its paths, else its folder without other packages' in it."""
+    if entry.paths:
+        return pathspecs(entry.paths)
     start = f"{entry.root}/" if entry.root else ""
-    for other in others:
-        if not entry.paths and other not in group and other.root.startswith(start):
-            yield f"{other.root}/**"
+    inner = (other.root for other in others if other is not entry and other.root.startswith(start))
+    return pathspecs((f"{_literal(start)}**",), (f"{_literal(root)}/**" for root in inner))
+
+
+def _literal(folder: str) -> str:
+    """Return a folder's name as a glob that means nothing but it."""
+    return re.sub(r"([\\*?\[\]])", r"\\\1", folder)
 
 
 def _reached(entry: Entry, all_: Mapping[str, Entry]) -> tuple[str, ...]:
@@ -135,4 +158,4 @@ def _gate_in(gate: Gate, folder: str) -> Gate:
 
 def pathspecs(paths: Iterable[str], apart: Iterable[str] = ()) -> tuple[str, ...]:
     """Return globs as git's pathspecs, which no name in a repository can change the meaning of."""
-    return (*(f":(glob){path}" for path in paths), *(f":(exclude,glob){path}" for path in apart))
+    return (*(f":(glob){path}" for path in paths), *(f"{EXCLUDED}{path}" for path in apart))

@@ -4,7 +4,7 @@ The repository says what to build, in its `ProjectConfig`; the operator says whe
 """
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from releasd.core.recipes import default_builds
 from releasd.core.releasenotes import changelog_form, render
 from releasd.core.targets import Labels
 from releasd.core.version import decide, one_line
+from releasd.core.walks import Walk, beyond, kept_of
 from releasd.errors import ConfigError
 from releasd.model import (
     BuildSpec,
@@ -26,11 +27,13 @@ from releasd.model import (
     Facts,
     Gate,
     NoRelease,
+    Part,
     Plan,
     ProjectConfig,
     Verdict,
 )
 
+STORED = 1_000  # verdicts in a plan, the newest; its reason counts them all, and `plan --json` lists them
 SCHEMA = 1  # of `plan --json`; a key's meaning never changes within a number (DESIGN.md §5.2)
 
 
@@ -71,11 +74,13 @@ def plan(facts: Facts, config: ProjectConfig, policy: Policy, planned_at: dt.dat
     `planned_at` is aware UTC; its day dates the notes. Raises `ConfigError` for malformed files, an unusable
     configuration, or a project that nothing says how to build.
     """
+    if facts.line.refused and config.package:
+        return NoRelease(reason=f"no release: {facts.line.refused}", last=facts.last)
     if facts.line.refused:
         raise ConfigError(facts.line.refused, advice="register the release branch, or name this one in its branches")
     decision, hold = _decided(facts, config, policy)
     if decision.version is None or decision.pep440 is None or decision.tag is None:
-        return NoRelease(reason=decision.reason, verdicts=decision.verdicts, last=facts.last, hold=hold)
+        return NoRelease(reason=decision.reason, verdicts=tuple(decision.verdicts[:STORED]), last=facts.last, hold=hold)
     if (backwards := _backwards(facts, config, decision)) is not None:
         raise ConfigError(backwards, advice="set tag_format to your tags' form, or initial_version, or tag what is out")
     return Plan(
@@ -97,7 +102,7 @@ def plan(facts: Facts, config: ProjectConfig, policy: Policy, planned_at: dt.dat
         indexes=policy.indexes,
         webhooks=policy.webhooks,
         planned_at=planned_at,
-        verdicts=decision.verdicts,
+        verdicts=tuple(decision.verdicts[:STORED]),
         commit_message=config.commit_message,
         changelog_form=changelog_form(config, remote_url=facts.remote_url, tag=decision.tag),
         hold=hold,
@@ -140,20 +145,22 @@ def to_json(facts: Facts, config: ProjectConfig, decision: Decision, *, date: dt
         "bump": str(decision.bump),
         "next": {"version": decision.version, "pep440": decision.pep440, "tag": decision.tag} if released else None,
         "reason": decision.reason,
-        "commits": Listed(decision.verdicts),
+        "commits": Walk((), lambda: map(_commit, decision.verdicts), length=len(decision.verdicts)),
         "files": [{"path": edit.path, "old": edit.old, "new": edit.new} for edit in changes.edits],
         "notes": _notes(facts, config, decision, date),
         "warnings": [*config.warnings, *changes.warnings, *_more_warnings(facts, config, decision)],
     }
 
 
-def _own(facts: Facts) -> tuple[Commit, ...]:
+def _own(facts: Facts) -> Sequence[Commit]:
     """Return the commits that concern a package itself, not only what it depends on."""
-    return (
-        tuple(commit for commit in facts.commits if commit.id not in facts.indirect)
-        if facts.indirect
-        else facts.commits
-    )
+    if not facts.indirect:
+        return facts.commits
+
+    def own(commits: Iterable[Commit]) -> Iterator[Commit]:
+        return (commit for commit in commits if commit.id not in facts.indirect)
+
+    return Walk(tuple(own(kept_of(facts.commits))), lambda: own(beyond(facts.commits)))
 
 
 def _backwards(facts: Facts, config: ProjectConfig, decision: Decision) -> str | None:
@@ -189,20 +196,6 @@ def _more_warnings(facts: Facts, config: ProjectConfig, decision: Decision) -> l
     return [*told, *(text for text in further if text)]
 
 
-class Listed(Sequence[dict[str, Any]]):
-    """Verdicts as JSON values, each made when it is asked for: those of a whole history would fill the memory."""
-
-    def __init__(self, verdicts: Sequence[Verdict]) -> None:
-        self._verdicts = verdicts
-
-    def __len__(self) -> int:
-        return len(self._verdicts)
-
-    def __getitem__(self, place: Any) -> Any:
-        found = self._verdicts[place]
-        return _commit(found) if isinstance(found, Verdict) else Listed(found)
-
-
 def _commit(verdict: Verdict) -> dict[str, Any]:
     """Return a verdict as JSON values; `asdict` copies every one deeply, which a whole history feels."""
     return {
@@ -213,6 +206,18 @@ def _commit(verdict: Verdict) -> dict[str, Any]:
         "breaking": verdict.breaking,
         "bump": str(verdict.bump),
         "why": verdict.why,
+        "release_as": verdict.release_as,
+        "parts": [_part(part) for part in verdict.parts],
+    }
+
+
+def _part(part: Part) -> dict[str, Any]:
+    return {
+        "type": part.type,
+        "scope": part.scope,
+        "subject": part.subject,
+        "breaking": bool(part.breaking_notes),
+        "bump": str(part.bump),
     }
 
 

@@ -8,6 +8,7 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 # What a recipe can build for: names, and the labels that a host of that kind has by nature.
 TARGETS: Mapping[str, tuple[str, str]] = {
@@ -115,3 +116,14 @@ def _folder(environ: Mapping[str, str], name: str, default: Path) -> Path:
 def natural_labels(system: str, machine: str) -> frozenset[str]:
     """Return the labels that a host has by nature, from what `uname` says of it: its system and its architecture."""
     return frozenset({"macos" if system == "Darwin" else system.lower(), machine})
+
+
+def derived_labels(system: str, machine: str, facts: Mapping[str, Any]) -> frozenset[str]:
+    """Return the labels that a host can be registered with: by nature, its C library, and its container engines.
+
+    `facts` are those of a surveying probe (ports.Probe). An engine counts where it answers, not where it is installed.
+    """
+    libc, _, version = str(facts.get("libc", "")).partition(" ")
+    library = {"glibc": f"glibc{version}", "musl": "musl"}.get(libc)
+    engines = facts.get("images", {})
+    return natural_labels(system, machine) | frozenset(engines) | ({library} if library else frozenset())

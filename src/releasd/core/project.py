@@ -126,7 +126,7 @@ def read_project(
         entries = [_package(reader, each, own, files or {}) for each, own in tables.items()]
         reader.problems += [f"{where}packages.{problem}" for problem in packages.problems(entries)]
         if not reader.problems:
-            config = replace(config, packages=packages.arranged(entries, shared))
+            config = replace(config, packages=packages.arranged(entries, shared, config.gates))
     if reader.problems:
         raise ConfigError(f"{source} has mistakes", problems=tuple(reader.problems), advice=f"edit {source}")
     return config

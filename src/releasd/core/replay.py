@@ -191,7 +191,7 @@ def replayed(
         bump=bump,
         predicted=predicted,
         why="" if agree else explained(pair.to.version, _known(pair), predicted, bump, verdicts),
-        judged=verdicts,
+        judged=tuple(verdicts),
     )
 
 

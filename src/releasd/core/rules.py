@@ -12,14 +12,15 @@ breaking changes. Reverts are understood in every form (core/cancel.py), squash 
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from releasd.core import cancel, glob
 from releasd.core.conventional import KNOWN_TYPES, ParsedCommit, parse
 from releasd.core.merges import brought, brought_by
 from releasd.core.semver import parse_semver
+from releasd.core.walks import Walk, beyond, kept_of
 from releasd.model import Bump, Commit, Part, ReleaseRule, Verdict
 
 MATCHABLE = ("type", "scope", "subject", "header")  # the fields that a rule may name
@@ -37,38 +38,107 @@ _DEFAULTS: Mapping[str, tuple[Bump, str]] = {
 # semantic-release's order: lower wins, and `false` has the index -1 of something not found, so it beats all but major.
 _PRECEDENCE: Mapping[Bump, int] = {Bump.NONE: -1, Bump.MAJOR: 0, Bump.MINOR: 1, Bump.PATCH: 2}
 
-_PLAIN = ParsedCommit(header="", type=None, scope=None, subject="")
-
+Change = Callable[[Verdict], Verdict]
 Judged = tuple[Commit, ParsedCommit, Verdict]
 
 
-def judge(commits: Sequence[Commit], rules: Sequence[ReleaseRule]) -> tuple[Judged, ...]:
-    """Return every commit with its parsed message and verdict, in the order given (newest first)."""
-    types = known_types(rules)
-    parsed = [parse(commit.message, types) for commit in commits]
-    return tuple(zip(commits, parsed, verdicts(commits, rules), strict=True))
+class Verdicts(Walk[Verdict]):
+    """The verdicts of a range, newest commit first, and what they are about.
+
+    `dropped` are the places of the commits that cancel each other; `change` is made to every verdict.
+    """
+
+    def __init__(self, walk: Walk[Judged], dropped: Collection[int], change: Change | None = None) -> None:
+        super().__init__(
+            [change(verdict) if change else verdict for _, _, verdict in walk.kept],
+            lambda: (change(verdict) if change else verdict for _, _, verdict in walk.further()),
+            length=len(walk),
+        )
+        self._walk = walk
+        self._change = change
+        self.dropped = dropped
+
+    def judged(self) -> Iterator[Judged]:
+        """Yield each commit with its message, taken apart, and its verdict."""
+        change = self._change
+        return (
+            ((commit, parsed, change(verdict)) for commit, parsed, verdict in self._walk)
+            if change
+            else iter(self._walk)
+        )
+
+    def changed(self, change: Change) -> "Verdicts":
+        """Return the verdicts as `change` makes them."""
+        return Verdicts(self._walk, self.dropped, change)
 
 
-def verdicts(commits: Sequence[Commit], rules: Sequence[ReleaseRule]) -> tuple[Verdict, ...]:
-    """Return `judge`'s verdicts alone; of a whole history only reverts' and squash commits' messages stay in memory."""
-    types = known_types(rules)
-    made: list[Verdict] = []
-    pairs: list[cancel.Pair] = []
-    for commit in commits:
-        message = parse(commit.message, types)
-        out = _left_out(commit, message)
-        made.append(_verdict(commit, message, rules, out))
-        pairs.append((commit, None if out else message if message.revert or message.parts else _PLAIN))
-    dropped = cancel.cancelled(pairs)
-    for place, why in dropped.whole.items():
-        made[place] = _dropped(made[place], why)
-    for place, gone in _parts_of(dropped).items():
-        commit, parsed = pairs[place]
-        if parsed is not None and place not in dropped.whole:
-            made[place] = _verdict(commit, parsed, rules, None, gone)
-    for place, why in _told_by_others(pairs, made):
-        made[place] = _dropped(made[place], why)
-    return tuple(made)
+@dataclass(slots=True)
+class _Range:
+    """A range and how it is read; what is found out by going through it once, by place.
+
+    Attributes:
+        whole: the commits that cancel, with why.
+        parts: of the messages that hold others, those that cancel, with why.
+        told: the merges whose title does not count, with why.
+        titled: the merges by git or a forge.
+    """
+
+    commits: Sequence[Commit]
+    rules: Sequence[ReleaseRule]
+    types: Collection[str]
+    whole: Mapping[int, str] = field(default_factory=dict)
+    parts: Mapping[int, Mapping[int, str]] = field(default_factory=dict)
+    told: Mapping[int, str] = field(default_factory=dict)
+    titled: list[int] = field(default_factory=list)
+
+    def final(self, place: int, judged: Judged) -> Judged:
+        """Return a judged commit as the others of the range leave it."""
+        commit, parsed, verdict = judged
+        if place in self.parts and place not in self.whole:
+            verdict = _verdict(commit, parsed, self.rules, None, self.parts[place])
+        why = self.whole.get(place) or self.told.get(place)
+        return commit, parsed, _dropped(verdict, why) if why else verdict
+
+    def further(self) -> Iterator[Judged]:
+        """Judge the commits that are not kept."""
+        for place, commit in enumerate(beyond(self.commits), len(kept_of(self.commits))):
+            parsed = parse(commit.message, self.types)
+            yield self.final(place, (commit, parsed, _verdict(commit, parsed, self.rules, _left_out(commit, parsed))))
+
+
+def verdicts(commits: Sequence[Commit], rules: Sequence[ReleaseRule]) -> Verdicts:
+    """Return what each commit asks for, in the order given (newest first).
+
+    Of the commits that `commits` does not keep no verdict is kept either: each is made when it is asked for.
+    """
+    found = _Range(commits, rules, known_types(rules))
+    kept, count, cancelled = _read(found)
+    found.whole, found.parts = cancelled.whole, _parts_of(cancelled)
+    for place in found.whole.keys() | found.parts.keys():
+        if place < len(kept):
+            kept[place] = found.final(place, kept[place])
+    walk = Walk(kept, found.further, length=count)
+    found.told = dict(_told_by_others(found.titled, walk))
+    for place in found.told:
+        if place < len(kept):
+            kept[place] = found.final(place, kept[place])
+    return Verdicts(walk, found.whole.keys())
+
+
+def _read(found: _Range) -> tuple[list[Judged], int, cancel.Cancelled]:
+    """Go through a range once: judge the commits that are kept, count all, and find out what cancels."""
+    commits, rules, types = found.commits, found.rules, found.types
+    kept: list[Judged] = []
+    keep, cancelling, place = len(kept_of(commits)), cancel.Cancelling(), -1
+    for place, commit in enumerate(commits):
+        parsed = parse(commit.message, types)
+        out = _left_out(commit, parsed)
+        if place < keep:
+            kept.append((commit, parsed, _verdict(commit, parsed, rules, out)))
+        cancelling.add(place, commit, None if out else parsed)
+        if parsed.merge and len(commit.parents) > 1 and not out:
+            found.titled.append(place)
+    return kept, place + 1, cancelling.cancelled(commits)
 
 
 def release_as(verdicts: Sequence[Verdict]) -> Verdict | None:
@@ -93,15 +163,6 @@ def bump_of(parsed: ParsedCommit, rules: Sequence[ReleaseRule]) -> tuple[Bump, s
     return winner.release, f"custom rule {_described(winner)}: {_outcome(winner.release)}"
 
 
-def drop_reverted(commits: Sequence[tuple[Commit, ParsedCommit]]) -> Mapping[str, str]:
-    """Return the commits that cancel each other within the range, each with why it counts for nothing.
-
-    `commits` is newest first. What counts for no release neither takes back nor is taken back.
-    """
-    pairs = [(commit, None if _left_out(commit, parsed) else parsed) for commit, parsed in commits]
-    return {commits[place][0].id: why for place, why in cancel.cancelled(pairs).whole.items()}
-
-
 def _left_out(commit: Commit, parsed: ParsedCommit) -> str | None:
     if _RELEASE_COMMIT.fullmatch(parsed.header):
         return "the commit of a release itself: no release"
@@ -121,28 +182,31 @@ def _dropped(verdict: Verdict, why: str) -> Verdict:
     return replace(verdict, bump=Bump.NONE, why=why, parts=(), release_as=None)
 
 
-def _told_by_others(pairs: Sequence[cancel.Pair], made: Sequence[Verdict]) -> Iterator[tuple[int, str]]:
-    """Yield the merges whose title does not count, with why: the commits that they bring ask for as much."""
-    titled = [
-        place
-        for place, (commit, parsed) in enumerate(pairs)
-        if parsed and parsed.merge and len(commit.parents) > 1 and made[place].bump is not Bump.NONE
-    ]
+def _told_by_others(titled: Sequence[int], judged: Iterable[Judged]) -> Iterator[tuple[int, str]]:
+    """Yield the merges whose title does not count, with why: the commits that they bring ask for as much.
+
+    `titled` are the places of the merges by git or a forge.
+    """
     if not titled:
         return
-    owner = brought_by([commit for commit, _ in pairs])
-    places = {commit.id: place for place, (commit, _) in enumerate(pairs)}
+    known: dict[str, Commit] = {}
+    ranks = bytearray()
+    for commit, _, verdict in judged:
+        known[commit.id] = Commit(id=commit.id, message="", parents=commit.parents)
+        ranks.append(verdict.bump.rank)
+    names, owner = tuple(known), brought_by(known.values())
+    places = dict(zip(names, range(len(names)), strict=True))
     best: dict[str, int] = {}
-    for commit in reversed(tuple(owner)):
-        rank = max(best.get(commit, 0), made[places[commit]].bump.rank)
-        if (merge := owner[commit]) is not None:
+    for one in reversed(tuple(owner)):
+        rank = max(best.get(one, 0), ranks[places[one]])
+        if (merge := owner[one]) is not None:
             best[merge] = max(best.get(merge, 0), rank)
     branches = brought(owner)
     for place in titled:
-        name, bump = pairs[place][0].id, made[place].bump
-        if best.get(name, 0) >= bump.rank:
+        name, rank = names[place], ranks[place]
+        if rank and best.get(name, 0) >= rank:
             yield place, "a merge whose commits are in this release and count themselves: no release"
-        elif name not in branches and bump is not Bump.MAJOR:
+        elif rank and name not in branches and rank != Bump.MAJOR.rank:
             yield place, "a merge of what is released already: no release"
 
 
@@ -176,7 +240,7 @@ def _verdict_of_many(
     """Return the verdict of a commit that holds others: the highest of what its units ask for."""
     units = [(unit, *bump_of(unit, rules)) for part, unit in enumerate((parsed, *parsed.parts)) if part not in gone]
     if not units:
-        return _dropped(_verdict(commit, replace(parsed, parts=()), rules, None), next(iter(gone.values())))
+        return _dropped(_verdict(commit, parsed._replace(parts=()), rules, None), next(iter(gone.values())))
     unit, bump, why = max(units, key=lambda each: each[1].rank)
     shown = unit if bump is not Bump.NONE and parsed.type is None else parsed
     asked, said = _asked_version([each[0] for each in units])

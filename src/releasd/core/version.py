@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from releasd.core.analysis import judge
 from releasd.core.channel import check_range, next_on_line
-from releasd.core.rules import SHORT, release_as
+from releasd.core.rules import SHORT, Verdicts
 from releasd.core.semver import SemVer, parse_semver
 from releasd.errors import ConfigError
 from releasd.model import Bump, Decision, Facts, LastRelease, ProjectConfig, Tag, Verdict
@@ -132,16 +132,20 @@ def decide(facts: Facts, config: ProjectConfig, forced: Bump | None) -> Decision
     return decision_of(facts, config, forced, judged(facts, config))
 
 
-def judged(facts: Facts, config: ProjectConfig) -> tuple[Verdict, ...]:
+def judged(facts: Facts, config: ProjectConfig) -> Sequence[Verdict]:
     """Return what each commit asks for; one that concerns the package through what it depends on, at most a patch."""
     return capped(judge(facts.commits, config), facts.indirect)
 
 
-def capped(verdicts: tuple[Verdict, ...], indirect: Collection[str]) -> tuple[Verdict, ...]:
+def capped(verdicts: Sequence[Verdict], indirect: Collection[str]) -> Sequence[Verdict]:
     """Return `verdicts`, where those of the commits in `indirect` are patches at most."""
     if not indirect:
         return verdicts
-    return tuple(_indirect(verdict) if verdict.commit in indirect else verdict for verdict in verdicts)
+
+    def change(verdict: Verdict) -> Verdict:
+        return _indirect(verdict) if verdict.commit in indirect else verdict
+
+    return verdicts.changed(change) if isinstance(verdicts, Verdicts) else tuple(map(change, verdicts))
 
 
 def _indirect(verdict: Verdict) -> Verdict:
@@ -151,33 +155,42 @@ def _indirect(verdict: Verdict) -> Verdict:
     return replace(verdict, bump=Bump.PATCH, breaking=False, release_as=None, why=why)
 
 
-def decision_of(facts: Facts, config: ProjectConfig, forced: Bump | None, verdicts: tuple[Verdict, ...]) -> Decision:
+def decision_of(facts: Facts, config: ProjectConfig, forced: Bump | None, verdicts: Sequence[Verdict]) -> Decision:
     """Decide from verdicts that are already there. Raises as `decide` does."""
-    highest = max(verdicts, key=lambda verdict: verdict.bump.rank, default=None)
+    highest, asked = _outstanding(verdicts)
     bump = forced if forced is not None else highest.bump if highest else Bump.NONE
     since = facts.last.tag if facts.last else None
-    if forced is None and (asked := release_as(verdicts)) is not None:
+    if forced is None and asked is not None:
         return _as_asked(asked, facts, config, verdicts)
     if bump is Bump.NONE:
-        ahead = _ahead(facts) if forced is None else None
-        if ahead is not None:
-            reason = f"patch: the packages that share its version are at {ahead}"
-            return _decided(facts, config, _Outcome(Bump.PATCH, ahead, reason), verdicts)
+        if forced is None and _lags(facts) and facts.group:
+            reason = f"patch: the packages that share its version are at {facts.group}"
+            return _decided(facts, config, _Outcome(Bump.PATCH, facts.group, reason), verdicts)
         reason = _why_none(verdicts, since, forced)
         return Decision(bump=bump, version=None, pep440=None, tag=None, reason=reason, verdicts=verdicts)
     if forced is None and bump is Bump.MAJOR and not config.major_on_zero and _is_zero(facts.last):
         bump = Bump.MINOR
-    last = facts.last.version if facts.last else None
+    last = facts.group or (facts.last.version if facts.last else None)
     version = next_on_line(facts.line, last, bump, config.first_version)
     reason = _why(bump, highest, verdicts, since) if highest and not forced else f"{bump}, asked for by the operator"
-    return _decided(facts, config, _Outcome(bump, _ahead(facts, version) or version, reason), verdicts)
+    return _decided(facts, config, _Outcome(bump, version, reason), verdicts)
 
 
-def _ahead(facts: Facts, version: str | None = None) -> str | None:
-    """Return the version that the packages of the same group have, where it is above the package's own next one."""
-    own = parse_semver(version or (facts.last.version if facts.last else ""))
-    group = parse_semver(facts.group or "")
-    return str(group) if group and own and group.precedence > own.precedence else None
+def _outstanding(verdicts: Iterable[Verdict]) -> tuple[Verdict | None, Verdict | None]:
+    """Return the newest of the verdicts with the highest bump, and the newest that asks for a version."""
+    highest: Verdict | None = None
+    asked: Verdict | None = None
+    for verdict in verdicts:
+        if highest is None or (verdict.bump is not highest.bump and verdict.bump.rank > highest.bump.rank):
+            highest = verdict
+        if asked is None and verdict.release_as is not None:
+            asked = verdict
+    return highest, asked
+
+
+def _lags(facts: Facts) -> bool:
+    """Return whether a package is behind the others of its group."""
+    return facts.group is not None and (facts.last is None or facts.last.version != facts.group)
 
 
 class _Outcome(NamedTuple):
@@ -186,7 +199,7 @@ class _Outcome(NamedTuple):
     reason: str
 
 
-def _decided(facts: Facts, config: ProjectConfig, outcome: _Outcome, verdicts: tuple[Verdict, ...]) -> Decision:
+def _decided(facts: Facts, config: ProjectConfig, outcome: _Outcome, verdicts: Sequence[Verdict]) -> Decision:
     check_range(facts.line, facts.branch, outcome.version, outcome.bump)
     return Decision(
         bump=outcome.bump,
@@ -198,7 +211,7 @@ def _decided(facts: Facts, config: ProjectConfig, outcome: _Outcome, verdicts: t
     )
 
 
-def _as_asked(asked: Verdict, facts: Facts, config: ProjectConfig, verdicts: tuple[Verdict, ...]) -> Decision:
+def _as_asked(asked: Verdict, facts: Facts, config: ProjectConfig, verdicts: Sequence[Verdict]) -> Decision:
     """Decide for the version that a commit's footer `Release-As` asks for. Raises `ConfigError` where it is too low."""
     version = asked.release_as or ""
     wanted, last = parse_semver(version), parse_semver(facts.last.version) if facts.last else None

@@ -20,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from releasd.daemon.hostapi import host_routes
 from releasd.engine.operator import Operator, Release
 from releasd.errors import ReleasdError, UsageError
 from releasd.model import Bump, JobId, StepName
@@ -59,8 +60,8 @@ def _word(kind: type[W], value: str | None) -> W | None:
     return kind(value)
 
 
-def routes(operator: Callable[[], Operator]) -> Starlette:
-    """Return the application. `operator` gives the present one: a reload replaces it."""
+def routes(operator: Callable[[], Operator], reload: Callable[[], None]) -> Starlette:
+    """Return the application. `operator` gives the present one: a `reload` of the configuration replaces it."""
 
     def status(request: Request) -> Response:
         seen = operator().status(request.query_params.get("project"))
@@ -88,8 +89,9 @@ def routes(operator: Callable[[], Operator]) -> Starlette:
         operator().approve(JobId(request.path_params["job"]))
         return _json(operator().job(request.path_params["job"]))
 
-    def probe(_: Request) -> Response:
-        return _json(operator().probe())
+    def read_again(_: Request) -> Response:
+        reload()
+        return _json({"reload": "asked for"})
 
     return Starlette(
         routes=[
@@ -99,7 +101,8 @@ def routes(operator: Callable[[], Operator]) -> Starlette:
             Route("/v1/jobs/{job:int}/cancel", cancel, methods=["POST"]),
             Route("/v1/jobs/{job:int}/approve", approve, methods=["POST"]),
             Route("/v1/release", release, methods=["POST"]),
-            Route("/v1/hosts/probe", probe, methods=["POST"]),
+            *host_routes(operator, _json),
+            Route("/v1/reload", read_again, methods=["POST"]),
         ],
         exception_handlers={ReleasdError: _refused, HTTPException: _refused, Exception: _refused},
     )
@@ -117,9 +120,16 @@ class _Server(uvicorn.Server):
 class Api:
     """Serves until closed, on a Unix socket of its own making or on one that systemd opened."""
 
-    def __init__(self, where: Path | socket.socket, *, mode: int, operator: Callable[[], Operator]) -> None:
+    def __init__(
+        self,
+        where: Path | socket.socket,
+        *,
+        mode: int,
+        operator: Callable[[], Operator],
+        reload: Callable[[], None],
+    ) -> None:
         self._made = where if isinstance(where, Path) else None
-        config = uvicorn.Config(routes(operator), log_config=None, access_log=False, lifespan="off", ws="none")
+        config = uvicorn.Config(routes(operator, reload), log_config=None, access_log=False, lifespan="off", ws="none")
         self._server = _Server(config)
         self._socket = _listen(where, mode) if isinstance(where, Path) else where
         self._thread = Thread(target=self._server.run, args=([self._socket],), name="api", daemon=True)

@@ -41,7 +41,7 @@ def handle_push(
             advice="add it under [projects.NAME] and send the daemon SIGHUP, or: releasd hook remove",
         )
     branch = hint.ref.removeprefix(HEADS)
-    meant_here = [replace(each, branch=branch) for each in known if is_released_from(each, branch)]
+    meant_here = [replace(each, branch=branch, trunk=each.branch) for each in known if is_released_from(each, branch)]
     answers = [_queue(world, inbox, previews, p, hint) for p in meant_here if hint.ref != branch]
     return "; ".join(answer for answer in answers if answer)
 

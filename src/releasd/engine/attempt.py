@@ -11,12 +11,12 @@ from dataclasses import replace
 from releasd.core.lifecycle import Finish, Run, Wait, next_action
 from releasd.engine.ending import end_job
 from releasd.engine.world import World
-from releasd.errors import Cancelled, Fenced, ReleasdError, Replan, Stopping, Transient
+from releasd.errors import Cancelled, Fenced, NoHost, ReleasdError, Replan, Stopping, Transient
 from releasd.model import Evidence, JobState, StepName
 from releasd.steps import STEPS
 from releasd.steps.context import Context
 
-_ENDS_THE_ATTEMPT = (Cancelled, Fenced, Replan, Stopping)
+_ENDS_THE_ATTEMPT = (Cancelled, Fenced, NoHost, Replan, Stopping)
 
 
 def run_steps(world: World, ctx: Context) -> JobState:

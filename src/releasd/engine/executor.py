@@ -18,9 +18,9 @@ from releasd.engine.attempt import run_steps
 from releasd.engine.ending import drop_private_ref, end_job
 from releasd.engine.facts import decide, look
 from releasd.engine.journal import JobJournal
-from releasd.engine.splitting import split
+from releasd.engine.splitting import Waits, split, wait_for_dependencies
 from releasd.engine.world import World
-from releasd.errors import Cancelled, Fenced, Permanent, ReleasdError, Replan, Stopping, Transient
+from releasd.errors import Cancelled, Fenced, NoHost, Permanent, ReleasdError, Replan, Stopping, Transient
 from releasd.model import Job, JobState, NoRelease, Plan, Project
 from releasd.ports import Git, Sink
 from releasd.steps.context import Context
@@ -49,6 +49,10 @@ def _guarded(world: World, job: Job, scratch: Path) -> None:
         raise
     except (Cancelled, Stopping):
         _interrupted(world, job)
+    except Waits as wait:
+        world.store.requeue(job.id, job.token, not_before=wait.until, reason=wait.message, now=world.clock.now())
+    except NoHost as error:
+        _park(world, job, error)
     except Transient as error:
         _later(world, job, error)
     except ReleasdError as error:
@@ -74,7 +78,8 @@ def _attempt(world: World, job: Job, scratch: Path) -> None:
     decided = job.plan or _plan(world, job, project, git)
     if decided.hold and not job.approved:
         reason = f"waits for an approval: {decided.hold} — releasd approve {job.id}, or release it as you mean it: "
-        reason += f"releasd release {job.project}{f' --package {job.package}' if job.package else ''} --bump major"
+        reason += f"releasd release {job.project} --branch {job.branch}"
+        reason += f"{f' --package {job.package}' if job.package else ''} --bump major"
         world.store.requeue(job.id, job.token, not_before=UNTIL_APPROVED, reason=reason, now=world.clock.now())
         return
     if isinstance(decided, NoRelease):
@@ -88,7 +93,7 @@ def _project(world: World, job: Job) -> Project:
     project = world.projects.get(job.project)
     if project is None:
         raise Permanent(f"no project {job.project} is configured any more", advice="add it, then releasd retry")
-    return replace(project, branch=job.branch)
+    return replace(project, branch=job.branch, trunk=project.branch)
 
 
 def context(world: World, job: Job, plan: Plan, *, project: Project, git: Git, scratch: Path) -> Context:
@@ -138,12 +143,15 @@ class _NoStep:
 def _plan(world: World, job: Job, project: Project, git: Git) -> Plan | NoRelease:
     """Plan from the newest state of the branch. An operator's own commit is taken as it is."""
     tip = git.fetch(project.branch)
-    if tip != job.commit and job.source != "operator":
+    exact = job.source == "operator"
+    if tip != job.commit and not exact and not job.package:
         raise Replan(f"{project.branch} is at {tip[:12]} by now")
     now = world.clock.now()
-    seen = look(git, job.commit, project)
+    seen = look(git, job.commit if exact else tip, project)  # a package's job stands on the release commits before it
     if seen.config.packages and not job.package:
         return split(world, job, project, git, seen)
+    if job.package and job.source == "split":
+        wait_for_dependencies(world, job, seen)
     decided = decide(git, seen, project, world.hosts, package=job.package, bump=job.bump, now=now)
     if isinstance(decided, Plan):
         world.store.set_plan(job.id, job.token, decided, now=now)
@@ -166,6 +174,12 @@ def _interrupted(world: World, job: Job) -> None:
     else:
         reason = "the daemon was stopped"
         world.store.requeue(job.id, job.token, not_before=None, reason=reason, now=world.clock.now())
+
+
+def _park(world: World, job: Job, error: NoHost) -> None:
+    """Put off a job until a host can be used. Nothing was tried, so it costs no step an attempt."""
+    reason = f"{error.build} waits: {error.message}"
+    world.store.park(job.id, job.token, error.build, hosts=error.hosts, reason=reason, now=world.clock.now())
 
 
 def _later(world: World, job: Job, error: Transient) -> None:

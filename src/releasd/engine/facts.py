@@ -1,7 +1,7 @@
 """Reads from git everything that a decision may depend on, and decides. Changes nothing."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from threading import Thread
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -10,11 +10,11 @@ from releasd.core import files as version_files
 from releasd.core import lines, project, version
 from releasd.core.containers import ImagePolicy
 from releasd.core.lines import Standing
-from releasd.core.packages import pathspecs
+from releasd.core.packages import EXCLUDED
 from releasd.core.plan import Policy, plan
 from releasd.core.semver import parse_semver
-from releasd.errors import UsageError
-from releasd.model import Bump, Facts, NoRelease, Package, Plan, Project, ProjectConfig, Tag
+from releasd.errors import ConfigError, GitError, UsageError
+from releasd.model import Bump, Commit, Facts, NoRelease, Package, Plan, Project, ProjectConfig, Tag
 
 if TYPE_CHECKING:
     from releasd.ports import History, Hosts
@@ -54,6 +54,7 @@ class Snapshot:
     commit: str
     repository: str
     branch: str | None
+    trunk: str | None  # the main branch, where it is known
     files: Mapping[str, str]
     tags: tuple[Tag, ...]  # of each package at least the highest stable release that is reachable
     config: ProjectConfig
@@ -65,6 +66,7 @@ def snapshot(
     *,
     repository: str,
     branch: str | None,
+    trunk: str | None = None,
     instead: Mapping[str, str] | None = None,
     unknown_plugins: project.UnknownPlugins = "refuse-deciding",
 ) -> Snapshot:
@@ -80,7 +82,9 @@ def snapshot(
     texts = _texts(git, commit, instead or {}, unknown_plugins)
     config = project.load(texts, unknown_plugins=unknown_plugins)
     tags = _tags(git, commit, config, names.result())
-    return Snapshot(commit=commit, repository=repository, branch=branch, files=texts, tags=tags, config=config)
+    return Snapshot(
+        commit=commit, repository=repository, branch=branch, trunk=trunk, files=texts, tags=tags, config=config
+    )
 
 
 def _tags(git: "History", commit: str, config: ProjectConfig, names: Sequence[str]) -> tuple[Tag, ...]:
@@ -104,12 +108,12 @@ def gather(git: "History", seen: Snapshot, config: ProjectConfig) -> Facts:
     Raises `ConfigError` where the branches or the tag format that it names cannot be used.
     """
     where = _standing(git, seen, config)
-    since = where.last.commit if where.last else None
-    package = config.package
-    direct = pathspecs(package.paths, package.apart) if package else ()
-    every = (*pathspecs((*package.paths, *package.indirect), package.apart),) if package else ()
-    commits = git.log(seen.commit, since=since, paths=every)
-    counted = git.touching(seen.commit, since=since, paths=direct) if package and package.indirect else None
+    group = _group(git, seen, config, where)
+    base = group.last if group else where.last
+    if base is None:
+        _check_tags(git, seen)
+    since = base.commit if base else None
+    commits, indirect = _commits(git, seen.commit, since, config.package)
     return Facts(
         repository=seen.repository,
         ref=seen.commit,
@@ -118,26 +122,64 @@ def gather(git: "History", seen: Snapshot, config: ProjectConfig) -> Facts:
         commits=commits,
         files=seen.files,
         remote_url=seen.repository,
-        line=where.line,
-        indirect=frozenset() if counted is None else frozenset(each.id for each in commits) - counted,
-        group=_group(seen, package) if package else None,
+        line=group.line if group else where.line,
+        indirect=indirect,
+        group=group.last.version if group and group.last else None,
     )
 
 
+def _commits(
+    git: "History", commit: str, since: str | None, package: Package | None
+) -> tuple[Sequence[Commit], frozenset[str]]:
+    """Return the commits that concern a package, and the names of those that do so through its dependencies alone."""
+    if package is None:
+        return git.log(commit, since=since), frozenset()
+    areas = (*package.areas, *package.indirect)
+    if len(areas) == 1:
+        return git.log(commit, since=since, paths=areas[0]), frozenset()
+    touching = [git.touching(commit, since=since, paths=area) for area in areas]
+    direct = frozenset[str]().union(*touching[: len(package.areas)])
+    every = direct.union(*touching)
+    wide = tuple(dict.fromkeys(path for area in areas for path in area if not path.startswith(EXCLUDED)))
+    found = git.log(commit, since=since, paths=wide)
+    return tuple(each for each in found if each.id in every), every - direct
+
+
 def _standing(git: "History", seen: Snapshot, config: ProjectConfig) -> Standing:
-    if seen.branch is None or lines.is_plain(config, seen.branch):
+    if lines.is_plain(config, seen.branch):
         return lines.plain(seen.tags, config.tag_format)
     tips = git.branches()
-    wanted = lines.needed(config, seen.branch, tuple(tips))
+    own = git.tags_merged(seen.commit)
+    if seen.branch is None:
+        return lines.detached(config, own)
+    trunk = seen.trunk or git.trunk()
+    wanted = lines.needed(config, seen.branch, tuple(tips), trunk)
     tags = {name: git.tags_merged(tips[name]) for name in wanted if name in tips and name != seen.branch}
-    return lines.standing(config, seen.branch, tuple(tips), tags | {seen.branch: git.tags_merged(seen.commit)})
+    return lines.standing(config, seen.branch, tuple(tips), tags | {seen.branch: own}, trunk)
 
 
-def _group(seen: Snapshot, package: Package) -> str | None:
-    """Return the highest version of the packages that share theirs with this one."""
-    found = (version.last_release(seen.tags, tag_format) for tag_format in package.group)
-    versions = [parsed for last in found if last and (parsed := parse_semver(last.version))]
-    return str(max(versions, key=lambda each: each.precedence)) if versions else None
+def _group(git: "History", seen: Snapshot, config: ProjectConfig, own: Standing) -> Standing | None:
+    """Return where the packages that share one version stand: at the highest release of all; None without a group."""
+    if config.package is None or not config.package.group:
+        return None
+    others = [_standing(git, seen, replace(config, tag_format=each)) for each in config.package.group]
+    best = max((own, *others), key=lambda each: _precedence(each.last.version if each.last else None))
+    highest = max((each.line.highest for each in (own, *others)), key=_precedence)
+    return Standing(line=replace(best.line, highest=highest), last=best.last)
+
+
+def _precedence(text: str | None) -> tuple[object, ...]:
+    found = parse_semver(text) if text else None
+    return found.precedence if found else ()
+
+
+def _check_tags(git: "History", seen: Snapshot) -> None:
+    """Raise `GitError` where no release is known and this clone was told to take no tags."""
+    if git.takes_no_tags():
+        raise GitError(
+            f"{seen.repository}: this clone takes no tags, so the last release cannot be known",
+            advice="git config --unset remote.origin.tagOpt; git fetch --tags",
+        )
 
 
 def _texts(
@@ -148,8 +190,18 @@ def _texts(
     first = git.read(commit, version_files.wanted_paths(paths, ProjectConfig()))
     texts = {path: content.decode(errors="replace") for path, content in first.items()} | dict(instead)
     config = project.load(texts, unknown_plugins=unknown_plugins)
+    _check_folders(paths, config)
     more = [path for path in version_files.wanted_paths(paths, config) if path not in texts]
     return texts | {path: content.decode(errors="replace") for path, content in git.read(commit, more).items()}
+
+
+def _check_folders(paths: Sequence[str], config: ProjectConfig) -> None:
+    """Raise `ConfigError` for packages that have no file: a misspelled folder would never be released."""
+    roots = [each.package for each in config.packages if each.package and each.package.root]
+    empty = [each for each in roots if not any(path.startswith(f"{each.root}/") for path in paths)]
+    if empty:
+        told = tuple(f"packages.{each.name}.path: there is no file below {each.root}" for each in empty)
+        raise ConfigError(f"{config.source} has mistakes", problems=told, advice=f"edit {config.source}")
 
 
 def policy_of(registered: Project, bump: Bump | None, hosts: "Hosts") -> Policy:
@@ -201,6 +253,7 @@ def look(git: "History", commit: str, registered: Project) -> Snapshot:
         commit,
         repository=registered.remote_url or registered.repository,
         branch=registered.branch,
+        trunk=registered.trunk or registered.branch,
         unknown_plugins=plugins_policy(registered),
     )
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from releasd.core.schedule import Placement
 from releasd.model import Artifact, Evidence, Job, LeftRunning, StepName, StepState
 from releasd.ports import Clock
 from releasd.store import Store
@@ -39,12 +40,27 @@ class JobJournal:
         builds = self.store.builds(self.job.id)
         return frozenset(build.name for build in builds if build.state is StepState.SUCCEEDED)
 
-    def build_begun(self, build: str, host: str, *, slots: int, task: str, log_start: int) -> bool:
-        """Take a slot of the host; False when all are taken."""
-        now = self.clock.now()
-        return self.store.build_started(
-            self.job.id, self.job.token, build, host, slots=slots, now=now, task=task, log_start=log_start
+    def build_begun(self, build: str, hosts: Mapping[str, int], labels: Sequence[str]) -> Placement:
+        """Take a slot of one of the hosts when it is this build's turn."""
+        return self.store.place_build(
+            self.job.id, self.job.token, build, hosts=hosts, labels=labels, now=self.clock.now()
         )
+
+    def build_kept(self, build: str, left: LeftRunning, *, leash: float) -> None:
+        """Record where a later attempt finds the build."""
+        self.store.build_kept(self.job.id, self.job.token, build, left, leash=leash)
+
+    def build_left(self, build: str) -> None:
+        """Wait no longer."""
+        self.store.leave_build(self.job.id, self.job.token, build, now=self.clock.now())
+
+    def hosts_out(self) -> Mapping[str, str]:
+        """Return the hosts that take nothing new, and why."""
+        return {host.name: host.out for host in self.store.hosts() if host.out}
+
+    def host_lost(self, host: str, why: str) -> None:
+        """Put a host into quarantine."""
+        self.store.host_lost(host, why, now=self.clock.now())
 
     def left_running(self, build: str) -> LeftRunning | None:
         """Return where an earlier attempt of this job began the build and did not see its end."""

@@ -1,4 +1,4 @@
-"""What an operator may ask for: looking, releasing, retrying, cancelling, probing. Decides nothing about releases."""
+"""What an operator may ask for: looking, releasing, retrying, cancelling, hosts. Decides nothing about releases."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from releasd.core.branchnames import is_released_from
 from releasd.core.lifecycle import is_past_return
 from releasd.engine import view
 from releasd.engine.ending import drop_private_ref
-from releasd.engine.probing import probe_hosts
+from releasd.engine.farmhands import Farm
 from releasd.engine.world import World
 from releasd.errors import UsageError
 from releasd.model import Bump, JobId, JobState, Project, StepName
@@ -84,16 +84,10 @@ class Operator:
         self.world.store.approve(job_id, self.world.clock.now(), by="operator")
         self.wake()
 
-    def probe(self) -> list[dict[str, Any]]:
-        """Look at every host with the tools that the configured builds name; remember and return what each said."""
-        tools = {tool for p in self.world.projects.values() for build in p.builds for tool in build.host_tools}
-        found = probe_hosts(self.world.hosts.able(()), tools)
-        for host in found:
-            facts = {key: value for key, value in host.items() if key not in {"name", "ok", "reason"}}
-            self.world.store.save_probe(
-                host["name"], ok=host["ok"], facts=facts, reason=host["reason"], now=self.world.clock.now()
-            )
-        return found
+    @property
+    def farm(self) -> Farm:
+        """Return what may be done with the hosts."""
+        return Farm(self.world, self.wake)
 
     def _project(self, name: str) -> Project:
         if name not in self.world.projects:

@@ -3,6 +3,7 @@
 It implements this set of rules:
 
 * A running job whose lease ended goes back to the queue.
+* A build that an attempt left running holds its slot until its leash is up.
 * A due job is claimed while a worker is free; the store sees to one running job per project.
 * What is waited for has a time, so that the loop knows when to look again.
 * A queued job whose project is not configured any more says so, once, for nothing here will ever claim it.
@@ -12,10 +13,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from releasd.core.branchnames import is_glob, matches, patterns
-from releasd.engine.facts import decide, look
+from releasd.engine.facts import Snapshot, decide, look
 from releasd.engine.world import World
 from releasd.errors import ReleasdError
-from releasd.model import Job, Plan, Project, PushHint
+from releasd.model import Job, NoRelease, Plan, Project, PushHint
 from releasd.ports import Git
 
 EMPTY = "0" * 40  # the head of a branch without commits
@@ -35,6 +36,7 @@ def reconcile(world: World, *, free: int) -> Look:
     """Rescue lapsed leases, claim up to `free` due jobs, and say how long nothing will be due."""
     now = world.clock.now()
     world.store.reclaim(now=now, except_owner=world.owner, all_others=False)
+    world.store.end_left(now)
     claimed: list[Job] = []
     while len(claimed) < free:
         job = world.store.claim(world.owner, now=now, lease=world.lease, projects=tuple(world.projects))
@@ -111,20 +113,24 @@ def preview(world: World, project: Project, git: Git, commit: str) -> str:
     """Say in one line for the pusher what will be released, or why nothing is."""
     try:
         seen = look(git, commit, project)
-        names = [each.package.name for each in seen.config.packages if each.package] or [""]
-        now = world.clock.now()
-        decided = [decide(git, seen, project, world.hosts, package=name, bump=None, now=now) for name in names]
     except ReleasdError as error:
         return f"{project.name} cannot be released: {error.message}"
-    released = [each for each in decided if isinstance(each, Plan) and not each.hold]
-    held = [each.hold for each in decided if each.hold]
-    if held:
-        return f"{project.name} waits for an approval: {'; '.join(held)}"
-    if len(names) > 1 and released:
-        return "; ".join(map(describe, released))
-    if len(names) > 1:
-        return f"{project.name}: none of its {len(names)} packages is released"
-    return describe(released[0]) if released else f"{project.name}: {decided[0].reason}"
+    names = [each.package.name for each in seen.config.packages if each.package]
+    told = [_said(world, project, git, seen, name) for name in names or [""]]
+    shown = [line for line, is_release in told if is_release or not names]
+    return "; ".join(shown) or f"{project.name}: none of its {len(names)} packages is released"
+
+
+def _said(world: World, project: Project, git: Git, seen: Snapshot, package: str) -> tuple[str, bool]:
+    """Return what there is to say of the repository or a package, and whether it is more than that nothing happens."""
+    name = f"{project.name}/{package}" if package else project.name
+    try:
+        decided = decide(git, seen, project, world.hosts, package=package, bump=None, now=world.clock.now())
+    except ReleasdError as error:
+        return f"{name} cannot be released: {error.message}", True
+    if decided.hold:
+        return f"{name} waits for an approval: {decided.hold}", True
+    return (f"{name}: {decided.reason}", False) if isinstance(decided, NoRelease) else (describe(decided), True)
 
 
 def describe(plan: Plan) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from releasd.core.lifecycle import LIVE_STATES, ORDER
 from releasd.errors import UsageError
 from releasd.model import Job, JobId, StepName
-from releasd.store import Store
+from releasd.store import HostRecord, ProbeRecord, Store
 
 LastLine = Callable[[JobId, StepName, str], str]
 SCHEMA = 1
@@ -37,16 +37,14 @@ def status(
         "projects": [_project(store, name) for name in store.projects() if project in {None, name}],
         "jobs": [job_view(store, job, last_line) for job in live],
         "recent": [_brief(job) for job in recent[:RECENT]],
-        "hosts": [
-            {"name": p.name, "ok": p.ok, "reason": p.reason, "at": _time(p.at), "facts": p.facts}
-            for p in store.probes()
-        ],
+        "hosts": _hosts(store),
     }
 
 
 def job_view(store: Store, job: Job, last_line: LastLine = no_output) -> dict[str, Any]:
     """Return everything about one job: its steps with their evidence, builds, files, and why it waits."""
     return _brief(job) | {
+        "children": list(store.children_of(job)),
         "attempt": job.attempt,
         "not_before": _time(job.not_before),
         "owner": job.owner,
@@ -77,10 +75,35 @@ def job_view(store: Store, job: Job, last_line: LastLine = no_output) -> dict[st
             }
             for build in store.builds(job.id)
         ],
+        "waiting": [
+            {"name": waits.name, "reason": waits.reason, "since": _time(waits.since)} for waits in store.waiting(job.id)
+        ],
         "artifacts": [
             {"filename": a.filename, "sha256": a.sha256, "size": a.size, "build": a.build, "host": a.host}
             for a in store.artifacts(job.id)
         ],
+    }
+
+
+def _hosts(store: Store) -> list[dict[str, Any]]:
+    probes = {probe.name: probe for probe in store.probes()}
+    return [_host(host, probes.get(host.name)) for host in store.hosts()]
+
+
+def _host(host: HostRecord, probe: ProbeRecord | None) -> dict[str, Any]:
+    """Return a host; `ok` and `reason` are those of its last probe, of which there may have been none."""
+    quarantine = {"since": _time(host.since), "next_look_at": _time(host.look_at), "reason": host.why}
+    return {
+        "name": host.name,
+        "ok": probe.ok if probe else host.failures == 0,
+        "reason": probe.reason if probe else "",
+        "at": _time(probe.at) if probe else None,
+        "facts": {**host.spec, **(probe.facts if probe else {})},
+        "usable": not host.out,
+        "why": host.out,
+        "drained": host.drained,
+        "quarantined": quarantine if host.failures else None,
+        "running": [{"project": each.project, "job": each.job, "build": each.build} for each in host.running],
     }
 
 

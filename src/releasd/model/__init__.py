@@ -4,7 +4,7 @@ Times are aware UTC datetimes named `*_at`; commits are full hexadecimal object 
 hexadecimal sha256. Everything here survives a round trip through `msgspec.json`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NewType
@@ -127,7 +127,8 @@ class ReleaseLine:
 class Facts:
     """Everything that a decision may depend on, read before it is made.
 
-    `commits` are those reachable from `ref` and not from `last`, newest first; of a package only those that concern it,
+    `commits` are those reachable from `ref` and not from `last`, newest first, and may be more than fit into memory
+    (then each walk reads them again); of a package only those that concern it,
     `indirect` being the names of those that do so through what it depends on. `files` holds the text of the version and
     lock files at `ref`. `group` is the highest version of the packages that share theirs with this one.
     """
@@ -136,7 +137,7 @@ class Facts:
     ref: str
     branch: str | None
     last: LastRelease | None
-    commits: tuple[Commit, ...]
+    commits: Sequence[Commit]
     files: Mapping[str, str] = field(default_factory=dict)
     remote_url: str | None = None  # the repository's address, its ssh alias resolved; links in notes follow from it
     line: ReleaseLine = field(default_factory=ReleaseLine)
@@ -196,7 +197,7 @@ class Decision:
     pep440: str | None
     tag: str | None
     reason: str
-    verdicts: tuple[Verdict, ...]
+    verdicts: Sequence[Verdict]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,7 +217,7 @@ class ChangelogForm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A release, decided. Stored with its job and never recomputed once the job runs."""
+    """A release, decided. Stored with its job and never recomputed once the job runs; of its verdicts the newest."""
 
     project: str
     distribution: str

@@ -134,19 +134,17 @@ class Package:
     Attributes:
         name: what the repository calls it.
         root: its folder, without a slash at the end; empty for the repository's own.
-        paths: globs of what belongs to it, by git's `:(glob)` rules; a commit that touches one counts in full.
-        apart: globs of what does not belong to it, although `paths` match.
+        areas: what belongs to it, each a list of git's pathspecs; a commit that touches one counts in full.
         depends: the packages that it depends on, directly or not; a release-worthy change in one is a patch here.
-        indirect: globs of what belongs to those.
+        indirect: what belongs to those, likewise.
         group: the other packages that share one version with it, by their tag formats; empty: it has its own.
     """
 
     name: str
     root: str = ""
-    paths: tuple[str, ...] = ()
-    apart: tuple[str, ...] = ()
+    areas: tuple[tuple[str, ...], ...] = ()
     depends: tuple[str, ...] = ()
-    indirect: tuple[str, ...] = ()
+    indirect: tuple[tuple[str, ...], ...] = ()
     group: tuple[str, ...] = ()
 
 
@@ -272,6 +270,7 @@ class Project:
     repository: str  # path or URL
     branch: str = "main"
     branches: tuple[str, ...] = ()  # further ones that are released from: names, or globs
+    trunk: str | None = None  # the first of them, where `branch` is another one
     indexes: tuple[str, ...] = ()
     webhooks: tuple[str, ...] = ()
     builds: tuple[BuildSpec, ...] = ()

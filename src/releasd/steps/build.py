@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from releasd.errors import BuildFailed, Cancelled, Conflict, Permanent, Stopping
+from releasd.errors import BuildFailed, Cancelled, Conflict, NoHost, Permanent, Stopping
 from releasd.model import Artifact, BuildSpec, Evidence, StepName
 from releasd.ports import Cache, Host, Objects, Output, Task, TaskResult
 from releasd.steps import farm, version
@@ -32,7 +32,7 @@ def apply(ctx: Context) -> Evidence:
     with ThreadPoolExecutor(max_workers=len(wanted), thread_name_prefix="build") as pool:
         futures = [pool.submit(_build, ctx, build, source, epoch) for build in wanted]
     errors = [error for future in futures if (error := future.exception())]
-    for error in sorted(errors, key=lambda error: isinstance(error, Cancelled | Stopping)):
+    for error in sorted(errors, key=lambda error: isinstance(error, Cancelled | NoHost | Stopping)):
         raise error
     return _evidence(ctx)
 

@@ -1,20 +1,34 @@
 """Runs a task on some host that can do it, passing over those that cannot be reached.
 
-A build that an earlier attempt left running is seen to its end there. Else hosts with the labels are tried in turn, a
-host with a free slot first; the task's id names the attempt that begins it, so that a late answer of a lost host is
+A build that an earlier attempt left running is seen to its end there. Else which host is the scheduler's choice
+(core/schedule.py); a host that is lost is quarantined at once, and the next one does the work. With none left the job
+waits, and costs no attempt. The task's id names the attempt that begins it, so that a late answer of a lost host is
 never mistaken for this one's.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 
-from releasd.errors import Cancelled, DiskFull, Fenced, HostLost, Permanent, ReleasdError, Stopping, Transient
+from releasd.core.schedule import no_host
+from releasd.errors import (
+    Cancelled,
+    DiskFull,
+    Fenced,
+    HostLost,
+    NoHost,
+    OwnDiskFull,
+    Permanent,
+    ReleasdError,
+    Stopping,
+)
+from releasd.model import LeftRunning
 from releasd.ports import Host, Task, TaskResult
 from releasd.steps.context import Context
 
 # What a host raises instead of an exit status: gone, full, or refusing us. Another one may do the work.
 PASSED_OVER = (HostLost, DiskFull, Permanent)
-SLOT_PAUSE = 0.2  # seconds between looks for a free slot
+QUARANTINED = (HostLost, DiskFull)  # of these, what is the host's own fault
+SLOT_PAUSE = 0.2  # seconds between looks whether it is our turn
 
 
 def candidates(ctx: Context, labels: Iterable[str]) -> tuple[Host, ...]:
@@ -35,23 +49,35 @@ def candidates(ctx: Context, labels: Iterable[str]) -> tuple[Host, ...]:
     return hosts
 
 
+def usable(ctx: Context, part: str, hosts: Sequence[Host], labels: Sequence[str] = ()) -> tuple[Host, ...]:
+    """Return those of `hosts` that take something new. Raises `NoHost` when each is drained or quarantined."""
+    out = ctx.journal.hosts_out()
+    found = tuple(host for host in hosts if host.spec.name not in out)
+    if not found:
+        raise waits_for(part, hosts, no_host(labels, {host.spec.name: out[host.spec.name] for host in hosts}))
+    return found
+
+
+def waits_for(part: str, hosts: Sequence[Host], why: str) -> NoHost:
+    """Return the error that puts the job off until one of `hosts` can be used."""
+    return NoHost(why, build=part, hosts=_slots(hosts), advice="releasd hosts probe")
+
+
 def run_build(ctx: Context, build: str, hosts: Sequence[Host], task: Callable[[Host], Task]) -> tuple[Host, TaskResult]:
-    """Run a build on the first of `hosts` that has a free slot and sees it through to an exit status."""
+    """Run a build on whichever of `hosts` the scheduler gives it, and see it through to an exit status."""
     passed: list[tuple[Host, ReleasdError]] = []
-    remaining = list(hosts)
-    while remaining:
-        host, made = _take_slot(ctx, build, remaining, task)
+    while len(passed) < len(hosts):
+        host, made = _take_slot(ctx, build, hosts, task, [host for host, _ in passed])
         ctx.fault("build.begun")
         try:
             return host, host.run(made, ctx.sink(build), ctx.should_stop)
-        except PASSED_OVER as error:
-            _pass_over(ctx, build, host, error)
-            passed.append((host, error))
-            remaining.remove(host)
         except Exception as error:
             _failed(ctx, build, host, error)
-            raise
-    raise all_passed(build, passed)
+            if isinstance(error, OwnDiskFull) or not isinstance(error, PASSED_OVER):
+                raise
+            _pass_over(ctx, build, host, error)
+            passed.append((host, error))
+    raise none_left(build, passed)
 
 
 def resume_build(ctx: Context, build: str, task: Callable[[Host], Task]) -> tuple[Host, TaskResult] | None:
@@ -60,9 +86,16 @@ def resume_build(ctx: Context, build: str, task: Callable[[Host], Task]) -> tupl
     Nothing of ours may be written into the build's log before: its size tells how much of the output is there.
     """
     left = ctx.journal.left_running(build)
-    host = next((host for host in ctx.hosts.able(()) if left and host.spec.name == left.host), None)
-    if left is None or host is None:
+    if left is None:
         return None
+    host = next((host for host in ctx.hosts.able(()) if host.spec.name == left.host), None)
+    found = _attached(ctx, build, host, replace(task(host), id=left.task), left.log_start) if host else None
+    if found is None:
+        ctx.journal.build_left(build)
+    return found
+
+
+def _attached(ctx: Context, build: str, host: Host, task: Task, log_start: int) -> tuple[Host, TaskResult] | None:
     is_open = False
 
     def found() -> int:
@@ -70,24 +103,18 @@ def resume_build(ctx: Context, build: str, task: Callable[[Host], Task]) -> tupl
         ctx.journal.build_attached(build)
         is_open = True
         ctx.fault("build.attached")
-        return ctx.sink.written(build) - left.log_start
+        return ctx.sink.written(build) - log_start
 
     try:
-        result = host.attach(replace(task(host), id=left.task), ctx.sink(build), ctx.should_stop, found)
-    except PASSED_OVER as error:
-        if is_open:
-            _pass_over(ctx, build, host, error)
-        return None
+        result = host.attach(task, ctx.sink(build), ctx.should_stop, found)
     except Exception as error:
         if is_open:
             _failed(ctx, build, host, error)
-        raise
+        if isinstance(error, OwnDiskFull) or not isinstance(error, PASSED_OVER):
+            raise
+        _pass_over(ctx, build, host, error)
+        return None
     return (host, result) if result else None
-
-
-def _pass_over(ctx: Context, build: str, host: Host, error: ReleasdError) -> None:
-    ctx.journal.build_failed(build, host.spec.name, error.message)
-    ctx.say(build, f"{host.spec.name} is passed over: {error.message}")
 
 
 def _failed(ctx: Context, build: str, host: Host, error: Exception) -> None:
@@ -96,34 +123,67 @@ def _failed(ctx: Context, build: str, host: Host, error: Exception) -> None:
         ctx.journal.build_failed(build, host.spec.name, str(error))
 
 
+def _kept(ctx: Context, build: str, host: Host, task: Callable[[Host], Task]) -> tuple[Host, Task]:
+    """Note where a build will be found again, before it begins there."""
+    made = task(host)
+    if made.kept:
+        left = LeftRunning(host=host.spec.name, task=made.id, log_start=ctx.sink.written(build))
+        ctx.journal.build_kept(build, left, leash=host.spec.leash)
+    return host, made
+
+
 def run_anywhere(ctx: Context, part: str, hosts: Sequence[Host], task: Task) -> tuple[Host, TaskResult]:
     """Run a short task (a gate, a trial installation) on the first of `hosts` that can; takes no slot."""
     passed: list[tuple[Host, ReleasdError]] = []
-    for host in hosts:
+    out = ctx.journal.hosts_out()
+    for host in sorted(hosts, key=lambda host: host.spec.name in out):
         try:
             return host, host.run(task, ctx.sink(part), ctx.should_stop)
+        except OwnDiskFull:
+            raise
         except PASSED_OVER as error:
+            _pass_over(ctx, part, host, error)
             passed.append((host, error))
-    raise all_passed(part, passed)
+    raise none_left(part, passed)
 
 
-def all_passed(part: str, passed: Sequence[tuple[Host, ReleasdError]]) -> ReleasdError:
-    """Say why no host could; it may pass as long as one of the causes may."""
-    if len(passed) == 1 and not isinstance(passed[0][1], HostLost):
-        return passed[0][1]
+def none_left(part: str, passed: Sequence[tuple[Host, ReleasdError]]) -> ReleasdError:
+    """Say why no host could; it is waited for where that may pass."""
     told = "; ".join(f"{host.spec.name} ({error.message})" for host, error in passed)
-    if any(isinstance(error, Transient) for _, error in passed):
-        return HostLost(f"{part}: no able host can be reached: {told}", advice="releasd hosts probe")
+    if any(isinstance(error, QUARANTINED) for _, error in passed):
+        return waits_for(part, [host for host, _ in passed], f"no able host can be reached: {told}")
+    if len(passed) == 1:
+        return passed[0][1]
     return Permanent(f"{part}: no host can do it: {told}", advice=passed[0][1].advice)
 
 
-def _take_slot(ctx: Context, build: str, hosts: Sequence[Host], task: Callable[[Host], Task]) -> tuple[Host, Task]:
-    start = ctx.sink.written(build)
+def _pass_over(ctx: Context, part: str, host: Host, error: ReleasdError) -> None:
+    if isinstance(error, QUARANTINED):
+        ctx.journal.host_lost(host.spec.name, error.message)
+    ctx.say(part, f"{host.spec.name} is passed over: {error.message}")
+
+
+def _slots(hosts: Iterable[Host]) -> dict[str, int]:
+    return {host.spec.name: host.spec.slots for host in hosts}
+
+
+def _take_slot(
+    ctx: Context, build: str, hosts: Sequence[Host], task: Callable[[Host], Task], passed: Collection[Host]
+) -> tuple[Host, Task]:
+    """Return the host that the build was given, once it is its turn, and what is to run there."""
+    labels = next((spec.labels for spec in ctx.plan.builds if spec.name == build), ())
+    left = {host.spec.name: host for host in hosts if host not in passed}
+    said = ""
     while True:
-        for host in hosts:
-            made = task(host)
-            if ctx.journal.build_begun(build, host.spec.name, slots=host.spec.slots, task=made.id, log_start=start):
-                return host, made
+        placed = ctx.journal.build_begun(build, _slots(left.values()), labels)
+        if placed.host is not None:
+            return _kept(ctx, build, left[placed.host], task)
+        if placed.is_stuck:
+            raise waits_for(build, hosts, placed.reason)
+        if placed.reason != said:
+            said = placed.reason
+            ctx.say(build, said)
         if ctx.should_stop():
+            ctx.journal.build_left(build)
             raise Cancelled(f"{build} was waiting for a free slot")
         ctx.clock.sleep(SLOT_PAUSE)

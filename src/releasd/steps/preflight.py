@@ -9,7 +9,7 @@ import shlex
 from concurrent.futures import ThreadPoolExecutor
 
 from releasd.core.tools import lacking, programs
-from releasd.errors import CheckFailed, Conflict, HostLost, Permanent
+from releasd.errors import CheckFailed, Conflict, DiskFull, OwnDiskFull, Permanent
 from releasd.model import BuildSpec, Evidence, Gate
 from releasd.ports import Host, Probe, Task
 from releasd.steps import farm, trust
@@ -69,13 +69,16 @@ def _able_hosts(ctx: Context) -> dict[str, list[str]]:
 
 def _hosts_for(ctx: Context, build: BuildSpec) -> list[str]:
     hosts = farm.candidates(ctx, build.labels)
-    verdicts = {host.spec.name: _verdict(ctx, host, build) for host in hosts}
+    out = ctx.journal.hosts_out()
+    looked_at = farm.usable(ctx, build.name, hosts, build.labels)
+    verdicts = {host.spec.name: _verdict(ctx, host, build) for host in looked_at}
     able = [name for name, why in verdicts.items() if why is None]
     if able:
         return able
-    told = "; ".join(f"{name}: {why}" for name, why in verdicts.items())
-    if any(isinstance(why, HostLost) for why in verdicts.values()):
-        raise HostLost(f"no host can do the build {build.name} now: {told}", advice="releasd hosts probe")
+    away = [h for h in hosts if isinstance(verdicts.get(h.spec.name), farm.QUARANTINED) or h.spec.name in out]
+    told = "; ".join(f"{host.spec.name}: {verdicts.get(host.spec.name) or out[host.spec.name]}" for host in hosts)
+    if away:
+        raise farm.waits_for(build.name, away, f"no host can do the build {build.name} now: {told}")
     raise Permanent(
         f"no host can do the build {build.name}: {told}", advice="install what is missing, then releasd retry"
     )
@@ -83,13 +86,22 @@ def _hosts_for(ctx: Context, build: BuildSpec) -> list[str]:
 
 def _verdict(ctx: Context, host: Host, build: BuildSpec) -> Exception | str | None:
     try:
-        probe: Probe = host.probe((*programs(build.host_tools), TRIAL_TOOL), build.container)
-    except (HostLost, Permanent) as error:
+        return _problem(ctx, host, build)
+    except OwnDiskFull:
+        raise
+    except farm.QUARANTINED as error:
+        ctx.journal.host_lost(host.spec.name, error.message)
         return error
+    except Permanent as error:
+        return error
+
+
+def _problem(ctx: Context, host: Host, build: BuildSpec) -> str | None:
+    probe: Probe = host.probe((*programs(build.host_tools), TRIAL_TOOL), build.container)
     if missing := lacking((*build.host_tools, TRIAL_TOOL), probe.missing):
         return f"lacks {', '.join(missing)}"
     if probe.disk_free < DISK_NEEDED:
-        return f"has only {probe.disk_free >> 20} MB of disk free"
+        raise DiskFull(f"has only {probe.disk_free >> 20} MB of disk free")
     if probe.container_problem:
         return probe.container_problem
     if build.container and (probe.is_image_absent or build.tools):
@@ -97,7 +109,7 @@ def _verdict(ctx: Context, host: Host, build: BuildSpec) -> Exception | str | No
     return None
 
 
-def _trial(ctx: Context, host: Host, build: BuildSpec) -> Exception | str | None:
+def _trial(ctx: Context, host: Host, build: BuildSpec) -> str | None:
     """Start the build's container, which pulls its image where need be, and look for the build's tools in there."""
     said: list[bytes] = []
     task = Task(
@@ -109,10 +121,7 @@ def _trial(ctx: Context, host: Host, build: BuildSpec) -> Exception | str | None
         timeout=build.timeout,
         container=build.container,
     )
-    try:
-        result = host.run(task, said.append, ctx.should_stop)
-    except farm.PASSED_OVER as error:
-        return error
+    result = host.run(task, said.append, ctx.should_stop)
     lines = b"".join(said).decode(errors="replace").splitlines()
     missing = [line.removeprefix(LACKS) for line in lines if line.startswith(LACKS)]
     if missing:
@@ -121,6 +130,7 @@ def _trial(ctx: Context, host: Host, build: BuildSpec) -> Exception | str | None
 
 
 def _gate(ctx: Context, gate: Gate) -> str:
+    hosts = farm.usable(ctx, f"gate-{gate.name}", farm.candidates(ctx, gate.labels), gate.labels)
     source = ctx.scratch / "gate.tar"
     if not source.exists():
         ctx.git.archive(ctx.plan.commit, source)
@@ -131,7 +141,7 @@ def _gate(ctx: Context, gate: Gate) -> str:
         source=source,
         timeout=gate.timeout,
     )
-    host, result = farm.run_anywhere(ctx, f"gate-{gate.name}", farm.candidates(ctx, gate.labels), task)
+    host, result = farm.run_anywhere(ctx, f"gate-{gate.name}", hosts, task)
     if result.exit_status != 0:
         raise CheckFailed(
             f"the gate {gate.name} failed on {host.spec.name}: {result.why or f'exit status {result.exit_status}'}",

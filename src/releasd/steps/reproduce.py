@@ -75,7 +75,8 @@ def _second(ctx: Context, build: BuildSpec, artifacts: Sequence[Artifact], sourc
     mine = [artifact for artifact in artifacts if artifact.build == build.name]
     before = {artifact.host for artifact in mine}
     able = first.hosts(ctx, build)
-    hosts = [host for host in able if host.spec.name not in before] or able
+    out = ctx.journal.hosts_out()
+    hosts = [host for host in able if host.spec.name not in before and host.spec.name not in out] or able
     epoch = ctx.git.commit_time(ctx.release_commit)
     part = build.name + AGAIN
     try:

@@ -14,14 +14,15 @@ from releasd.store.hints import Hints
 from releasd.store.hosts import Hosts
 from releasd.store.jobs import Jobs
 from releasd.store.journal import Journal
+from releasd.store.placing import Placing
 from releasd.store.queries import Queries
 from releasd.store.queue import Queue
-from releasd.store.values import BuildRecord, Enqueued, ProbeRecord
+from releasd.store.values import BuildRecord, Enqueued, HostRecord, ProbeRecord, WaitingRecord
 
-__all__ = ["BuildRecord", "Enqueued", "ProbeRecord", "Store", "open_store"]
+__all__ = ["BuildRecord", "Enqueued", "HostRecord", "ProbeRecord", "Store", "WaitingRecord", "open_store"]
 
 
-class Store(Hints, Queue, Jobs, Journal, Builds, Queries, Events, Hosts):
+class Store(Hints, Queue, Jobs, Journal, Builds, Placing, Queries, Events, Hosts):
     """Everything that is remembered. Lives as long as its database connections; safe to use from several threads."""
 
     def close(self) -> None:

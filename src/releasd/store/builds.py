@@ -2,23 +2,27 @@
 
 from collections.abc import Sequence
 from dataclasses import fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from releasd.core.lifecycle import require_step
 from releasd.errors import Conflict
-from releasd.model import Artifact, Evidence, JobId, StepState
+from releasd.model import Artifact, Evidence, JobId, LeftRunning, StepState
 from releasd.store.codec import clean
-from releasd.store.rows import Brief, Part, guarded, record
+from releasd.store.rows import Brief, Part, get_brief, guarded, record
+from releasd.store.slots import hand_out, note_place
 from releasd.store.tables import artifact as artifact_table
 from releasd.store.tables import build as build_table
 from releasd.store.values import BuildRecord
 
 _ARTIFACT = tuple(artifact_table.c[name] for name in ("filename", "sha256", "size", "build", "host"))
 _BUILD = tuple(build_table.c[field.name] for field in fields(BuildRecord))
+_IS_LEFT = (build_table.c.state == StepState.STARTED, build_table.c.finished_at.is_not(None))
+_LEFT = select(*(build_table.c[key] for key in ("job_id", "name", "host", "finished_at", "leash"))).where(*_IS_LEFT)
+NOT_RETURNED = "nobody came back to it before its leash was up"
 
 
 class Builds(Part):
@@ -46,7 +50,9 @@ class Builds(Part):
                 _seal(conn, job, artifact, now)
             ended = {"host": host, "error": None, "finished_at": now, "evidence": dict(evidence)}
             _close(conn, job, name, StepState.SUCCEEDED, **ended)
+            note_place(conn, job.project, name, host, what="succeeded_at", now=now)
             record(conn, "build.succeeded", job, now=now, build=name, host=host, evidence=dict(evidence))
+            hand_out(conn, now)
 
     def artifacts(self, job_id: JobId) -> tuple[Artifact, ...]:
         """Return the sealed files of a job, by name."""
@@ -54,33 +60,16 @@ class Builds(Part):
         with self._db.read() as conn:
             return tuple(Artifact(**row) for row in conn.execute(query).mappings())
 
-    def build_started(
-        self,
-        job_id: JobId,
-        token: int,
-        name: str,
-        host: str,
-        *,
-        slots: int,
-        now: datetime,
-        task: str | None = None,
-        log_start: int = 0,
-    ) -> bool:
-        """Open the next attempt of a build on `host`; False, and nothing changes, when all its slots are taken."""
+    def build_kept(self, job_id: JobId, token: int, name: str, left: LeftRunning, *, leash: float) -> None:
+        """Note, before a build begins on the host whose slot it has, where a later attempt of the job finds it.
+
+        Without a daemon it goes on there for `leash` seconds.
+        """
         with self._db.write(durable=False) as conn:
-            job = guarded(conn, job_id, token)
-            if _busy(conn, job_id, name, host) >= slots:
-                return False
-            before = _build(conn, job_id, name)
-            attempts = before.attempts + 1 if before else 1
-            values: dict[str, Any] = {"host": host, "state": StepState.STARTED, "attempts": attempts}
-            values |= {"error": None, "started_at": now, "finished_at": None, "task": task, "log_start": log_start}
-            if before is None:
-                conn.execute(insert(build_table).values(job_id=job_id, name=name, **values))
-            else:
-                conn.execute(_change(job_id, name).values(values))
-            record(conn, "build.started", job, now=now, build=name, host=host, build_attempt=attempts)
-            return True
+            guarded(conn, job_id, token)
+            values = {"task": left.task, "log_start": left.log_start, "leash": leash}
+            held = (build_table.c.host == left.host, build_table.c.state == StepState.STARTED)
+            conn.execute(_change(job_id, name).where(*held).values(values))
 
     def build_attached(self, job_id: JobId, token: int, name: str, *, now: datetime) -> None:
         """Open a build again that an earlier attempt of the job left running."""
@@ -91,12 +80,29 @@ class Builds(Part):
             conn.execute(_change(job_id, name).values(state=StepState.STARTED, error=None, finished_at=None))
             record(conn, "build.attached", job, now=now, build=name, host=before.host if before else None)
 
+    def end_left(self, now: datetime) -> None:
+        """Close the builds that were left running and that nobody came back to: their hosts have ended them by now."""
+        with self._db.read() as conn:
+            rows = conn.execute(_LEFT).all()
+        due = [row for row in rows if row.finished_at + timedelta(seconds=row.leash) <= now]
+        if not due:
+            return
+        with self._db.write(durable=False) as conn:
+            for row in due:
+                still = (build_table.c.state == StepState.STARTED, build_table.c.finished_at == row.finished_at)
+                closed = {"state": StepState.FAILED, "error": NOT_RETURNED}
+                if conn.execute(_change(row.job_id, row.name).where(*still).values(closed)).rowcount:
+                    job = get_brief(conn, row.job_id)
+                    record(conn, "build.failed", job, now=now, build=row.name, host=row.host, error=NOT_RETURNED)
+            hand_out(conn, now)
+
     def build_failed(self, job_id: JobId, token: int, name: str, host: str, error: str, *, now: datetime) -> None:
         """Close a build that ended badly, or whose host was lost."""
         with self._db.write(durable=False) as conn:
             job = guarded(conn, job_id, token)
             _close(conn, job, name, StepState.FAILED, host=host, error=clean(error), finished_at=now)
             record(conn, "build.failed", job, now=now, build=name, host=host, error=clean(error))
+            hand_out(conn, now)
 
     def builds(self, job_id: JobId) -> tuple[BuildRecord, ...]:
         """Return the builds of a job, by name."""
@@ -119,13 +125,6 @@ def _artifact(conn: Connection, job_id: JobId, filename: str) -> Artifact | None
     mine = (artifact_table.c.job_id == job_id, artifact_table.c.filename == filename)
     row = conn.execute(select(*_ARTIFACT).where(*mine)).mappings().one_or_none()
     return None if row is None else Artifact(**row)
-
-
-def _busy(conn: Connection, job_id: JobId, name: str, host: str) -> int:
-    """Return how many builds run on a host, the one asked about aside."""
-    running = and_(build_table.c.host == host, build_table.c.state == StepState.STARTED)
-    other = or_(build_table.c.job_id != job_id, build_table.c.name != name)
-    return conn.execute(select(func.count()).select_from(build_table).where(running, other)).scalar_one()
 
 
 def _close(conn: Connection, job: Brief, name: str, state: StepState, **values: Any) -> None:

@@ -28,6 +28,22 @@ class Queries(Part):
         with self._db.read() as conn:
             return find_jobs(conn, *where, newest_first=True, limit=limit)
 
+    def children_of(self, job: Job) -> tuple[JobId, ...]:
+        """Return the jobs that a split made, or found made, for the packages of a repository's job; none for others."""
+        if job.package or job.state is not JobState.SUCCEEDED or job.version:
+            return ()
+        same = (job_table.c.project == job.project, job_table.c.branch == job.branch, job_table.c.commit == job.commit)
+        query = select(job_table.c.id).where(*same, job_table.c.package != "", job_table.c.id > job.id)
+        with self._db.read() as conn:
+            return tuple(conn.execute(query.order_by(job_table.c.id)).scalars())
+
+    def newest_of_package(self, project: str, branch: str, package: str) -> Job | None:
+        """Return the newest job for a package on a branch that was not superseded, None when there is none."""
+        mine = (job_table.c.project == project, job_table.c.branch == branch, job_table.c.package == package)
+        with self._db.read() as conn:
+            found = find_jobs(conn, *mine, job_table.c.state != JobState.SUPERSEDED, newest_first=True, limit=1)
+        return found[0] if found else None
+
     def queue(self) -> tuple[Job, ...]:
         """Return the queued jobs, oldest first, due or not."""
         with self._db.read() as conn:

@@ -32,6 +32,7 @@ from releasd.store.rows import (
 from releasd.store.tables import job as job_table
 from releasd.store.values import Enqueued
 
+_SPLIT = ("split", "replan")  # who makes packages' jobs besides operators
 _QUEUED = job_table.c.state == JobState.QUEUED
 _RUNNING = job_table.c.state == JobState.RUNNING
 _FRESH = _QUEUED & ~job_table.c.irrevocable
@@ -96,7 +97,8 @@ class Queue(Part):
         )
         with self._db.write() as conn:
             keep_hint(conn, hint, now)
-            move_head(conn, project, branch, commit, now)
+            if not package:  # else a push that nobody told of yet would be taken for handled
+                move_head(conn, project, branch, commit, now)
             line = _line(project, branch, package)
             older = _waiting(conn, *line, job_table.c.commit != commit)
             for job in older:
@@ -110,6 +112,16 @@ class Queue(Part):
                 bump = bump or job.bump
             made = _insert(conn, hint, now, branch=branch, package=package, bump=bump)
             return Enqueued(job_id=made, created=True, superseded=replaced)
+
+    def supersede_packages(
+        self, project: str, branch: str, commit: str, *, keep: Collection[str], now: datetime
+    ) -> None:
+        """Take the jobs out of the queue that a split made for packages which want none at `commit`, which is newer."""
+        made = (job_table.c.project == project, job_table.c.branch == branch, job_table.c.source.in_(_SPLIT))
+        unwanted = (job_table.c.package != "", job_table.c.package.not_in(keep), job_table.c.commit != commit)
+        with self._db.write() as conn:
+            for job in _waiting(conn, *made, *unwanted):
+                _supersede(conn, job, now, f"{commit[:12]} asks for no release of it")
 
     def claim(
         self, owner: str, *, now: datetime, lease: timedelta, projects: Collection[str] | None = None
@@ -214,12 +226,14 @@ def _ask_bump(conn: Connection, job: Job, bump: Bump | None, now: datetime) -> N
     """Let an operator's bump count for a job that waits and is not planned yet."""
     if bump is None or bump == job.bump:
         return
-    if job.state is not JobState.QUEUED or job.plan is not None:
+    is_held = job.plan is not None and bool(job.plan.hold)
+    if job.state is not JobState.QUEUED or (job.plan is not None and not is_held):
         raise UsageError(
             f"job {job.id} is for this commit already and is {job.state}; its bump cannot be changed",
             advice=f"Look at it: releasd status {job.id}",
         )
-    change(conn, job.id, bump=bump)
+    again = {"plan": None, "version": None, "tag": None, "not_before": None} if is_held else {}
+    change(conn, job.id, bump=bump, **again)
     record(conn, "job.changed", job, now=now, bump=bump)
 
 

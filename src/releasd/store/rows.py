@@ -4,16 +4,17 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, select, update
 
 from releasd.core.lifecycle import require_job
 from releasd.errors import Fenced, UsageError
 from releasd.model import Bump, Job, JobId, JobState, StepState
 from releasd.store import log
-from releasd.store.codec import clean
+from releasd.store.codec import Utc, clean
 from releasd.store.database import Database
 from releasd.store.tables import build as build_table
 from releasd.store.tables import job as job_table
+from releasd.store.tables import waiting_build
 
 JOB_COLUMNS = tuple(job_table.c[field.name] for field in fields(Job))
 """Statements that every step of every job runs are made once: making them costs more than running them."""
@@ -119,7 +120,7 @@ def move(
 ) -> None:
     """Change a job's state, with its event. Raises `IllegalTransition`."""
     require_job(job.state, target)
-    end_builds(conn, job.id, now)
+    end_builds(conn, job.id, now, may_return=target is JobState.QUEUED)
     changed = {
         "state": target,
         "reason": clean(reason),
@@ -132,8 +133,17 @@ def move(
     record(conn, event, job, now=now, reason=clean(reason))
 
 
-def end_builds(conn: Connection, job_id: JobId, now: datetime) -> None:
-    """Close what an attempt that is over left open, so that it takes no host's slot."""
+def end_builds(conn: Connection, job_id: JobId, now: datetime, *, may_return: bool) -> None:
+    """Close what an attempt that is over left open, so that it takes no host's slot and waits for none.
+
+    What still runs on a host stays open where the next attempt `may_return` to it; `Builds.end_left` does the rest.
+    """
     mine = and_(build_table.c.job_id == job_id, build_table.c.state == StepState.STARTED)
+    if may_return:
+        goes_on = and_(mine, build_table.c.task.is_not(None))
+        left_now = {"finished_at": func.coalesce(build_table.c.finished_at, bindparam("left_at", now, Utc()))}
+        conn.execute(update(build_table).where(goes_on).values(left_now))
+        mine = and_(mine, build_table.c.task.is_(None))
     ended = {"state": StepState.FAILED, "error": "the attempt ended", "finished_at": now}
     conn.execute(update(build_table).where(mine).values(ended))
+    conn.execute(delete(waiting_build).where(waiting_build.c.job_id == job_id))

@@ -8,6 +8,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -121,7 +122,8 @@ step = Table(
 )
 
 # The last attempt of each build of a job. `task` is what its host calls it, as long as it may run there; `log_start` is
-# where in the build's log its output begins, in bytes.
+# where in the build's log its output begins, in bytes; `leash` is for how many seconds it goes on without a daemon.
+# One that is started and has a `finished_at` was left running then: its slot is taken until the leash is up.
 build = Table(
     "build",
     metadata,
@@ -136,8 +138,10 @@ build = Table(
     Column("task", String),
     Column("log_start", BigInteger),
     Column("evidence", Json, nullable=False, server_default="{}"),
+    Column("leash", Float),
     CheckConstraint("state IN ('started', 'succeeded', 'failed')", name="state"),
 )
+_partial("ix_build_started", build.c.host, where="state = 'started'", unique=False)
 
 # Sealed files. Nothing updates a row.
 artifact = Table(
@@ -187,4 +191,51 @@ branch_head = Table(
     Column("branch", String, primary_key=True),
     Column("commit", String, nullable=False),
     Column("at", Utc, nullable=False),
+)
+
+# Whether builds may go to a host. `failures`: looks and builds in a row at which it failed; with one or more it is
+# quarantined, `since` then and until a look succeeds, the next of which is due at `look_at`.
+host_state = Table(
+    "host_state",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("spec", Json, nullable=False),
+    Column("removed", Boolean, nullable=False),
+    Column("drained", Boolean, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("since", Utc),
+    Column("look_at", Utc),
+    Column("why", Text, nullable=False),
+    Column("cores", Integer, nullable=False),
+    Column("load", Float, nullable=False),
+    CheckConstraint(
+        "(failures = 0) = (since IS NULL) AND (failures = 0) = (look_at IS NULL)",
+        name="quarantine",
+    ),
+)
+
+# Builds that wait for a host: of a running job (its token says of which attempt) for a slot, of a queued one for any
+# host that can be used. `hosts` maps each that could take it to its slots.
+waiting_build = Table(
+    "waiting_build",
+    metadata,
+    Column("job_id", ForeignKey("job.id"), primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("token", Integer, nullable=False),
+    Column("since", Utc, nullable=False),
+    Column("looked_at", Utc, nullable=False),
+    Column("hosts", Json, nullable=False),
+    Column("labels", Json, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
+# Where the builds of a project ran: whose turn it was last, and where caches are warm.
+build_place = Table(
+    "build_place",
+    metadata,
+    Column("project", String, primary_key=True),
+    Column("build", String, primary_key=True),
+    Column("host", String, primary_key=True),
+    Column("started_at", Utc, nullable=False),
+    Column("succeeded_at", Utc),
 )

@@ -42,3 +42,39 @@ class ProbeRecord:
     at: datetime
     facts: Mapping[str, Any]
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingRecord:
+    """A build that waits for a host, and why."""
+
+    name: str
+    since: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningBuild:
+    """A build that holds a slot of a host."""
+
+    project: str
+    job: int
+    build: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostRecord:
+    """A registered host. `spec` is what the operator says of it, `out` why it takes nothing new (empty: it does).
+
+    `failures` in a row put it into quarantine `since` then, because of `why`; it is looked at again at `look_at`.
+    """
+
+    name: str
+    spec: Mapping[str, Any]
+    drained: bool
+    failures: int
+    since: datetime | None
+    look_at: datetime | None
+    why: str
+    out: str
+    running: tuple[RunningBuild, ...]

@@ -28,7 +28,7 @@ def path() -> Iterator[Path]:
 @pytest.fixture
 def api(lab: Lab, path: Path) -> Iterator[Api]:
     """Return the API, serving."""
-    made = Api(path, mode=0o600, operator=lambda: Operator(lab.world, lambda: None))
+    made = Api(path, mode=0o600, operator=lambda: Operator(lab.world, lambda: None), reload=lambda: None)
     yield made
     made.close()
 
@@ -90,9 +90,10 @@ def test_retry_and_cancel(client: httpx.Client, lab: Lab) -> None:
 
 
 def test_hosts_are_probed(client: httpx.Client) -> None:
-    """The answer lists what each host said."""
-    (host,) = client.post("/v1/hosts/probe").json()
-    assert (host["name"], host["ok"]) == ("one", True)
+    """The answer lists what each host said, and whether each build would run there."""
+    found = client.post("/v1/hosts/probe").json()
+    assert [(host["name"], host["ok"]) for host in found["hosts"]] == [("one", True)]
+    assert [(build["build"], build["hosts"]) for build in found["builds"]] == [("dist", {"one": ""})]
 
 
 @pytest.mark.parametrize(
@@ -150,7 +151,7 @@ def test_the_command_lines_client_raises_what_was_refused(api: Api, path: Path) 
 
 def test_closing_removes_the_socket(lab: Lab, path: Path) -> None:
     """After the end nobody answers, and no file is left."""
-    Api(path, mode=0o600, operator=lambda: Operator(lab.world, lambda: None)).close()
+    Api(path, mode=0o600, operator=lambda: Operator(lab.world, lambda: None), reload=lambda: None).close()
     assert not path.exists()
     with pytest.raises(DaemonNotRunning):
         Remote(path).get("/v1/status")
@@ -163,7 +164,7 @@ def test_a_dead_daemons_socket_is_replaced(lab: Lab, path: Path) -> None:
         dead.bind(str(path))
     with pytest.raises(DaemonNotRunning, match=r"control\.sock"):
         Remote(path).get("/v1/status")
-    api = Api(path, mode=0o600, operator=lambda: Operator(lab.world, lambda: None))
+    api = Api(path, mode=0o600, operator=lambda: Operator(lab.world, lambda: None), reload=lambda: None)
     try:
         assert Remote(path).get("/v1/status")["schema"] == 1
     finally:
@@ -175,7 +176,7 @@ def test_a_socket_of_systemd_is_used_and_left(lab: Lab, path: Path) -> None:
     given = socket.socket(socket.AF_UNIX)
     given.bind(str(path))
     given.listen()
-    api = Api(given, mode=0o600, operator=lambda: Operator(lab.world, lambda: None))
+    api = Api(given, mode=0o600, operator=lambda: Operator(lab.world, lambda: None), reload=lambda: None)
     try:
         assert Remote(path).get("/v1/status")["schema"] == 1
     finally:

@@ -19,7 +19,9 @@ JOB = {
     "finished_at": str | None,
 }  # fmt: skip
 DETAILS = JOB | {
-    "attempt": int, "not_before": str | None, "owner": str | None, "steps": list, "builds": list, "artifacts": list,
+    "children": list,
+    "attempt": int, "not_before": str | None, "owner": str | None, "steps": list, "builds": list, "waiting": list,
+    "artifacts": list,
 }  # fmt: skip
 STEP = {
     "name": str, "state": str, "attempts": int, "error": str | None, "advice": str, "evidence": dict,
@@ -30,7 +32,10 @@ BUILD = {
     "finished_at": str | None, "last_line": str, "evidence": dict,
 }  # fmt: skip
 ARTIFACT = {"filename": str, "sha256": str, "size": int, "build": str, "host": str}
-HOST = {"name": str, "ok": bool, "reason": str, "at": str, "facts": dict}
+HOST = {
+    "name": str, "ok": bool, "reason": str, "at": str | None, "facts": dict, "usable": bool, "why": str,
+    "drained": bool, "quarantined": dict | None, "running": list,
+}  # fmt: skip
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 Shape = dict[str, object]
 
@@ -69,7 +74,7 @@ def test_status_keeps_its_promise(lab: Lab, desk: Desk) -> None:
     lab.release()
     lab.index.files_error = Transient("503")
     lab.release("feat: again")
-    desk.operator.probe()
+    desk.operator.farm.probe()
     status = json.loads(json.dumps(desk.operator.status()))
     assert set(status) == {"schema", "at", "projects", "jobs", "recent", "hosts"}
     assert status["schema"] == 1
@@ -260,8 +265,11 @@ def test_probing_asks_every_host_for_every_tool(lab: Lab, desk: Desk) -> None:
         FakeHost(host_spec("two", "linux"), tools={**TOOLS, "cargo": "/bin/cargo"}),
         FakeHost(host_spec("three"), probe_error=HostLost("no route")),
     ]
-    found = {host["name"]: (host["ok"], host["reason"]) for host in desk.operator.probe()}
-    assert found == {"one": (False, "lacks cargo"), "two": (True, ""), "three": (False, "no route")}
+    probed = desk.operator.farm.probe()
+    found = {host["name"]: (host["ok"], host["reason"]) for host in probed["hosts"]}
+    assert found == {"one": (True, ""), "two": (True, ""), "three": (False, "no route")}
+    (build,) = probed["builds"]
+    assert build["hosts"] == {"one": "lacks cargo", "two": "", "three": "cannot be used: no route"}
     shown = {host["name"]: host for host in desk.operator.status()["hosts"]}
     assert shown["two"]["facts"]["labels"] == ["linux"]
     assert shown["three"]["reason"] == "no route"
@@ -269,12 +277,12 @@ def test_probing_asks_every_host_for_every_tool(lab: Lab, desk: Desk) -> None:
 
 def test_a_host_that_goes_and_comes_is_an_event_each(lab: Lab, desk: Desk) -> None:
     """The audit log tells of changes, not of every probe."""
-    desk.operator.probe()
-    desk.operator.probe()
+    desk.operator.farm.probe()
+    desk.operator.farm.probe()
     lab.hosts.registered[:] = [FakeHost(host_spec(), probe_error=HostLost("no route"))]
-    desk.operator.probe()
+    desk.operator.farm.probe()
     names = [event.event for event in lab.store.events_after(0)]
-    assert [name for name in names if name.startswith("host.")] == ["host.found", "host.lost"]
+    assert [name for name in names if name.startswith("host.")] == ["host.found", "host.lost", "host.quarantined"]
 
 
 def test_a_project_without_jobs(lab: Lab) -> None:

@@ -8,7 +8,7 @@ from releasd.core.lifecycle import STEP_TRANSITIONS, IllegalTransition, Wait, ne
 from releasd.errors import Conflict
 from releasd.model import Artifact, Job, JobState, StepName, StepRecord, StepState
 from releasd.store import Store
-from support.store import NOW, build, claim, running, wheel
+from support.store import NOW, build, claim, running, start_build, wheel
 
 LATER = NOW + timedelta(seconds=90)
 STEP = StepName.BUILD
@@ -126,7 +126,7 @@ def test_sealing_the_same_bytes_again_changes_nothing(store: Store) -> None:
 
 
 def build_again(store: Store, job: Job, file: Artifact) -> None:
-    store.build_started(job.id, job.token, "again", "h", slots=1, now=NOW)
+    start_build(store, job, "again")
     store.build_sealed(job.id, job.token, "again", "h", (file,), now=NOW)
 
 
@@ -147,11 +147,11 @@ def test_builds_tell_where_they_run_and_how_they_ended(store: Store) -> None:
     """A build that lost its host is tried on another, and both are in the log."""
     job = running(store)
     held = (job.id, job.token, "wheel")
-    assert store.build_started(*held, "one", slots=1, now=NOW)
+    assert start_build(store, job, host="one")
     store.build_failed(*held, "one", "gone", now=NOW)
     (lost,) = store.builds(job.id)
     assert (lost.host, lost.state, lost.error, lost.attempts) == ("one", StepState.FAILED, "gone", 1)
-    assert store.build_started(*held, "two", slots=1, now=LATER)
+    assert start_build(store, job, host="two", now=LATER)
     store.build_sealed(*held, "two", (), now=LATER)
     (done,) = store.builds(job.id)
     assert (done.host, done.state, done.error, done.attempts) == ("two", StepState.SUCCEEDED, None, 2)
@@ -174,19 +174,19 @@ def test_a_build_that_never_started_cannot_end(store: Store) -> None:
 def test_a_hosts_slots_are_shared_by_all_jobs(store: Store) -> None:
     """No more builds run on a host than it has slots, whoever's they are; asking again for one's own is free."""
     one, two = running(store, 1, "p"), running(store, 1, "q")
-    assert store.build_started(one.id, one.token, "wheel", "h", slots=1, now=NOW)
+    assert start_build(store, one)
     head = store.head()
-    assert not store.build_started(two.id, two.token, "wheel", "h", slots=1, now=NOW)
+    assert not start_build(store, two)
     assert (store.head(), store.builds(two.id)) == (head, ())
-    assert store.build_started(two.id, two.token, "wheel", "h", slots=2, now=NOW)
-    assert store.build_started(one.id, one.token, "wheel", "h", slots=2, now=NOW)
+    assert start_build(store, two, slots=2, now=LATER)
+    assert start_build(store, one, slots=2)
 
 
 @pytest.mark.parametrize("end", ["finish", "requeue", "reclaim"])
 def test_an_attempt_that_is_over_holds_no_slot(store: Store, end: str) -> None:
     """However a job stops running, the builds that it left open are closed and the host is free."""
     one, two = running(store, 1, "p"), running(store, 1, "q")
-    store.build_started(one.id, one.token, "wheel", "h", slots=1, now=NOW)
+    start_build(store, one)
     if end == "finish":
         store.finish(one.id, one.token, JobState.CANCELLED, "", NOW)
     elif end == "requeue":
@@ -195,4 +195,4 @@ def test_an_attempt_that_is_over_holds_no_slot(store: Store, end: str) -> None:
         store.reclaim(LATER, except_owner="you", all_others=True)
         two = claim(store)
     assert [(left.state, left.error) for left in store.builds(one.id)] == [(StepState.FAILED, "the attempt ended")]
-    assert store.build_started(two.id, two.token, "other", "h", slots=1, now=NOW)
+    assert start_build(store, two, "other")

@@ -66,7 +66,8 @@ def test_a_probe_replaces_the_one_before_and_only_changes_are_news(store: Store)
         store.save_probe("mac", ok=ok, facts={"tools": {"uv": "0.13"}}, reason=reason, now=NOW)
     (probe,) = store.probes()
     assert (probe.name, probe.ok, probe.at, probe.facts) == ("mac", True, NOW, {"tools": {"uv": "0.13"}})
-    assert [event.event for event in store.events_after(0)] == ["host.found", "host.lost", "host.found"]
+    told = [event.event for event in store.events_after(0)]
+    assert told == ["host.found", "host.lost", "host.quarantined", "host.found", "host.recovered"]
 
 
 def test_naive_times_are_refused(store: Store) -> None:

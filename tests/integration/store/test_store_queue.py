@@ -8,7 +8,19 @@ from releasd.core.lifecycle import IllegalTransition
 from releasd.errors import Fenced, Transient, UsageError
 from releasd.model import Bump, JobState, StepName
 from releasd.store import Store
-from support.store import LEASE, NOW, claim, commit_of, enqueue, guarded_writes, in_state, plan, run_steps, running
+from support.store import (
+    LEASE,
+    NOW,
+    claim,
+    commit_of,
+    enqueue,
+    guarded_writes,
+    in_state,
+    plan,
+    run_steps,
+    running,
+    start_build,
+)
 
 LATER = NOW + timedelta(hours=1)
 
@@ -241,7 +253,7 @@ def test_every_write_of_a_stale_worker_is_fenced_and_changes_nothing(store: Stor
     """After a takeover nothing that the old attempt does reaches the tables or the log."""
     stale = running(store)
     store.step_started(stale.id, stale.token, StepName.PREFLIGHT, NOW)
-    store.build_started(stale.id, stale.token, "wheel", "host", slots=1, now=NOW)
+    start_build(store, stale, "wheel", "host")
     store.reclaim(LATER)
     fresh = claim(store, "you", LATER)
     before, head = store.job(fresh.id), store.head()

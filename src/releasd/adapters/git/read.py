@@ -2,14 +2,23 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from releasd.adapters.git.stream import Streaming, texts
 from releasd.core.semrel.jstext import trim
+from releasd.core.walks import walked
 from releasd.errors import GitError
 from releasd.model import Commit, Tag
 
 _LOG_FIELDS = ("%H", "%P", "%an <%ae>", "%B")  # no git object shows a NUL here: no message can break the framing
+_LOG = (
+    "-z",
+    "--no-show-signature",
+    "--no-color",
+    "--no-decorate",
+    "--encoding=UTF-8",
+    f"--format={'%x00'.join(_LOG_FIELDS)}",
+)
 _FULL = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _FULL_HISTORY = ("--full-history", "--show-pulls")  # else git leaves side branches out that come to the same files
 _TAG_FIELDS = ("%(refname)", "%(objectname)", "%(*objectname)", "%(*objecttype)")
@@ -121,30 +130,34 @@ class Reading(Streaming):
         found.pop("HEAD", None)
         return found
 
-    def log(self, commit: str, *, since: str | None, paths: Sequence[str] = ()) -> tuple[Commit, ...]:
+    def trunk(self) -> str | None:
+        """Return the remote's main branch, where this clone knows it."""
+        answer = self._ask("symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD", action="read origin/HEAD")
+        return _text(answer.stdout).strip().removeprefix("origin/") or None
+
+    def takes_no_tags(self) -> bool:
+        """Return whether this clone was told to fetch no tags (`git clone --no-tags`)."""
+        answer = self._ask("config", "--get", "remote.origin.tagOpt", action="read the configuration")
+        return answer.stdout.strip() == b"--no-tags"
+
+    def log(self, commit: str, *, since: str | None, paths: Sequence[str] = ()) -> Sequence[Commit]:
         """Return the commits reachable from `commit` and not from `since`, newest first, in git's default order.
 
         With `paths`, pathspecs, only those that touch them; a merge counts by what it brings into its first parent.
+        Of very many the newest are kept, and git is asked for the others whenever they are gone through.
         """
-        excluded = (f"^{since}",) if since else ()
+        range_ = (commit, *((f"^{since}",) if since else ()), "--", *paths)
         limited = _FULL_HISTORY if paths else ()
-        chunks = self._stream(
-            "log",
-            "-z",
-            "--no-show-signature",
-            "--no-color",
-            "--no-decorate",
-            "--encoding=UTF-8",
-            f"--format={'%x00'.join(_LOG_FIELDS)}",
-            *limited,
-            "--end-of-options",
-            commit,
-            *excluded,
-            "--",
-            *paths,
-            action=f"read the history of {commit}",
-        )
-        return tuple(_commits(texts(chunks, "\0")))
+
+        def walk(skip: int) -> Iterator[Commit]:
+            options = (*limited, f"--skip={skip}", "--end-of-options", *range_)
+            return self._commits(*options, action=f"read the history of {commit}")
+
+        return walked(walk, lambda each: len(each.message))
+
+    def _commits(self, *asked: str, action: str, requests: Iterable[bytes] = ()) -> Iterator[Commit]:
+        chunks = self._stream("log", *_LOG, *asked, action=action, requests=requests)
+        return _commits(texts(chunks, "\0"))
 
     def touching(self, commit: str, *, since: str | None, paths: Sequence[str]) -> frozenset[str]:
         """Return the names of the commits that `log` returns."""

@@ -20,6 +20,7 @@ from releasd.adapters.runner.leash import BYE, DATA, GO, KILL, PUT, TICK, Leash,
 from releasd.adapters.runner.processes import GRACE, Build, Refused
 from releasd.adapters.runner.scope import enter_scope
 from releasd.adapters.runner.sources import bring_sources, trim_sources
+from releasd.adapters.runner.survey import facts, programs
 
 AnyLeash = TypeVar("AnyLeash", bound=Leash)
 
@@ -72,6 +73,7 @@ def probe(leash: Leash, spec: dict[str, Any]) -> None:
     seen = {"system": system.sysname, "machine": system.machine, "tools": found, "disk_free": free(folder)}
     if spec["container"] is not None:
         seen["container"] = look(spec["container"], spec["engine"], engine_environment(spec))
+    seen["facts"] = {**(programs(engine_environment(spec)) if spec["survey"] else {}), **facts()}
     leash.control(probe=seen)
 
 

@@ -63,7 +63,7 @@ def lost_breaking(commits: Sequence[Commit], options: Options) -> tuple[Verdict,
     verdicts = judge(commits, options)
     if any(verdict.bump is Bump.MAJOR for verdict in verdicts):
         return ()
-    strict = [verdict for _, _, verdict in specification.judge(commits, ())]
+    strict = specification.verdicts(commits, ())
     return tuple(
         replace(verdict, breaking=True, why=f"its breaking change is lost: {verdict.why}")
         for verdict, wanted in zip(verdicts, strict, strict=True)

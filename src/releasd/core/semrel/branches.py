@@ -167,7 +167,8 @@ def _line(text: str) -> tuple[int, int | None]:
     return int(found["major"]), None if minor is None or minor in "xX" else int(minor)
 
 
-def _upper(text: str) -> SemVer:
+def upper(text: str) -> SemVer:
+    """Return the version that a maintenance range stays below."""
     major, minor = _line(text)
     return SemVer(major + 1, 0, 0) if minor is None else SemVer(major, minor + 1, 0)
 
@@ -175,7 +176,7 @@ def _upper(text: str) -> SemVer:
 def _lower(text: str) -> SemVer:
     major, minor = _line(text)
     # semver shortens ">=0.0.0 <1.0.0-0" to "<1.0.0-0", and semantic-release takes the first number that it finds.
-    return SemVer(major, minor or 0, 0) if major or minor else _upper(text)
+    return SemVer(major, minor or 0, 0) if major or minor else upper(text)
 
 
 def _release(branches: Sequence[ReleaseBranch], versions: Mapping[str, Sequence[SemVer]]) -> list[Branch]:
@@ -201,10 +202,10 @@ def _maintenance(
         text = _range_text(branch)
         before = _range_text(ordered[place - 1]) if place else None
         follows_minor = _line(text)[1] is None and before is not None and _line(before)[1] is not None
-        least = _upper(before) if before is not None and follows_minor else _lower(text)
+        least = upper(before) if before is not None and follows_minor else _lower(text)
         own = _latest(versions[branch.name]) or FIRST_RELEASE
         least = own if own.precedence > least.precedence else least
-        below = base if base.precedence < _upper(text).precedence else _upper(text)
+        below = base if base.precedence < upper(text).precedence else upper(text)
         found.append(Branch(branch.name, "maintenance", _channel(branch, branch.name), least=least, below=below))
     return found
 

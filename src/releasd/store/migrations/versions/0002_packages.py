@@ -10,6 +10,8 @@ _FRESH = "state = 'queued' AND NOT irrevocable"
 _COPY = """
 INSERT INTO branch_head (project, branch, "commit", at)
 SELECT project, COALESCE(
+    (SELECT substr(ref, 12) FROM push WHERE push.project = project_head.project AND ref LIKE 'refs/heads/%'
+     ORDER BY id DESC LIMIT 1),
     (SELECT branch FROM job WHERE job.project = project_head.project ORDER BY id DESC LIMIT 1), 'main'
 ), "commit", at FROM project_head
 """

@@ -1,0 +1,109 @@
+"""What one job remembers: its journal, and the files that it built."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from releasd.core.schedule import Placement
+from releasd.model import Artifact, Evidence, LeftRunning, StepName
+
+
+class ArtifactStore(Protocol):
+    """Built files by digest, kept on disk until retention removes them."""
+
+    def put(self, filename: str, data: bytes) -> Artifact:
+        """Keep these bytes, durably, and return them as a file without a build."""
+        ...
+
+    def adopt(self, path: Path, sha256: str) -> None:
+        """Move the file in, durably, under its own name. Raises `Permanent` when its bytes do not have that digest."""
+        ...
+
+    def has(self, artifact: Artifact) -> bool:
+        """Return whether the file is there with exactly the sealed bytes."""
+        ...
+
+    def path(self, artifact: Artifact) -> Path:
+        """Return where the file is."""
+        ...
+
+    def open(self, artifact: Artifact) -> BinaryIO:
+        """Open the file for reading."""
+        ...
+
+
+class Journal(Protocol):
+    """One claimed job's memory. Every call is guarded by the claim's token and raises `Fenced` once it is lost."""
+
+    def fence(self) -> None:
+        """Raise `Fenced` unless the claim still holds. Called right before each outside effect."""
+        ...
+
+    def evidence(self, step: StepName) -> Evidence:
+        """Return what an earlier step of this job recorded; empty when it has not succeeded."""
+        ...
+
+    def artifacts(self) -> tuple[Artifact, ...]:
+        """Return the sealed artifacts."""
+        ...
+
+    def how_built(self) -> Mapping[str, Evidence]:
+        """Return what is known of how each build that ended well ran, by its name."""
+        ...
+
+    def built(self) -> frozenset[str]:
+        """Return the names of the builds of this job that ended well. What they left may be sealed under another's."""
+        ...
+
+    def build_begun(self, build: str, hosts: Mapping[str, int], labels: Sequence[str]) -> Placement:
+        """Take a slot of one of `hosts` (name to slots) when it is this build's turn; until then say why it waits.
+
+        To be asked again until it has one. A slot that it holds already, it keeps.
+        """
+        ...
+
+    def build_kept(self, build: str, left: LeftRunning, *, leash: float) -> None:
+        """Record, before the build begins on the host whose slot it has, where a later attempt finds it.
+
+        Its slot stays taken for `leash` seconds after this attempt, for so long the host lets it run.
+        """
+        ...
+
+    def left_running(self, build: str) -> LeftRunning | None:
+        """Return where an earlier attempt of this job began the build and did not see its end."""
+        ...
+
+    def build_attached(self, build: str) -> None:
+        """Record that the build still runs, and that this attempt has it now. It takes its slot back."""
+        ...
+
+    def build_left(self, build: str) -> None:
+        """Wait for a slot no longer; one that the build holds is given back, for it runs nowhere."""
+        ...
+
+    def hosts_out(self) -> Mapping[str, str]:
+        """Return the hosts that take nothing new, being drained or quarantined, and why."""
+        ...
+
+    def host_lost(self, host: str, why: str) -> None:
+        """Record that a host went away or cannot build: it is quarantined until a look at it succeeds."""
+        ...
+
+    def build_sealed(self, build: str, host: str, artifacts: Sequence[Artifact], *, evidence: Evidence) -> None:
+        """Record, in one transaction, that the build ended well, how, and that these are its files for ever.
+
+        Raises `Conflict` when another build left one of these names with other bytes; the same bytes are fine.
+        """
+        ...
+
+    def build_failed(self, build: str, host: str, why: str) -> None:
+        """Record that the build ended badly on this host, or that the host was lost."""
+        ...
+
+    def own_push(self, commit: str) -> None:
+        """Remember a commit that is about to be pushed by this job, so that it does not release itself."""
+        ...
+
+    def audit_head(self) -> str:
+        """Return the audit chain's head, to be witnessed by the tag."""
+        ...

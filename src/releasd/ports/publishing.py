@@ -1,0 +1,92 @@
+"""Where a release goes: indexes, the secrets for them, and who is told."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from releasd.model import IndexRules
+from releasd.ports.common import Sink
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedFile:
+    """A file as an index lists it. `sha256` is None where the index gives none; `url` is where its bytes are."""
+
+    filename: str
+    sha256: str | None
+    url: str
+
+
+class Index(Protocol):
+    """A package index with one place to upload to and one to read from. `rules` say what it takes."""
+
+    name: str
+    rules: IndexRules
+
+    def files(self, distribution: str, version: str) -> tuple[ServedFile, ...]:
+        """Return the files of one version as listed now, unfiltered by caches; empty when there are none."""
+        ...
+
+    def download_sha256(self, file: ServedFile) -> str:
+        """Fetch the bytes and return their digest."""
+        ...
+
+    def upload(self, paths: Sequence[Path], sink: Sink) -> None:
+        """Upload exactly these files. Returning proves nothing: the caller reads the index afterwards.
+
+        Raises `Denied`, `Conflict`, `Permanent` or `Transient` by cause.
+        """
+        ...
+
+    def install_options(self) -> tuple[str, ...]:
+        """Return the options that make `uv pip install` take packages from this index."""
+        ...
+
+    def check_secret(self) -> None:
+        """Prove that the token can be had and is shaped right, without keeping or showing it."""
+        ...
+
+
+class Secrets(Protocol):
+    """Resolves a reference such as `env:NAME` at the moment of use."""
+
+    def get(self, name: str) -> "Secret":
+        """Return the secret registered under `name`. Raises `SecretError` (or `Transient`), never with the value."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A value that does not show itself: only `reveal` gives it, to the one call that needs it."""
+
+    _value: str
+
+    def reveal(self) -> str:
+        """Return the value itself."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "[redacted]"
+
+    __str__ = __repr__
+
+
+class Signer(Protocol):
+    """The operator's SSH key. The same bytes always get the same signature."""
+
+    def prove(self) -> None:
+        """Raise `Permanent` or `Transient` unless the key is there, can be used and signs the same way each time."""
+        ...
+
+    def sign(self, data: bytes) -> bytes:
+        """Return the armoured SSH signature of `data`. Raises as `prove` does."""
+        ...
+
+
+class Notifier(Protocol):
+    """Tells someone of a release, at least once."""
+
+    def announce(self, webhook: str, body: bytes, *, key: str) -> None:
+        """Deliver `body` to the webhook; `key` lets the receiver drop a repetition."""
+        ...
