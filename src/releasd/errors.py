@@ -86,6 +86,18 @@ class SecretError(Permanent):
     """A secret is missing, denied or malformed. Its value is never part of the message."""
 
 
+class SecretMissing(SecretError):
+    """The place was reached and holds no such secret."""
+
+
+class SecretDenied(SecretError):
+    """The place was reached and does not let us have the secret."""
+
+
+class SecretMalformed(SecretError):
+    """What the place holds cannot be the secret: empty, no text, or of another shape."""
+
+
 class Denied(Permanent):
     """An index or host rejected the credential."""
 

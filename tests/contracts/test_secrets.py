@@ -3,6 +3,8 @@
 import json
 import os
 import shlex
+import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -12,13 +14,21 @@ from pathlib import Path
 import pytest
 
 from releasd.adapters.secrets import SecretSource, SecretStore, Surroundings, resolve
-from releasd.errors import ConfigError, ReleasdError, SecretError, Transient
+from releasd.errors import (
+    ConfigError,
+    SecretDenied,
+    SecretError,
+    SecretMalformed,
+    SecretMissing,
+    Transient,
+)
 from releasd.ports import Secret
 from support.httpstub import Asked, Reply, Stub, http_stub
 
 VALUE = "pypi-AgEIcHlwaS5vcmc_-/+=ü"
 SERVICE_TOKEN = "dp.st.prd.0123456789abcdef"
-SCHEMES = ["env", "file", "cred", "doppler", "cmd", "argv"]
+SCHEMES = ["env", "file", "cred", "doppler", "keyring", "cmd", "argv"]
+PLAIN_FILE_KEYRING = "keyrings.alt.file.PlaintextKeyring"  # a real back end that needs no desktop
 
 
 @dataclass
@@ -34,11 +44,14 @@ class Place:
 
     @property
     def surroundings(self) -> Surroundings:
-        return Surroundings(environ=self.environ, doppler_api=self.doppler.url if self.doppler else "", timeout=5)
+        return Surroundings(environ=self.environ, doppler_api=self.doppler.url if self.doppler else None, timeout=5)
 
     def put(self, value: str | None) -> None:
         self.stored = value
         file = self.folder / "token"
+        if self.kind == "keyring":
+            self.put_into_keyring(value)
+            return
         if value is None:
             self.environ.pop("TOKEN", None)
             file.unlink(missing_ok=True)
@@ -46,6 +59,13 @@ class Place:
         self.environ["TOKEN"] = value
         file.write_bytes(value.encode() if self.kind in {"env", "doppler"} else f"{value}\n".encode())
         file.chmod(0o600)
+
+    def put_into_keyring(self, value: str | None) -> None:
+        if value is None:
+            shutil.rmtree(self.folder / "keyrings", ignore_errors=True)
+            return
+        code = "import keyring, sys; keyring.set_password('https://index/legacy/', '__token__', sys.stdin.read())"
+        subprocess.run([sys.executable, "-c", code], env=self.environ, input=value.encode(), check=True, timeout=30)
 
 
 @pytest.fixture(params=SCHEMES)
@@ -57,10 +77,12 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
         "file": SecretSource(ref=f"file:{tmp_path}/token"),
         "cred": SecretSource(ref="cred:token"),
         "doppler": SecretSource(ref="doppler:shop/prd/TOKEN", token="env:DOPPLER"),
+        "keyring": SecretSource(ref="keyring:https://index/legacy//__token__"),
         "cmd": SecretSource(ref=f"cmd:{shlex.join(cat)}"),
         "argv": SecretSource(ref=cat),
     }
     place = Place(request.param, tmp_path, sources[request.param])
+    place.environ |= {"PYTHON_KEYRING_BACKEND": PLAIN_FILE_KEYRING, "XDG_DATA_HOME": str(tmp_path / "keyrings")}
     place.environ |= {"CREDENTIALS_DIRECTORY": str(tmp_path), "DOPPLER": SERVICE_TOKEN}
     with http_stub(lambda asked: _doppler(asked, place)) as stub:
         place.doppler = stub
@@ -99,16 +121,31 @@ def test_rotated_value_is_used_at_once(place: Place) -> None:
 def test_missing_value_says_how_to_store_it(place: Place) -> None:
     """A secret that is not there is an error with the command or edit that puts it there."""
     place.put(None)
-    with pytest.raises(SecretError) as caught:
+    denied = SecretDenied if place.kind in {"cmd", "argv"} else SecretMissing  # a command says no more than its status
+    with pytest.raises(denied) as caught:
         resolve(place.source, place.surroundings)
     assert caught.value.advice
+
+
+def test_storing_another_value_names_the_place(place: Place) -> None:
+    """After a token was rotated on the index, each place says how the new one gets in, and shows no value."""
+    advice = SecretStore({"pypi": place.source}, place.surroundings).storing("pypi")
+    expected = {
+        "env": "Set TOKEN",
+        "file": f"(umask 077; cat >{place.folder}/token)",
+        "cred": "LoadCredential=token",
+        "doppler": "doppler secrets set TOKEN --project shop --config prd",
+        "keyring": "keyring set https://index/legacy/ __token__",
+    }
+    assert expected.get(place.kind, "where the secret's command reads it") in advice
+    assert VALUE not in advice
 
 
 @pytest.mark.parametrize("empty", ["", " ", "\n\n"])
 def test_empty_value_is_no_value(place: Place, empty: str) -> None:
     """An empty secret is reported here, not by whoever is sent it."""
     place.put(empty)
-    with pytest.raises(SecretError, match="is empty"):
+    with pytest.raises(SecretMalformed, match="is empty"):
         resolve(place.source, place.surroundings)
 
 
@@ -179,7 +216,7 @@ def test_what_is_no_regular_file_is_refused_without_waiting(tmp_path: Path) -> N
 
 def test_relative_path_is_refused() -> None:
     """What a relative path means depends on where the daemon was started."""
-    with pytest.raises(SecretError, match="not an absolute path"):
+    with pytest.raises(ConfigError, match="not an absolute path"):
         resolve(SecretSource(ref="file:token"), Surroundings(environ={}))
 
 
@@ -197,7 +234,7 @@ def test_credential_cannot_lead_out_of_its_folder(tmp_path: Path, name: str) -> 
     """A credential is a plain name in systemd's folder."""
     (tmp_path / "creds").mkdir()
     (tmp_path / "token").write_text(VALUE)
-    with pytest.raises(SecretError, match="no name of a credential"):
+    with pytest.raises(ConfigError, match="no name of a credential"):
         resolve(SecretSource(ref=f"cred:{name}"), Surroundings(environ={"CREDENTIALS_DIRECTORY": f"{tmp_path}/creds"}))
 
 
@@ -290,85 +327,3 @@ def test_command_that_is_no_command_is_a_configuration_error(ref: str | tuple[st
     """Quotes that do not end and commands without words are found before anything runs."""
     with pytest.raises(ConfigError):
         resolve(SecretSource(ref=ref), Surroundings(environ={}))
-
-
-def _ask_doppler(
-    reply: Reply, *, ref: str = "doppler:shop/prd/TOKEN", token: str = SERVICE_TOKEN
-) -> tuple[Secret, Asked]:
-    with http_stub(lambda _: reply) as stub:
-        source = SecretSource(ref=ref, token="env:DOPPLER")
-        secret = resolve(source, Surroundings(environ={"DOPPLER": token}, doppler_api=stub.url, timeout=5))
-        return secret, stub.asked[0]
-
-
-def test_doppler_is_asked_for_the_one_secret() -> None:
-    """One GET for one name, with the service token as bearer and nowhere else."""
-    secret, asked = _ask_doppler(Reply(200, b'{"name":"TOKEN","value":{"raw":"r","computed":"c0mputed"}}'))
-    assert secret.reveal() == "c0mputed"
-    assert (asked.method, asked.path) == ("GET", "/v3/configs/config/secret?project=shop&config=prd&name=TOKEN")
-    assert asked.headers["authorization"] == f"Bearer {SERVICE_TOKEN}"
-
-
-@pytest.mark.parametrize(
-    ("reply", "error", "words", "advice"),
-    [
-        (Reply(401, b'{"success":false,"messages":["Invalid Auth token"]}'), SecretError, "denied", "tokens create"),
-        (Reply(403, b'{"success":false,"messages":["No access"]}'), SecretError, "denied", "tokens create"),
-        (Reply(404, b'{"messages":["Could not find requested secret: TOKEN"]}'), SecretError, "has no TOKEN",
-         "doppler secrets set TOKEN --project shop --config prd"),
-        (Reply(400, b'{"messages":["Could not find requested config"]}'), SecretError, "has no", "doppler secrets set"),
-        (Reply(429, b"{}", {"Retry-After": "7"}), Transient, "429", "by itself"),
-        (Reply(502, b"<html>bad gateway</html>"), Transient, "502", "by itself"),
-        (Reply(200, b"<html>hello</html>"), SecretError, "holds no value", "API address"),
-        (Reply(200, b'{"name":"TOKEN","value":{"raw":null,"computed":null}}'), SecretError, "holds no value", "masked"),
-        (Reply(200, b"[1]"), SecretError, "holds no value", "API address"),
-        (Reply(302, b"", {"Location": "/login"}), SecretError, "302", "API address"),
-    ],
-)  # fmt: skip
-def test_doppler_causes_have_their_own_errors(reply: Reply, error: type[ReleasdError], words: str, advice: str) -> None:
-    """Unreachable, denied, missing and malformed are told apart, each with what fixes it."""
-    with pytest.raises(error, match=words) as caught:
-        _ask_doppler(reply)
-    assert advice in caught.value.advice
-
-
-def test_doppler_echoing_the_token_does_not_spread_it() -> None:
-    """An answer that repeats the service token is redacted before it becomes a message."""
-    reply = Reply(401, json.dumps({"messages": [f"bad token {SERVICE_TOKEN}"]}).encode())
-    with pytest.raises(SecretError) as caught:
-        _ask_doppler(reply)
-    assert SERVICE_TOKEN not in caught.value.message
-
-
-def test_doppler_away_is_transient() -> None:
-    """Nobody listening is a reason to try again later, not to fail the release."""
-    with http_stub(lambda _: Reply()) as stub:
-        gone = stub.url
-    source = SecretSource(ref="doppler:shop/prd/TOKEN", token="env:DOPPLER")
-    with pytest.raises(Transient, match="could not be reached"):
-        resolve(source, Surroundings(environ={"DOPPLER": SERVICE_TOKEN}, doppler_api=gone, timeout=5))
-
-
-@pytest.mark.parametrize(
-    "ref", ["doppler:shop/TOKEN", "doppler:a/b/c/d", "doppler:shop/prd/", "doppler:shop/prd/A&name=B"]
-)
-def test_doppler_reference_of_another_form_is_a_configuration_error(ref: str) -> None:
-    """Three parts, nothing that could change the request."""
-    with pytest.raises(ConfigError, match="PROJECT/CONFIG/NAME"):
-        _ask_doppler(Reply(), ref=ref)
-
-
-@pytest.mark.parametrize("token", ["two\nlines-of-token", "tokén-value", "with space"])
-def test_malformed_service_token_is_not_sent(token: str) -> None:
-    """A service token that no header can hold is named as the cause, and not shown."""
-    with pytest.raises(SecretError, match="service token is malformed") as caught:
-        _ask_doppler(Reply(), token=token)
-    assert token not in caught.value.message
-
-
-@pytest.mark.parametrize("token", [None, "doppler:shop/prd/SERVICE"])
-def test_doppler_without_a_token_of_its_own_is_a_configuration_error(token: str | None) -> None:
-    """The first secret cannot come from where it is needed to get in."""
-    with pytest.raises(ConfigError) as caught:
-        resolve(SecretSource(ref="doppler:shop/prd/TOKEN", token=token), Surroundings(environ={}))
-    assert "cred:doppler" in caught.value.advice

@@ -13,7 +13,7 @@ from releasd.cli import COMMANDS
 from support.cli import Terminal, on_a_terminal
 
 SUBCOMMANDS = ("hook install", "hook remove", "hook status", "hosts probe", "hosts add",
-               "hosts remove", "hosts drain", "hosts resume", "audit verify")  # fmt: skip
+               "hosts remove", "hosts drain", "hosts resume", "audit verify", "secrets check")  # fmt: skip
 ESCAPE = "\x1b["
 
 
@@ -57,7 +57,9 @@ def test_the_overview_lists_every_command_as_its_own_help_begins(
         assert line.rstrip(".") in said_here(monkeypatch, capsys, command, "--help")[1]
 
 
-@pytest.mark.parametrize("command", sorted(set(COMMANDS) - {"run", "demo", "hook", "audit"} | set(SUBCOMMANDS)))
+@pytest.mark.parametrize(
+    "command", sorted(set(COMMANDS) - {"run", "demo", "hook", "audit", "secrets"} | set(SUBCOMMANDS))
+)
 def test_every_command_takes_json(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:

@@ -1,5 +1,6 @@
 """The index adapter before servers that are down, strange, or lie."""
 
+import base64
 import hashlib
 import socket
 import subprocess
@@ -62,6 +63,25 @@ def test_page_that_cannot_be_had_is_an_error_and_never_an_empty_listing(
     with pytest.raises(ReleasdError) as caught:
         served(reply).files("demo", "1.0")
     assert type(caught.value) is error
+
+
+def test_index_that_repeats_the_token_on_its_pages_brings_it_into_no_message() -> None:
+    """It was sent the token before, and a page that refuses may quote it, as a login header too; the rest stays."""
+    token = "pypi-AgEI-a-token-0123456789"
+    login = base64.b64encode(f"__token__:{token}".encode()).decode()
+    with http_stub(lambda _: Reply(503, f"busy; you were {token}, {login}".encode())) as stub:
+        urls = {"publish_url": f"{stub.url}/legacy/", "simple_url": f"{stub.url}/simple"}
+        with pytest.raises(Transient, match=r"busy; you were .redacted.") as caught:
+            HttpIndex(name="x", **urls, token=lambda: Secret(token)).files("demo", "1.0")
+        assert token not in caught.value.message
+        assert login not in caught.value.message
+        with pytest.raises(Transient) as unclean:
+            HttpIndex(name="x", **urls, token=_no_token).files("demo", "1.0")
+        assert token not in unclean.value.message
+
+
+def _no_token() -> Secret:
+    raise SecretError("it cannot be had now")
 
 
 def test_wish_to_wait_is_passed_on(served: Callable[[Reply], HttpIndex]) -> None:

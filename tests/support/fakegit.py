@@ -65,6 +65,7 @@ class FakeGit:
         self.remote = remote
         self.refs: dict[str, str] = {}
         self.current = current
+        self.signed: set[str] = set()  # the commits whose signature is good
         self.shallow = False
 
     def _reach(self) -> FakeRemote:
@@ -191,6 +192,10 @@ class FakeGit:
     def can_push(self, branch: str) -> None:
         """Raise what `remote.failure` says."""
         self._reach()
+
+    def check_signature(self, commit: str, *, allowed: Path, revoked: Path | None) -> None:
+        if commit not in self.signed:
+            raise GitError(f"{commit[:12]} is not signed by anyone in {allowed}")
 
     def write_commit(self, *, parents: Sequence[str], files: Mapping[str, bytes], message: str, at: datetime) -> str:
         """Write a commit whose tree is the first parent's with `files` replaced."""

@@ -97,6 +97,9 @@ class FakeJournal:
     def artifacts(self) -> tuple[Artifact, ...]:
         return tuple(sorted(self.sealed, key=lambda artifact: artifact.filename))
 
+    def how_built(self) -> Mapping[str, Evidence]:
+        return dict(self.build_evidence)
+
     def built(self) -> frozenset[str]:
         return frozenset(self.done)
 

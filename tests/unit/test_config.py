@@ -174,15 +174,16 @@ def test_a_committer_has_an_address_that_git_takes() -> None:
 @pytest.mark.parametrize(
     ("written", "why"),
     [
-        ("plain-token-value", "has to begin with one of env:, file:, cred:, doppler:, cmd:"),
+        ("plain-token-value", "has to begin with one of env:, file:, cred:, doppler:, keyring:, cmd:"),
         ("env:", "has to begin with"),
         ("doppler:a/b", "doppler:PROJECT/CONFIG/NAME"),
         ("doppler:a/b/C", "needs token"),
+        ("keyring:service", "keyring:SERVICE/USER"),
         ({"ref": "env:A", "cmd": ["x"]}, "needs one of ref and cmd"),
         ({"ref": "env:A", "token": "env:B"}, "and no other, needs token"),
         ({}, "needs one of ref and cmd"),
         ({"cmd": []}, "at least 1 item"),
-        ({"ref": "file:/a", "env": ["A"]}, "for commands alone"),
+        ({"ref": "file:/a", "env": ["A"]}, "for commands and keyrings alone"),
         ({"ref": "doppler:a/b/C", "token": "doppler:a/b/D"}, "cannot come from Doppler"),
     ],
 )
@@ -191,6 +192,25 @@ def test_a_secret_has_to_say_where_it_is(written: object, why: str) -> None:
     found = problems(secrets={"s": written})
     assert why in " ".join(found.values())
     assert "plain-token-value" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("policy", "why"),
+    [
+        ({"require_signed_commits": True}, "needs allowed_signers"),
+        ({"require_signed_commits": True, "allowed_signers": "a"}, "not an absolute path"),
+    ],
+)
+def test_signatures_are_asked_for_with_a_list_of_signers(policy: dict[str, object], why: str) -> None:
+    """A rule without a list would refuse every release."""
+    found = problems(projects={"p": {"repository": "/p", "policy": policy}})
+    assert why in " ".join(found.values())
+
+
+@pytest.mark.parametrize("signing", [{}, {"key": "a"}, {"key": "/a", "builder": "no uri"}, {"key": "/a", "other": 1}])
+def test_signing_needs_a_key(signing: dict[str, object]) -> None:
+    """An absolute path; the builder is a URI."""
+    assert problems(signing=signing)
 
 
 def test_a_secret_is_a_string_or_a_table() -> None:

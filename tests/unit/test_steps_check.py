@@ -39,7 +39,9 @@ def test_checking_is_always_done_again(scene: Scene) -> None:
 
 def test_good_files_pass(scene: Scene) -> None:
     """Every file is judged; the wheel is installed and imported, and the evidence says where."""
-    assert check.apply(scene.context()) == {"files": [wheel_name(), SDIST], "installed": {wheel_name(): "one"}}
+    evidence = dict(check.apply(scene.context()))
+    assert set(evidence.pop("attachments")) == {"SHA256SUMS", "provenance.intoto.json", "sbom.cdx.json"}
+    assert evidence == {"files": [wheel_name(), SDIST], "installed": {wheel_name(): "one"}}
 
 
 def test_the_wheel_is_imported_away_from_the_sources(scene: Scene) -> None:

@@ -5,6 +5,7 @@ is written here: uv knows where to upload, pypi_simple where to read.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,8 @@ from packaging.utils import (
 from packaging.version import Version
 
 from releasd.adapters import http, uvpublish
-from releasd.errors import ConfigError, Transient
+from releasd.adapters.secrets.redact import redactor
+from releasd.errors import ConfigError, ReleasdError, Transient
 from releasd.model import IndexRules
 from releasd.ports import Secret, ServedFile, Sink
 
@@ -80,6 +82,7 @@ class HttpIndex:
         )  # fmt: skip
         if answer.status == _NOT_FOUND:
             return ()
+        answer = self._without_token(answer)
         http.raise_for_status(answer, what=f"index {self.name}", denied=f"Reading {self.name} must need no credential.")
         page = _parse(answer, project, index=self.name)
         return tuple(
@@ -111,6 +114,15 @@ class HttpIndex:
     def check_secret(self) -> None:
         """Prove that the token can be had and is shaped right, without keeping or showing it."""
         uvpublish.check_token(self._token(), public=self._publish_url is None)
+
+    def _without_token(self, answer: http.Answer) -> http.Answer:
+        """Return a refusal without the token, which an index was sent before and could repeat in its words."""
+        if answer.status < 300:  # noqa: PLR2004 - the class of success; its words are in no message
+            return answer
+        try:
+            return replace(answer, body=redactor([self._token()])(answer.body))
+        except ReleasdError:  # the token cannot be had now, so its words cannot be cleaned: they are left out
+            return replace(answer, body=b"")
 
     def _reading_url(self) -> str:
         if self._simple_url is not None:

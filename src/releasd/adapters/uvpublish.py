@@ -1,34 +1,37 @@
 """Uploads through `uv publish`, kept on a short leash.
 
-uv sees exactly the files it is given, no configuration but ours, and the token only in its environment: an argument
-would be readable by every user of the machine. Its exit status proves nothing (publishing-facts.md §2); the caller
-reads the index afterwards.
+uv sees exactly the files it is given, no configuration but ours, and the token in a way that nobody else can read
+(uvtoken.py). Its exit status proves nothing (publishing-facts.md §2); the caller reads the index afterwards.
 """
 
+import functools
 import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from releasd.adapters import uvtoken
 from releasd.adapters.pipes import chunks, kill_group
-from releasd.adapters.secrets.redact import redactor
+from releasd.adapters.secrets.redact import redacted
 from releasd.core.publisherrors import classify
 from releasd.errors import Permanent, SecretError, Transient
 from releasd.ports import Secret, Sink
 
 PUBLIC_PREFIX = "pypi-"
 _PASSED_ON = (  # how this machine reaches the network; everything else is ours
-    "PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "UV_SYSTEM_CERTS", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY",
+    "SSL_CERT_FILE", "SSL_CERT_DIR", "UV_SYSTEM_CERTS", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY",
     "http_proxy", "https_proxy", "all_proxy", "no_proxy",
 )  # fmt: skip
 # uv goes on when whoever started it is killed. So a shell holds it on a leash: when our end of its standard input is
 # gone it kills uv and removes the scratch folder ($HOME), and a daemon started again is the only one that uploads.
+# It finds the token's socket as its standard error, and gives it to uv alone, as `uvtoken.TOKEN_FD`.
 _LEASH = """
-exec 3<&0 0</dev/null
+exec 3<&0 0</dev/null 4<&2 2>&1
 "$@" 3<&- &
 uv=$!
+exec 4<&-
 { read -r _ <&3; kill -KILL "$uv"; cd / && rm -rf -- "$HOME"; } >/dev/null 2>&1 &
 watch=$!
 wait "$uv"
@@ -82,12 +85,15 @@ def publish(
     Raises `SecretError` for a token that cannot be one, else what `classify` makes of uv's words.
     """
     check_token(token, public=publish_url is None)
-    redact = redactor([token])
-    with tempfile.TemporaryDirectory(prefix="releasd-publish-") as scratch:
+    with (
+        tempfile.TemporaryDirectory(prefix="releasd-publish-") as scratch,
+        uvtoken.handover(token, _uv(), Path(scratch)) as handed,
+    ):
         names = _link(paths, Path(scratch))
-        argv = _argv(names, publish_url=publish_url, check_url=check_url)
-        env = _environment(scratch, token, timeout=timeout)
-        code, output = _run(argv, env, cwd=scratch, sink=sink, redact=redact, timeout=timeout)
+        argv = _argv(handed.binary, names, publish_url=publish_url, check_url=check_url)
+        env = _environment(scratch, handed, timeout=timeout)
+        redact = functools.partial(redacted, secrets=[token])
+        code, output = _run(argv, env, handed, cwd=scratch, sink=sink, redact=redact, timeout=timeout)
     error = classify(code, output.decode("utf-8", "replace"))
     if error is not None:
         raise error
@@ -102,25 +108,29 @@ def _link(paths: Sequence[Path], scratch: Path) -> list[str]:
     return [path.name for path in paths]
 
 
-def _argv(names: Sequence[str], *, publish_url: str | None, check_url: str | None) -> list[str]:
+def _uv() -> str:
     import uv  # noqa: PLC0415 - only to find the binary
 
+    try:
+        return uv.find_uv_bin()
+    except FileNotFoundError:
+        raise Permanent("the uv that belongs to releasd is gone", advice="pip install --force-reinstall uv") from None
+
+
+def _argv(binary: str, names: Sequence[str], *, publish_url: str | None, check_url: str | None) -> list[str]:
     # Trusted publishing costs 46 s where there is none, and the index refuses attestations from a token (facts §2).
-    fixed = ("--trusted-publishing", "never", "--no-attestations", "--keyring-provider", "disabled", "--no-progress")
+    fixed = ("--trusted-publishing", "never", "--no-attestations", "--no-progress", *uvtoken.OPTIONS)
     urls = [
         *(("--publish-url", publish_url) if publish_url else ()),
         *(("--check-url", check_url) if check_url else ()),
     ]
-    try:
-        binary = uv.find_uv_bin()
-    except FileNotFoundError:
-        raise Permanent("the uv that belongs to releasd is gone", advice="pip install --force-reinstall uv") from None
     return [binary, "publish", *fixed, *urls, "--", *names]
 
 
-def _environment(scratch: str, token: Secret, *, timeout: float) -> dict[str, str]:
+def _environment(scratch: str, handed: uvtoken.Handover, *, timeout: float) -> dict[str, str]:
     passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     return passed | {
+        "PATH": os.pathsep.join((handed.path, os.environ.get("PATH", os.defpath))),
         "HOME": scratch,
         "TMPDIR": scratch,
         "NO_COLOR": "1",
@@ -128,17 +138,17 @@ def _environment(scratch: str, token: Secret, *, timeout: float) -> dict[str, st
         "UV_NO_CACHE": "1",
         "UV_HTTP_RETRIES": "1",  # of dropped connections, at once; longer patience is the engine's
         "UV_UPLOAD_HTTP_TIMEOUT": str(max(1, int(timeout))),
-        "UV_PUBLISH_TOKEN": token.reveal(),
     }
 
 
 def _run(
     argv: Sequence[str],
     env: Mapping[str, str],
+    handed: uvtoken.Handover,
     *,
     cwd: str,
     sink: Sink,
-    redact: Callable[[bytes], bytes],
+    redact: Callable[[Iterable[bytes]], Iterable[bytes]],
     timeout: float,
 ) -> tuple[int, bytes]:
     """Run to the end and return the exit status (negative for a signal) and the redacted end of the output.
@@ -152,14 +162,14 @@ def _run(
         cwd=cwd,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stderr=handed.socket,  # see _LEASH
+        pass_fds=handed.inherited,
         start_new_session=True,
     )
     with process:
         try:
             kept = b""
-            for line in _lines(chunks(process, deadline)):
-                clean = redact(line)
+            for clean in redact(chunks(process, deadline)):
                 sink(clean)
                 kept = (kept + clean)[-_KEPT:]
             code = process.wait(max(0.0, deadline - time.monotonic()))
@@ -171,13 +181,3 @@ def _run(
         finally:
             if process.poll() is None:
                 kill_group(process)
-
-
-def _lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield whole lines, so that a secret is never cut in two."""
-    rest = b""
-    for piece in pieces:
-        *whole, rest = (rest + piece).split(b"\n")
-        yield from (line + b"\n" for line in whole)
-    if rest:
-        yield rest

@@ -12,11 +12,13 @@ from releasd import config
 from releasd.adapters import hookfiles, statelock
 from releasd.adapters.index import HttpIndex
 from releasd.adapters.secrets import SecretStore, Surroundings
+from releasd.adapters.sshsign import SshSigner
 from releasd.app import announcers
 from releasd.app.repositories import peek
 from releasd.app.world import index_of, registered, registered_hosts, secret_sources
 from releasd.config.places import config_path
 from releasd.core.plan import recipe
+from releasd.core.provenance import NAMESPACE
 from releasd.engine.facts import plugins_policy, snapshot
 from releasd.engine.probing import probe_hosts
 from releasd.errors import CheckFailed, GitError, Permanent, ReleasdError
@@ -51,6 +53,8 @@ def diagnose(config_file: Path | None, environ: Mapping[str, str]) -> Iterator[F
         yield _finding(f"index {name}", partial(_index, index_of(name, index, secrets)))
     for who, secret in announcers.secrets_named(settings).items():
         yield _finding(who, partial(_secret, secrets, secret))
+    if settings.signing:
+        yield _finding("signing key", partial(_signing, settings.signing.key))
     hosts = registered_hosts(settings, environ)
     for host in probe_hosts(hosts.able(()), ()):
         detail = host["reason"] or f"{host['system']} {host['machine']}, {host['disk_free'] >> 30} GB free"
@@ -114,6 +118,11 @@ def _index(index: HttpIndex) -> str:
 def _secret(secrets: SecretStore, name: str) -> str:
     secrets.get(name)
     return "its key can be had"
+
+
+def _signing(key: Path) -> str:
+    SshSigner(key, NAMESPACE).prove()
+    return f"{key} can sign"
 
 
 def _hook(repository: Path) -> str:

@@ -14,7 +14,7 @@ from threading import Event as Flag
 from typing import Any
 
 from releasd import config
-from releasd.adapters import statelock
+from releasd.adapters import statelock, undumpable
 from releasd.adapters.supervisor import SystemdSupervisor, listen_fds
 from releasd.app.audit import AUDIT_FILE
 from releasd.app.housekeeping import ticks
@@ -82,6 +82,7 @@ def run(path: Path | None, environ: MutableMapping[str, str]) -> None:
         ConfigError: there is no configuration, or it has mistakes.
         AlreadyRunning: another daemon holds the state folder.
     """
+    undumpable.protect()  # before anything secret is in memory
     inbox: Inbox = SimpleQueue()
     for number, message in ((signal.SIGTERM, Stop()), (signal.SIGINT, Stop()), (signal.SIGHUP, Reload())):
         signal.signal(number, lambda *_, message=message: inbox.put(message))

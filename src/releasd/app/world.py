@@ -1,6 +1,7 @@
 """From settings to the engine's world."""
 
 import functools
+import importlib.metadata
 import os
 import shutil
 import uuid
@@ -18,9 +19,11 @@ from releasd.adapters.hosts import RegisteredHosts
 from releasd.adapters.index import HttpIndex
 from releasd.adapters.joblog import JobLog
 from releasd.adapters.secrets import SecretSource, SecretStore, Surroundings
+from releasd.adapters.sshsign import SshSigner
 from releasd.app import announcers
 from releasd.app.fault import armed
 from releasd.app.repositories import peek, same_repositories
+from releasd.core.provenance import NAMESPACE, Builder
 from releasd.engine.world import World
 from releasd.errors import SecretError
 from releasd.model import IndexRules, Project
@@ -65,6 +68,8 @@ def build_world(
         forget=functools.partial(shutil.rmtree, ignore_errors=True),
         stopping=stopping,
         fault=armed(environ),
+        signer=SshSigner(settings.signing.key, NAMESPACE) if settings.signing else None,
+        builder=builder(settings),
     )
 
 
@@ -97,6 +102,8 @@ def registered(name: str, project: config.Project) -> Project:
         container=project.container,
         require_digest=project.policy.require_digest,
         allowed_images=project.policy.allowed_images,
+        allowed_signers=_text(project.policy.allowed_signers) if project.policy.require_signed_commits else None,
+        revoked_signers=_text(project.policy.revoked_signers),
         verify_timeout=project.policy.verify_timeout,
         lost_breaking=project.policy.lost_breaking,
         allow_full_cache=project.policy.allow_full_cache,
@@ -104,6 +111,16 @@ def registered(name: str, project: config.Project) -> Project:
         reproduce=project.policy.reproduce,
         unknown_plugins=project.policy.unknown_plugins,
     )
+
+
+def _text(path: Path | None) -> str | None:
+    return str(path) if path else None
+
+
+def builder(settings: config.Settings) -> Builder:
+    """Return who it is that builds here, as provenance names it."""
+    version = importlib.metadata.version("releasd")
+    return Builder(id=settings.signing.builder, version=version) if settings.signing else Builder(version=version)
 
 
 def secret_sources(settings: config.Settings) -> dict[str, SecretSource]:
@@ -119,7 +136,8 @@ def clone(settings: config.Settings, project: Project, *, timeout: float = 60.0)
     policy = settings.projects[project.name].policy
     folder = settings.daemon.state / "repositories" / f"{project.name}.git"
     identity = (policy.committer_name, policy.committer_email)
-    return clone_or_open(folder, project.repository, identity=identity, timeout=timeout)
+    key = settings.signing.key if settings.signing else None
+    return clone_or_open(folder, project.repository, identity=identity, timeout=timeout, signing_key=key)
 
 
 def _opened_once(settings: config.Settings) -> Callable[[Project], GitRepo]:

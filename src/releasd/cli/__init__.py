@@ -18,7 +18,7 @@ from releasd.errors import ReleasdError
 # One line per command: what `releasd --help` shows, without importing the command.
 COMMANDS = {
     "run": "Run the daemon in the foreground.",
-    "status": "Show the daemon, the queue, what runs, hosts and last releases.",
+    "status": "Show the daemon, queue, what runs, hosts and last releases.",
     "log": "Show what a job's builds and steps wrote.",
     "plan": "Show what would be released, and why, commit by commit.",
     "notes": "Show the release notes alone.",
@@ -30,6 +30,8 @@ COMMANDS = {
     "hook": "Install, remove or look at the git hook of a repository.",
     "hosts": "List, probe, add, remove, drain and resume build hosts.",
     "init": "Write a first configuration for a repository.",
+    "secrets": "Prove that each secret can be had, without showing it.",
+    "verify-release": "Check a release's files, provenance and signatures.",
     "doctor": "Check the configuration and everything that it names.",
     "audit": "Verify the audit log.",
     "demo": "Show a whole release on this machine, from push to index.",
@@ -45,7 +47,7 @@ class _Lazy(click.Group):
     def get_command(self, _: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        module = importlib.import_module(f"releasd.cli.{name}")
+        module = importlib.import_module(f"releasd.cli.{name.replace('-', '_')}")
         command: click.Command = module.command
         return command
 

@@ -29,7 +29,7 @@ REFRESH = 0.5  # seconds
 @options.as_json
 @options.config
 def command(what: str | None, watch: bool, as_json: bool, config_file: Path | None) -> None:
-    """Show the daemon, the queue, what runs, hosts and last releases."""
+    """Show the daemon, queue, what runs, hosts and last releases."""
     if watch and not as_json:
         _watch(config_file, what)
         return

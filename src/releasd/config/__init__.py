@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         Project,
         SecretReference,
         Settings,
+        Signing,
         Webhook,
     )
 
@@ -35,6 +36,7 @@ __all__ = [
     "Project",
     "SecretReference",
     "Settings",
+    "Signing",
     "Webhook",
     "build_specs",
     "deploys",

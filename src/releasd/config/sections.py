@@ -16,7 +16,8 @@ from releasd.config.types import Address, Duration, Email, Folder, Mode, Name, N
 # The one index whose addresses uv knows by itself.
 PUBLIC_INDEX = "pypi"
 _PASSWORD = re.compile(r"(?<=//)[^/@\s]*@")
-_SCHEMES = ("env", "file", "cred", "doppler", "cmd")
+_SCHEMES = ("env", "file", "cred", "doppler", "keyring", "cmd")
+_KEYRING = re.compile(r"keyring:.+/[^/]+")
 _DOPPLER = re.compile(r"doppler:[\w.-]+/[\w.-]+/[\w.-]+")
 
 
@@ -64,8 +65,17 @@ class Policy(Section):
     lost_breaking: Literal["hold", "major", "ignore"] = "hold"
     reproduce: Literal["off", "report", "require"] = "off"
     unknown_plugins: Literal["refuse", "ignore"] = "refuse"
+    require_signed_commits: bool = False
+    allowed_signers: Folder | None = None  # a file, as ssh-keygen(1) describes it
+    revoked_signers: Folder | None = None  # a file of public keys, or a key revocation list
     committer_name: Text = "releasd"
     committer_email: Email = "releasd@localhost"
+
+    @model_validator(mode="after")
+    def _somebody_may_sign(self) -> Self:
+        if self.require_signed_commits and self.allowed_signers is None:
+            raise ValueError("require_signed_commits needs allowed_signers, the file of those who may sign")
+        return self
 
 
 class Deploy(Section):
@@ -138,7 +148,7 @@ class SecretReference(Section):
     ref: Text | None = None
     cmd: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
     token: Text | None = None
-    env: tuple[Text, ...] = ()  # names of the variables that a command sees besides PATH and HOME
+    env: tuple[Text, ...] = ()  # names of the variables that a command or keyring sees besides PATH and HOME
 
     @model_validator(mode="before")
     @classmethod
@@ -154,6 +164,8 @@ class SecretReference(Section):
             raise ValueError(f"no reference to a secret; it has to begin with one of {known}")
         if value is not None and value.startswith("doppler:") and not _DOPPLER.fullmatch(value):
             raise ValueError("not a Doppler reference; write doppler:PROJECT/CONFIG/NAME")
+        if value is not None and value.startswith("keyring:") and not _KEYRING.fullmatch(value):
+            raise ValueError("not a keyring reference; write keyring:SERVICE/USER")
         return value
 
     @model_validator(mode="after")
@@ -163,8 +175,8 @@ class SecretReference(Section):
         is_doppler = self.ref is not None and self.ref.startswith("doppler:")
         if is_doppler != (self.token is not None):
             raise ValueError('a doppler: reference, and no other, needs token, as token = "cred:doppler"')
-        if self.env and self.cmd is None and not (self.ref or "").startswith("cmd:"):
-            raise ValueError("env is for commands alone; remove it")
+        if self.env and self.cmd is None and not (self.ref or "").startswith(("cmd:", "keyring:")):
+            raise ValueError("env is for commands and keyrings alone; remove it")
         if self.token is not None and self.token.startswith("doppler:"):
             raise ValueError('Doppler\'s own token cannot come from Doppler; write token = "cred:doppler"')
         return self
@@ -226,6 +238,13 @@ class Forge(Section):
         return value
 
 
+class Signing(Section):
+    """`[signing]`: the SSH key that signs what is published, and the URI by which provenance names this daemon."""
+
+    key: Folder
+    builder: Annotated[str, Field(pattern=r"^[a-z][a-z0-9+.-]*:\S+$")] = "urn:releasd:builder"
+
+
 class Settings(BaseSettings, Section):
     """The whole configuration. Made by `load` alone; every other way leaves the cross-references unchecked."""
 
@@ -245,6 +264,7 @@ class Settings(BaseSettings, Section):
     webhooks: dict[Name, Webhook] = Field(default_factory=dict)
     mail: dict[Name, Mail] = Field(default_factory=dict)
     forges: dict[Name, Forge] = Field(default_factory=dict)
+    signing: Signing | None = None
 
     @classmethod
     def settings_customise_sources(

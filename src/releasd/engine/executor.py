@@ -114,6 +114,8 @@ def context(world: World, job: Job, plan: Plan, *, project: Project, git: Git, s
         scratch=scratch,
         sink=_NoStep(),
         fault=world.fault,
+        signer=world.signer,
+        builder=world.builder,
         should_stop=lambda: _should_stop(world, job),
     )
 

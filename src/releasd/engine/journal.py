@@ -31,6 +31,11 @@ class JobJournal:
         """Return the sealed artifacts."""
         return self.store.artifacts(self.job.id)
 
+    def how_built(self) -> Mapping[str, Evidence]:
+        """Return what is known of how each build that ended well ran."""
+        builds = self.store.builds(self.job.id)
+        return {build.name: build.evidence for build in builds if build.state is StepState.SUCCEEDED}
+
     def built(self) -> frozenset[str]:
         """Return the names of the builds that ended well."""
         builds = self.store.builds(self.job.id)

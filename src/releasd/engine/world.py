@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from releasd.core.provenance import Builder
 from releasd.model import JobId, Project, StepName
-from releasd.ports import ArtifactStore, Clock, Forge, Git, Hosts, Index, Mailer, Notifier, Outputs
+from releasd.ports import ArtifactStore, Clock, Forge, Git, Hosts, Index, Mailer, Notifier, Outputs, Signer
 from releasd.store import Store
 
 
@@ -25,6 +26,8 @@ class World:
         last_line: `last_line(job, step, part)` gives the newest line of that output, "" where there is none.
         forget: `forget(folder)` removes a scratch folder.
         stopping: whether the daemon was told to stop.
+        signer: the operator's key; None: nothing is signed.
+        builder: who it is that builds, in provenance.
         fault: ends the process at the point that a test armed; does nothing in production.
     """
 
@@ -48,3 +51,5 @@ class World:
     forget: Callable[[Path], None]
     stopping: Callable[[], bool]
     fault: Callable[[str], None]
+    signer: Signer | None = None
+    builder: Builder = field(default_factory=Builder)

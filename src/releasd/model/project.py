@@ -298,4 +298,8 @@ class Project:
     reproduce: str = "off"  # "off", "report" or "require": every build a second time, bytes compared
     unknown_plugins: str = "refuse"  # or "ignore": plug-ins of semantic-release that releasd does not know
     remote_url: str | None = None  # `repository` with its ssh alias resolved, for links; None: as it is
+    allowed_signers: str | None = (
+        None  # the file of those who may sign what is released; None: no signature is asked for
+    )
+    revoked_signers: str | None = None  # the file of keys that may no longer
     verify_timeout: float = 1800.0

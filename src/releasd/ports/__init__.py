@@ -9,7 +9,7 @@ from releasd.ports.common import Clock, Outputs, ShouldStop, Sink, Supervisor
 from releasd.ports.git import Git, History
 from releasd.ports.hosts import Cache, Host, Hosts, Objects, Output, Probe, Task, TaskResult
 from releasd.ports.journal import ArtifactStore, Journal
-from releasd.ports.publishing import Index, Secret, Secrets, ServedFile
+from releasd.ports.publishing import Index, Secret, Secrets, ServedFile, Signer
 
 __all__ = [
     "ArtifactStore",
@@ -34,6 +34,7 @@ __all__ = [
     "Secrets",
     "ServedFile",
     "ShouldStop",
+    "Signer",
     "Sink",
     "Supervisor",
     "Task",

@@ -86,6 +86,10 @@ class Git(History, Protocol):
         """Raise `Permanent` or `Transient` unless a push to `branch` would be accepted (a dry run)."""
         ...
 
+    def check_signature(self, commit: str, *, allowed: Path, revoked: Path | None) -> None:
+        """Raise `Permanent` unless the commit has an SSH signature by one of the `allowed` signers, none `revoked`."""
+        ...
+
     def write_commit(self, *, parents: Sequence[str], files: Mapping[str, bytes], message: str, at: datetime) -> str:
         """Write a commit whose tree is the first parent's with `files` replaced; the same input gives the same name."""
         ...

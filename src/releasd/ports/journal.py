@@ -12,6 +12,10 @@ from releasd.model import Artifact, Evidence, LeftRunning, StepName, TargetRecor
 class ArtifactStore(Protocol):
     """Built files by digest, kept on disk until retention removes them."""
 
+    def put(self, filename: str, data: bytes) -> Artifact:
+        """Keep these bytes, durably, and return them as a file without a build."""
+        ...
+
     def adopt(self, path: Path, sha256: str) -> None:
         """Move the file in, durably, under its own name. Raises `Permanent` when its bytes do not have that digest."""
         ...
@@ -42,6 +46,10 @@ class Journal(Protocol):
 
     def artifacts(self) -> tuple[Artifact, ...]:
         """Return the sealed artifacts."""
+        ...
+
+    def how_built(self) -> Mapping[str, Evidence]:
+        """Return what is known of how each build that ended well ran, by its name."""
         ...
 
     def built(self) -> frozenset[str]:

@@ -70,3 +70,15 @@ class Secret:
         return "[redacted]"
 
     __str__ = __repr__
+
+
+class Signer(Protocol):
+    """The operator's SSH key. The same bytes always get the same signature."""
+
+    def prove(self) -> None:
+        """Raise `Permanent` or `Transient` unless the key is there, can be used and signs the same way each time."""
+        ...
+
+    def sign(self, data: bytes) -> bytes:
+        """Return the armoured SSH signature of `data`. Raises as `prove` does."""
+        ...

@@ -12,7 +12,7 @@ from releasd.core.judging.sdists import tracked_digests
 from releasd.core.judging.verdict import Expected, Problem
 from releasd.errors import CheckFailed
 from releasd.model import Artifact, Evidence, IndexRules
-from releasd.steps import audit, reproduce, trial, version
+from releasd.steps import attest, audit, reproduce, trial, version
 from releasd.steps.context import Context
 
 NOWHERE = IndexRules(max_file_size=1 << 40, pypi_rules=False)  # what a release without an index is held to
@@ -28,7 +28,8 @@ def apply(ctx: Context) -> Evidence:
     _judge(ctx, artifacts)
     tried = {a.filename: trial.run(ctx, a) for a in artifacts if a.filename.endswith(".whl")}
     again = reproduce.run(ctx, artifacts)
-    return {"files": [a.filename for a in artifacts], "installed": tried} | ({"reproduced": again} if again else {})
+    made = {"reproduced": again} if again else {}
+    return {"files": [a.filename for a in artifacts], "installed": tried, **made, **attest.seal(ctx)}
 
 
 def _judge(ctx: Context, artifacts: Sequence[Artifact]) -> None:

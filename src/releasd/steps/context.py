@@ -1,13 +1,27 @@
 """What a step is given: a decided plan, the ports, and the journal of its own job. Nothing is read from elsewhere."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from releasd.core.provenance import Builder
 from releasd.errors import Permanent
 from releasd.model import Evidence, Job, JobId, Plan, Project, StepName
-from releasd.ports import ArtifactStore, Clock, Forge, Git, Hosts, Index, Journal, Mailer, Notifier, Outputs, ShouldStop
+from releasd.ports import (
+    ArtifactStore,
+    Clock,
+    Forge,
+    Git,
+    Hosts,
+    Index,
+    Journal,
+    Mailer,
+    Notifier,
+    Outputs,
+    ShouldStop,
+    Signer,
+)
 
 
 def private_ref(job: JobId) -> str:
@@ -35,6 +49,8 @@ class Context:
     sink: Outputs  # sink(part): where that part of the step writes its output, live
     fault: Callable[[str], None]  # a named point where a test may end the process; see steps/faultpoints.py
     should_stop: ShouldStop
+    signer: Signer | None = None  # None: nothing is signed
+    builder: Builder = field(default_factory=Builder)
 
     @property
     def release_commit(self) -> str:

@@ -1,8 +1,8 @@
 """`preflight`: everything that could fail later and can be known now. It changes nothing, so it is never skipped.
 
-Checked: the remote takes a push, the tag is free, every build has an able host with its tools, or with its container's
-image (pulled where it is not there yet) and the tools in that, each index can be reached, its token can be had, and the
-version is not on it, the project's own gates are green.
+Checked: the commit is signed as the operator asks, the remote takes a push, the tag is free, every build has an able
+host with its tools, or with its container's image (pulled where it is not there yet) and the tools in that, each index
+can be reached, its token can be had, and the version is not on it, the project's own gates are green.
 """
 
 import shlex
@@ -12,7 +12,7 @@ from releasd.core.tools import lacking, programs
 from releasd.errors import CheckFailed, Conflict, DiskFull, OwnDiskFull, Permanent
 from releasd.model import BuildSpec, Evidence, Gate
 from releasd.ports import Host, Probe, Task
-from releasd.steps import farm
+from releasd.steps import farm, trust
 from releasd.steps.context import Context
 
 TRIAL_TOOL = "uv"  # `check` installs every wheel on the host that built it
@@ -26,6 +26,7 @@ def observe(ctx: Context) -> Evidence | None:
 
 def apply(ctx: Context) -> Evidence:
     """Check everything; raise the first thing that is wrong, with what fixes it."""
+    trust.check(ctx)  # before anything that the commit brings is run
     ctx.git.can_push(ctx.plan.branch)
     _tag_is_free(ctx)
     hosts = _able_hosts(ctx)

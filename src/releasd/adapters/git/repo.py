@@ -52,7 +52,12 @@ class GitRepo(Remoting, Walking, Packing):
 
 
 def clone_or_open(
-    path: Path, remote: str, *, identity: tuple[str, str] = ("releasd", "releasd@localhost"), timeout: float = 60.0
+    path: Path,
+    remote: str,
+    *,
+    identity: tuple[str, str] = ("releasd", "releasd@localhost"),
+    timeout: float = 60.0,
+    signing_key: Path | None = None,
 ) -> GitRepo:
     """Return the daemon's own clone of `remote` at `path`, made if it is not there; nothing is fetched yet.
 
@@ -65,6 +70,7 @@ def clone_or_open(
         remote: URL or path, as the operator wrote it.
         identity: name and address on commits and tags that are written there.
         timeout: seconds that one git command may take.
+        signing_key: as for `Repository`.
 
     Raises:
         GitError: `path` is something else.
@@ -75,7 +81,8 @@ def clone_or_open(
         _create(path, timeout)
     _configure(path, remote)
     _drop_stale_locks(path, older_than=2 * timeout)
-    return GitRepo(path, identity=identity, timeout=timeout, is_local=not _is_elsewhere(remote))
+    local = not _is_elsewhere(remote)
+    return GitRepo(path, identity=identity, timeout=timeout, is_local=local, signing_key=signing_key)
 
 
 def _is_sound(path: Path, timeout: float) -> bool:

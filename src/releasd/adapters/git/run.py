@@ -97,6 +97,7 @@ class Repository:
         identity: name and address on commits and tags that releasd writes.
         timeout: seconds that one git command may take.
         is_local: the remote is known to be on this machine, so that ssh is not asked about.
+        signing_key: the SSH key that signs the commits and tags written here; None leaves them unsigned.
     """
 
     def __init__(
@@ -107,12 +108,14 @@ class Repository:
         identity: tuple[str, str] = ("releasd", "releasd@localhost"),
         timeout: float = 60.0,
         is_local: bool = False,
+        signing_key: Path | None = None,
     ) -> None:
         self.path = path.absolute()
         self.remote = remote or "origin"
         self.identity = identity
         self.timeout = timeout
         self.is_local = is_local
+        self.signing_key = signing_key
         # A bare folder is named outright: git would look for one in the parents where it is broken, refuse it under
         # safe.bareRepository=explicit, and ask who owns it. A work tree keeps git's own safety check on its owner.
         is_bare = os.path.isfile(self.path / "HEAD") and os.path.isdir(self.path / "objects")  # noqa: PTH112, PTH113 - false where it may not be read

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
-from releasd.adapters.git.read import Reading
+from releasd.adapters.git.signatures import Signatures, ssh_options
+from releasd.adapters.sshsign import sign
 from releasd.errors import GitError
 
 _FILE = "100644"
@@ -14,7 +15,7 @@ _FOLDER = "040000"
 _EDITABLE = frozenset({_FILE, "100755"})
 
 
-class Writing(Reading):
+class Writing(Signatures):
     """The half of the port that makes commits, tags, refs of this clone, and archives."""
 
     def write_commit(self, *, parents: Sequence[str], files: Mapping[str, bytes], message: str, at: datetime) -> str:
@@ -69,7 +70,9 @@ class Writing(Reading):
         }
         options = [option for parent in parents for option in ("-p", parent)]
         text = message.encode(errors="surrogateescape")
-        out = self._git("commit-tree", "--no-gpg-sign", *options, tree, action="write a commit", env=env, stdin=text)
+        begin = (*ssh_options(f"user.signingKey={self.signing_key}"), "commit-tree", "-S")
+        command = begin if self.signing_key else ("commit-tree", "--no-gpg-sign")
+        out = self._git(*command, *options, tree, action="write a commit", env=env, stdin=text)
         return out.decode().strip()
 
     def write_tag(self, *, name: str, commit: str, message: str, at: datetime) -> str:
@@ -77,6 +80,8 @@ class Writing(Reading):
         who, email = self.identity
         head = f"object {commit}\ntype commit\ntag {name}\ntagger {who} <{email}> {_seconds(at)} +0000\n\n"
         body = (head + message.rstrip("\n") + "\n").encode(errors="surrogateescape")
+        if self.signing_key:
+            body += sign(body, self.signing_key, "git")  # as `git tag --sign` does, which would make the ref as well
         return self._git("mktag", action=f"write tag {name}", stdin=body).decode().strip()
 
     def merge(self, ours: str, theirs: str, *, message: str, at: datetime) -> str | None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from releasd.adapters.pipes import chunks, kill_group
 from releasd.adapters.secrets.file import MAX_SIZE, decode
-from releasd.errors import ConfigError, SecretError, Transient
+from releasd.errors import ConfigError, SecretDenied, SecretMalformed, SecretMissing, Transient
 
 
 def split(line: str) -> tuple[str, ...]:
@@ -28,22 +28,24 @@ def split(line: str) -> tuple[str, ...]:
 def read(argv: Sequence[str], environ: Mapping[str, str], *, names: Sequence[str], timeout: float) -> str:
     """Return what the command prints, without one trailing newline. `timeout` is in seconds.
 
-    Raises `SecretError` when it cannot be run, fails, or prints no text, `Transient` when it does not end in time.
+    Raises `SecretMissing` when it cannot be run, `SecretDenied` when it fails, `SecretMalformed` when it prints no
+    text or too much, `Transient` when it does not end in time.
     Only the command's first word is named: later ones may be private.
     """
     if not argv:
         raise ConfigError("a secret's command is empty", advice="Write the words of the command into the list.")
     env = {name: environ[name] for name in ("PATH", "HOME", *names) if name in environ}
-    code, output = _run(argv, env, timeout)
+    code, output = run(argv, env, timeout=timeout)
     if code != 0:
-        raise SecretError(
+        raise SecretDenied(
             f"the secret's command {argv[0]} ended with {code}",
             advice="Run it by hand as the daemon's user to see why; variables it needs go into env = [...].",
         )
     return decode(output, shown=f"what {argv[0]} printed")
 
 
-def _run(argv: Sequence[str], env: Mapping[str, str], timeout: float) -> tuple[int, bytes]:
+def run(argv: Sequence[str], env: Mapping[str, str], *, timeout: float) -> tuple[int, bytes]:
+    """Return the command's exit status and what it printed. Raises as `read` does."""
     deadline = time.monotonic() + timeout
     try:
         process = subprocess.Popen(
@@ -51,7 +53,7 @@ def _run(argv: Sequence[str], env: Mapping[str, str], timeout: float) -> tuple[i
             start_new_session=True,
         )  # fmt: skip
     except OSError as error:
-        raise SecretError(
+        raise SecretMissing(
             f"the secret's command {argv[0]} cannot be run: {error.strerror}",
             advice=f"Install {argv[0]} or put its folder on the daemon's PATH.",
         ) from None
@@ -74,7 +76,7 @@ def _bounded(pieces: Iterable[bytes], command: str) -> bytes:
     for piece in pieces:
         output += piece
         if len(output) > MAX_SIZE:
-            raise SecretError(
+            raise SecretMalformed(
                 f"the secret's command {command} printed over {MAX_SIZE} bytes", advice="Print the value alone."
             )
     return output

@@ -12,7 +12,7 @@ import msgspec
 
 from releasd.adapters import http
 from releasd.adapters.secrets.redact import redactor
-from releasd.errors import ConfigError, SecretError, Transient
+from releasd.errors import ConfigError, SecretDenied, SecretError, SecretMalformed, SecretMissing, Transient
 from releasd.ports import Secret
 
 API = "https://api.doppler.com"
@@ -27,11 +27,11 @@ def read(rest: str, token: Secret, *, api: str, timeout: float) -> str:
     Raises `Transient` while Doppler cannot be reached, `SecretError` when it refuses, has no such secret or answers
     something else, `ConfigError` when `rest` has another form.
     """
-    project, config, name = _split(rest)
+    project, config, name = split(rest)
     query = urlencode({"project": project, "config": config, "name": name})
     bearer = token.reveal()
     if not (bearer.isascii() and bearer.isprintable()) or " " in bearer:
-        raise SecretError("the Doppler service token is malformed", advice=_new_token(project, config))
+        raise SecretMalformed("the Doppler service token is malformed", advice=_new_token(project, config))
     answer = http.request(
         "GET",
         f"{api.rstrip('/')}{_PATH}?{query}",
@@ -44,7 +44,8 @@ def read(rest: str, token: Secret, *, api: str, timeout: float) -> str:
     return _value(answer, name)
 
 
-def _split(rest: str) -> tuple[str, str, str]:
+def split(rest: str) -> tuple[str, str, str]:
+    """Return project, config and name. Raises `ConfigError` for anything but three parts."""
     match rest.split("/"):
         case [project, config, name] if all(re.fullmatch(r"[\w.-]+", part) for part in (project, config, name)):
             return project, config, name
@@ -62,13 +63,18 @@ def _refusal(answer: http.Answer, project: str, config: str, name: str, token: S
             retry_after=http.retry_after(answer.headers),
         )
     if answer.status in {401, 403}:
-        return SecretError(f"Doppler denied access to {where}: {said}", advice=_new_token(project, config))
+        return SecretDenied(f"Doppler denied access to {where}: {said}", advice=_new_token(project, config))
     if answer.status == _NOT_FOUND or "could not find" in said.lower():
-        return SecretError(
+        return SecretMissing(
             f"Doppler has no {name} in {where}: {said}",
-            advice=f"doppler secrets set {name} --project {project} --config {config}",
+            advice=storing(project, config, name),
         )
     return SecretError(f"Doppler answered {answer.status}: {said}", advice="Check the reference and the API address.")
+
+
+def storing(project: str, config: str, name: str) -> str:
+    """Return the command that stores another value; it asks for the value, so that no argument list holds it."""
+    return f"doppler secrets set {name} --project {project} --config {config}"
 
 
 def _new_token(project: str, config: str) -> str:
@@ -90,11 +96,15 @@ def _value(answer: http.Answer, name: str) -> str:
     value = body.get("value") if isinstance(body, dict) else None
     computed = value.get("computed") if isinstance(value, dict) else None
     if not isinstance(computed, str):
-        raise SecretError(
-            f"Doppler's answer for {name} holds no value",
-            advice="Check the API address; a masked secret cannot be read.",
-        )
+        raise SecretMalformed(f"Doppler's answer for {name} holds no value", advice=_no_value(value, name))
     return computed
+
+
+def _no_value(value: object, name: str) -> str:
+    """Say why there is a secret without a value: Doppler shows a restricted one's name alone."""
+    if isinstance(value, dict):
+        return f"{name} is restricted, so its value is shown to nobody: make it masked in Doppler's dashboard."
+    return "Something else than Doppler answers there: check the daemon's proxy settings and the API address."
 
 
 def _json(answer: http.Answer) -> Any:
