@@ -13,6 +13,7 @@ from pathlib import Path
 from releasd import config
 from releasd.adapters.secrets import SecretSource, SecretStore, Surroundings, shown
 from releasd.adapters.uvpublish import check_token
+from releasd.app.announcers import secrets_named
 from releasd.app.world import secret_sources
 from releasd.errors import ReleasdError, SecretDenied, SecretMalformed, SecretMissing, Transient, UsageError
 
@@ -85,7 +86,7 @@ def check(config_file: Path | None, environ: Mapping[str, str], wanted: Sequence
 
 def _access(name: str, source: SecretSource, store: SecretStore, settings: config.Settings) -> Access:
     tokens = {f"indexes.{index}": entry for index, entry in settings.indexes.items() if entry.secret == name}
-    used = (*tokens, *(f"webhooks.{hook}" for hook, entry in settings.webhooks.items() if entry.secret == name))
+    used = (*tokens, *(who for who, secret in secrets_named(settings).items() if secret == name))
     error = _error(name, store, [entry.publish_url is None for entry in tokens.values()])
     if error is None:
         return Access(name=name, place=shown(source), used_by=used, ok=True)

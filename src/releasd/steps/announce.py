@@ -13,7 +13,7 @@ from releasd.core import announcing
 from releasd.errors import Cancelled, ConfigError, Fenced, Permanent, ReleasdError, Stopping, Transient
 from releasd.model import AnnouncedFile, Announcement, Deploy, Evidence, StepState, TargetRecord
 from releasd.ports import Task
-from releasd.steps import forge
+from releasd.steps import attest, forge
 from releasd.steps.context import Context
 
 Target = tuple[str, Callable[[], Evidence]]  # its kind and name, and how it is told
@@ -119,7 +119,8 @@ def _wait(ctx: Context, failed: list[TargetRecord]) -> float:
 def _page(ctx: Context, name: str, news: Announcement) -> Evidence:
     if name not in ctx.forges:
         raise ConfigError(f"no forge is called {name!r}", advice=f"Add [forges.{name}], or do not name it.")
-    return forge.complete(ctx, ctx.forges[name], news)
+    kept = ((each.filename, ctx.artifacts.path(each)) for each in attest.attachments(ctx))
+    return forge.complete(ctx, ctx.forges[name], news, kept)
 
 
 def _deploy(ctx: Context, name: str, deploy: Deploy, news: Announcement) -> Evidence:
