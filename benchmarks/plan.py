@@ -43,17 +43,23 @@ def run() -> Iterator[Figure]:
 
 
 def _monorepo() -> Iterator[Figure]:
-    """Measure on 1,000,000 commits of 50 packages; no peer is asked, for none ends within the time there is."""
+    """Measure on 1,000,000 commits of 50 packages; no peer is asked, for none ends within the time there is.
+
+    First as one package, by its tags; then with all of them configured, which one plan is made of.
+    """
     work = ranges.monorepo(peers.cache(), 1_000_000)
     with tempfile.TemporaryDirectory(prefix="releasd-bench-") as folder:
-        for name, tag_format, since in (
-            ("1,000,000 commits, since a package's last tag", "pkg-7-v{version}", "pkg-7-v1.19.0..HEAD"),
-            ("1,000,000 commits, whole history", "none-{version}", "HEAD"),
+        for name, text, since in (
+            ("one package since its tag", 'tag_format = "pkg-7-v{version}"\n', "pkg-7-v1.19.0..HEAD"),
+            ("one package, whole history", 'tag_format = "none-{version}"\n', "HEAD"),
+            ("50 packages since their tags", ranges.packages("pkg-{}-v{{version}}"), "pkg-0-v1.19.0..HEAD"),
+            ("50 packages, whole history", ranges.packages("none-{}-{{version}}"), "HEAD"),
         ):
             config = Path(folder, "own.toml")
-            config.write_text(f'tag_format = "{tag_format}"\n')
+            config.write_text(text)
             own = {**_own(work, since), OWN: (RELEASD, "plan", "--json", "--config", str(config))}
-            yield from _figures(name, _taken(name, 1, work, own, WITHIN_MILLION))
+            title = f"1,000,000 commits, {name}"
+            yield from _figures(title, _taken(title, 1, work, own, WITHIN_MILLION))
 
 
 def _own(work: Path, since: str | None = None) -> Commands:

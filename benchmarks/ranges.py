@@ -73,6 +73,15 @@ def monorepo(cache: Path, commits: int) -> Path:
     return ready
 
 
+def packages(tag_format: str) -> str:
+    """Return a configuration of the monorepo's packages; `{}` in the tag format is a package's number."""
+    tables = (
+        f'[packages.pkg-{number}]\npath = "packages/pkg-{number}"\ntag_format = "{tag_format.format(number)}"\n'
+        for number in range(PACKAGES)
+    )
+    return "\n".join(tables)
+
+
 def _of_packages(commits: int) -> Iterator[Made]:
     for number in range(commits):
         package = number * 31 % PACKAGES

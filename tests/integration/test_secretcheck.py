@@ -68,7 +68,7 @@ def test_json_says_who_looked_and_who_uses_each(terminal: Terminal) -> None:
     assert used == {
         "pypi-token": ["indexes.pypi"],
         "internal-token": ["indexes.internal"],
-        "hook-key": ["webhooks.chat"],
+        "hook-key": ["webhook chat"],
     }
     assert_nothing_shown(said)
 

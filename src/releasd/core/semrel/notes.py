@@ -5,13 +5,14 @@ abbreviated name. One shows by itself: where a message's header does not match, 
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from releasd.core.semrel import jsregex
+from releasd.core.semrel.filter import drop_reverted
 from releasd.core.semrel.gitlog import subject_of
-from releasd.core.semrel.jstext import trim, truthy
+from releasd.core.semrel.jstext import trim
 from releasd.core.semrel.parser import Parsed, parser
 from releasd.core.semrel.presets import SHORT, CommitValues, Context, Preset, angular, conventionalcommits
 from releasd.core.semrel.urls import Place, place
@@ -65,33 +66,7 @@ def unreverted(commits: Iterable[CommitValues]) -> list[CommitValues]:
 
     Source: conventional-commits-filter 5.0.0. A commit that has been transformed is compared as it was before.
     """
-    held: dict[int, CommitValues] = {}
-    reverts: dict[int, CommitValues] = {}
-    kept: list[CommitValues] = []
-    for place_, commit in enumerate(commits):
-        raw = commit.get("raw") or commit  # a text where a line `-raw-` made it, which no revert is for
-        found = next((at for at, revert in reverts.items() if _matches(raw, revert["revert"])), None)
-        if found is not None:
-            del reverts[found], held[found]
-        elif truthy(commit.get("revert")):
-            held[place_] = reverts[place_] = commit
-        elif reverts:
-            held[place_] = commit
-        else:
-            kept += [*held.values(), commit]
-            held.clear()
-    return kept + list(held.values())
-
-
-def _matches(commit: Any, revert: Any) -> bool:
-    fields = commit if isinstance(commit, Mapping) else {}
-    return isinstance(revert, Mapping) and all(
-        key in fields and _trimmed(fields[key]) == _trimmed(value) for key, value in revert.items()
-    )
-
-
-def _trimmed(value: Any) -> Any:
-    return trim(value) if isinstance(value, str) else value
+    return list(drop_reverted(commits, lambda each: each))
 
 
 def _preset(options: NotesOptions) -> Preset:
