@@ -113,3 +113,32 @@ def test_the_first_release_of_a_channel() -> None:
     """It leads up to the first version of all."""
     line = ReleaseLine(kind="prerelease", prerelease="beta", channel="beta")
     assert next_on_line(line, None, Bump.MINOR, "0.1.0") == "0.1.0-beta.1"
+
+
+def test_the_main_branch_may_be_called_anything() -> None:
+    """What a maintenance branch may release follows from it, by whatever name it goes."""
+    reach = {"trunk": tags("1.4.0", "2.0.0"), "1.x": tags("1.4.0")}
+    wanted = lines.needed(NATIVE, "1.x", tuple(reach), "trunk")
+    assert set(wanted) == {"1.x", "trunk"}
+    assert follows(lines.standing(NATIVE, "1.x", tuple(reach), reach, "trunk"), Bump.MINOR) == "1.5.0"
+
+
+def test_a_clone_of_the_maintenance_branch_alone() -> None:
+    """Its name says what may be released, where nothing is known of the main branch."""
+    found = stands(NATIVE, "1.x", {"1.x": tags("1.4.0")})
+    assert follows(found, Bump.PATCH) == "1.4.1"
+    with pytest.raises(Permanent, match=r"<2\.0\.0"):
+        follows(found, Bump.MAJOR)
+
+
+def test_a_package_above_the_maintenance_line_is_not_of_it() -> None:
+    """Its line says so, and nothing is released."""
+    found = stands(NATIVE, "1.x", {"main": tags("1.0.0", "2.0.0", "3.2.0"), "1.x": tags("3.2.0")})
+    assert "v3.2.0 is above them" in found.line.refused
+
+
+def test_a_commit_on_no_branch_follows_semantic_releases_tag_rules() -> None:
+    """As on a release branch without limits: `vv1.9.0` counts there."""
+    found = lines.detached(SEMREL, (*tags("1.4.0"), Tag(name="vv1.9.0", commit="x")))
+    assert found.last is not None
+    assert found.last.version == "1.9.0"

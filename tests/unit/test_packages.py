@@ -112,6 +112,10 @@ def test_the_files_of_every_package_are_read_and_only_its_own_are_edited() -> No
             "".join(f'[packages.{name}]\npath = "{name}"\ntag_format = "v{{version}}"\n' for name in "ab"),
             "packages.tag_format: v{version} is there twice",
         ),
+        (
+            '[packages.a]\npath = "a"\ntag_format = "{version}"\n[packages.b]\npath = "b"\ntag_format = "{version}-b"\n',
+            "packages.a.tag_format: tags of b ({version}-b) would count as its own",
+        ),
     ],
 )
 def test_a_mistake_is_named(text: str, problem: str) -> None:
@@ -147,3 +151,25 @@ def test_a_member_of_a_cargo_workspace_moves_alone() -> None:
     assert 'name = "cli"\nversion = "1.0.0"' in texts["Cargo.lock"]
     assert 'name = "core"\nversion = "1.1.0"' in texts["Cargo.lock"]
     assert texts["Cargo.toml"] == CARGO["Cargo.toml"]
+
+
+def test_the_repositorys_gates_and_branches_hold_for_every_package() -> None:
+    """Its gates run in its root, before the package's own, which run in the package's folder."""
+    gate = '[[gates]]\nname = "lint"\nrun = "make lint"\n'
+    text = f'branches = ["trunk"]\n{gate}[packages.a]\npath = "a"\n[[packages.a.gates]]\nname = "t"\nrun = "make t"\n'
+    config = read(text)["a"]
+    assert [gate.run for gate in config.gates] == ["make lint", "cd a\nmake t"]
+    assert [branch.name for branch in config.branches] == ["trunk"]
+
+
+def test_a_folder_whose_name_means_something_to_a_glob() -> None:
+    """It is meant by its name alone."""
+    assert package(read("[packages.a]\npath = 'x[id]'\n")["a"]).areas == ((":(glob)x\\[id\\]/**",),)
+
+
+def test_a_member_that_inherits_the_workspaces_version_is_no_package_of_its_own() -> None:
+    """Its version would be every other crate's, too; what to do is said."""
+    files = CARGO | {"core/Cargo.toml": '[package]\nname = "core"\nversion.workspace = true\n'}
+    config = next(each for each in load(files).packages if package(each).name == "core")
+    with pytest.raises(ConfigError, match="core/Cargo.toml inherits the workspace's version"):
+        detect(files, config, version="1.1.0", pep440="1.1.0")

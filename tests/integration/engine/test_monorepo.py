@@ -3,10 +3,12 @@
 import pytest
 
 from releasd.engine.executor import execute
-from releasd.engine.reconcile import preview
+from releasd.engine.reconcile import look_at, preview, take_push
+from releasd.errors import Transient
 from releasd.model import Bump, Job, JobState
 from releasd.ports import Task
 from support.fakehost import Scripted
+from support.gitrepo import git
 from support.lab import Killed, Lab, at
 from support.wheels import make_sdist, make_wheel
 
@@ -208,3 +210,101 @@ def test_a_newer_push_supersedes_each_package_by_itself(mono: Lab) -> None:
     mono.enqueue()
     tags = {tag for _, tag in released(finish(mono))}
     assert tags == {"core-v1.1.0", "cli-v1.0.1", "docs-v1.0.1"}
+
+
+def test_a_push_that_nobody_told_of_is_found_after_a_packages_job(mono: Lab) -> None:
+    """A package's job plans at the newest tip; what else came with it is not taken for handled."""
+    mono.push("feat: more core", {"core/more.txt": "x"})
+    mono.enqueue()
+    mono.run()
+    mono.push("fix: docs", {"docs/more.txt": "x"})
+    finish(mono)
+    for hint in look_at(mono.world, mono.project, mono.clone, "reconcile"):
+        take_push(mono.world, mono.project, hint, hint.new)
+    assert ("docs", "docs-v1.0.1") in released(finish(mono))
+
+
+def test_many_packages_are_as_many_jobs(mono: Lab) -> None:
+    """The release commits of the others do not make a package's job a new one."""
+    mono.push("feat: shared", {"common/x": "x"})
+    mono.enqueue()
+    assert len(finish(mono)) == 4
+
+
+def test_a_dependant_waits_for_its_dependency(mono: Lab) -> None:
+    """While that is put off the dependant is, too, and says for which job; it is released after it."""
+    mono.index.files_error = Transient("503")
+    mono.push("feat: more core", {"core/more.txt": "x"})
+    mono.enqueue()
+    mono.run()
+    core = mono.run()
+    cli = mono.run()
+    assert (core.package, core.state, cli.package, cli.state) == ("core", "queued", "cli", "queued")
+    assert cli.reason == f"waits for core (job {core.id})"
+    mono.index.files_error = None
+    mono.wait(core)
+    assert mono.run().tag == "core-v1.1.0"
+    mono.wait(mono.store.job(cli.id))
+    assert mono.run().tag == "cli-v1.0.1"
+
+
+def test_a_dependant_of_what_failed_fails(mono: Lab) -> None:
+    """It would ask for a release that is not there; the advice retries both in order."""
+    mono.plays = lambda task: Scripted(exit_status=1) if "RELEASD_VERSION" in task.env else None
+    mono.push("feat: more core", {"core/more.txt": "x"})
+    mono.enqueue()
+    jobs = finish(mono)
+    assert [(job.package, job.state) for job in jobs[1:]] == [("core", "failed"), ("cli", "failed")]
+    assert "releasd retry 2, then releasd retry 3" in jobs[2].reason
+
+
+def test_what_a_newer_push_takes_back_is_not_released(mono: Lab) -> None:
+    """A package's job that waits for an older commit goes when the newer one asks for nothing."""
+    mono.index.files_error = Transient("503")
+    mono.push("feat: more core", {"core/more.txt": "x"})
+    mono.enqueue()
+    mono.run()
+    core = mono.run()
+    revert = f'Revert "feat: more core"\n\nThis reverts commit {core.commit}.'
+    mono.push(revert, {"core/more.txt": "y"})
+    mono.index.files_error = None
+    mono.enqueue()
+    while any(job.package == "" for job in mono.store.queue()):
+        mono.run()
+    assert mono.store.job(core.id).state is JobState.SUPERSEDED
+
+
+@pytest.mark.parametrize(("branch", "tag"), [("main", "v2.0.1"), ("beta", "v2.0.1-beta.1")])
+def test_a_group_goes_on_from_its_highest_version(mono: Lab, branch: str, tag: str) -> None:
+    """The one that is first by name lags behind, and a third was never released; on a channel all stay on it."""
+    mono.configure(branches=("beta",))
+    config = """
+[packages.aux]
+path = "aux"
+group = "g"
+[packages.core]
+path = "core"
+group = "g"
+[packages.docs]
+path = "docs"
+group = "g"
+"""
+    mono.push("chore: group", {".releasd.toml": config, "aux/pyproject.toml": manifest("aux")})
+    mono.work.tag("docs-v2.0.0", message="far ahead")
+    mono.work.push()
+    commit = mono.push("fix: docs", {"docs/x": "x"})
+    git(mono.remote, "update-ref", f"refs/heads/{branch}", commit)
+    mono.store.enqueue("demo", commit, branch, source="hook", now=mono.clock.now())
+    tags = {job_tag for _, job_tag in released(finish(mono))}
+    assert tags == {f"{name}-{tag}" for name in ("aux", "core", "docs")}
+
+
+def test_a_held_job_takes_the_bump_that_its_advice_names(lab: Lab) -> None:
+    """`release --bump major` decides about a breaking change that the rules would lose."""
+    rules = '[[release_rules]]\nbreaking = true\nrelease = "patch"\n'
+    lab.push("feat!: all new", {".releasd.toml": rules})
+    lab.enqueue()
+    held = lab.run()
+    assert "--bump major" in held.reason
+    lab.enqueue(bump=Bump.MAJOR, source="request", force=True)
+    assert lab.run().version == "2.0.0"
