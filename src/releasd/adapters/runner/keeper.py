@@ -273,15 +273,15 @@ def relay(rest: bytes, peer: socket.socket) -> None:
             if 0 in ready and not _carry(0, there):
                 return
             if peer.fileno() in ready and not _carry(peer.fileno(), back):
-                _deliver(back)
-                return
+                break
             for fd, queue in ((peer.fileno(), there), (1, back)):
                 if fd in able:
                     del queue[: os.write(fd, queue[:CHUNK])]
         except BlockingIOError:
             continue
         except OSError:
-            return  # one of the two is gone, and with it whom the rest was for
+            break  # one of the two is gone: a keeper that ends early takes no more, and has said why
+    _deliver(peer, back)
 
 
 def _carry(fd: int, queue: bytearray) -> bool:
@@ -290,9 +290,17 @@ def _carry(fd: int, queue: bytearray) -> bool:
     return bool(data)
 
 
-def _deliver(rest: bytearray) -> None:
-    """Write what is left, for as long as the daemon takes it."""
+def _deliver(peer: socket.socket, rest: bytearray) -> None:
+    """Write what is left, and the keeper's last words, for as long as the daemon takes them."""
+    try:
+        while len(rest) < 2 * BACKLOG and _carry(peer.fileno(), rest):
+            pass
+    except OSError:
+        pass  # all of it was read: there is no more, or it comes from one who lives and is not heard any longer
     limit = time.monotonic() + LAST_WORDS
-    while rest and time.monotonic() < limit:
-        if select.select([], [1], [], TICK)[1]:
-            del rest[: os.write(1, rest[:CHUNK])]
+    try:
+        while rest and time.monotonic() < limit:
+            if select.select([], [1], [], TICK)[1]:
+                del rest[: os.write(1, rest[:CHUNK])]
+    except OSError:
+        return  # the daemon is gone, whom it was for
