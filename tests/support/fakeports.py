@@ -143,7 +143,7 @@ class FakeJournal:
     def build_failed(self, build: str, host: str, why: str) -> None:
         self.failed.append((build, host, why))
 
-    def own_push(self, commit: str) -> None:
+    def own_push(self, commit: str, *, on: str) -> None:
         self.calls.append("own_push")
         self.own.append(commit)
 

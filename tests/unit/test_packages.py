@@ -92,6 +92,16 @@ def test_the_files_of_every_package_are_read_and_only_its_own_are_edited() -> No
     assert [(edit.path, edit.old, edit.new) for edit in edits] == [("a/pyproject.toml", "1.0.0", "1.1.0")]
 
 
+OVERLAPPING = """
+[packages.a]
+path = "a"
+tag_format = "{version}"
+[packages.b]
+path = "b"
+tag_format = "{version}-b"
+"""
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
@@ -113,7 +123,7 @@ def test_the_files_of_every_package_are_read_and_only_its_own_are_edited() -> No
             "packages.tag_format: v{version} is there twice",
         ),
         (
-            '[packages.a]\npath = "a"\ntag_format = "{version}"\n[packages.b]\npath = "b"\ntag_format = "{version}-b"\n',
+            OVERLAPPING,
             "packages.a.tag_format: tags of b ({version}-b) would count as its own",
         ),
     ],
@@ -171,5 +181,5 @@ def test_a_member_that_inherits_the_workspaces_version_is_no_package_of_its_own(
     """Its version would be every other crate's, too; what to do is said."""
     files = CARGO | {"core/Cargo.toml": '[package]\nname = "core"\nversion.workspace = true\n'}
     config = next(each for each in load(files).packages if package(each).name == "core")
-    with pytest.raises(ConfigError, match="core/Cargo.toml inherits the workspace's version"):
+    with pytest.raises(ConfigError, match="inherits the workspace's version"):
         detect(files, config, version="1.1.0", pep440="1.1.0")

@@ -83,9 +83,14 @@ class JobJournal:
         """Record that the build ended badly on this host."""
         self.store.build_failed(self.job.id, self.job.token, build, host, why, now=self.clock.now())
 
-    def own_push(self, commit: str) -> None:
-        """Remember our own commit before it is public."""
+    def own_push(self, commit: str, *, on: str) -> None:
+        """Remember our own commit before it is public.
+
+        One of a package hides no push below it that was not looked at for the other packages yet.
+        """
         self.fence()
+        if self.job.package and self.store.head_of(self.job.project, self.job.branch) != on:
+            return
         self.store.set_head(self.job.project, self.job.branch, commit, now=self.clock.now())
 
     def announcements(self) -> Mapping[str, TargetRecord]:

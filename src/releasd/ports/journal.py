@@ -101,8 +101,11 @@ class Journal(Protocol):
         """Record that the build ended badly on this host, or that the host was lost."""
         ...
 
-    def own_push(self, commit: str) -> None:
-        """Remember a commit that is about to be pushed by this job, so that it does not release itself."""
+    def own_push(self, commit: str, *, on: str) -> None:
+        """Remember a commit that is about to be pushed by this job, so that it does not release itself.
+
+        `on` is the commit that the release was planned for.
+        """
         ...
 
     def announcements(self) -> Mapping[str, TargetRecord]:

@@ -80,7 +80,9 @@ def _push(ctx: Context, tip: str, target: str) -> None:
     branch, tag = f"refs/heads/{ctx.plan.branch}", f"refs/tags/{ctx.plan.tag}"
     obj = ctx.git.write_tag(name=ctx.plan.tag, commit=ctx.release_commit, message=message(ctx), at=ctx.plan.planned_at)
     if target == ctx.release_commit:
-        ctx.journal.own_push(target)  # only a plain fast-forward: a merge brings others' commits, which want planning
+        ctx.journal.own_push(
+            target, on=ctx.plan.commit
+        )  # only a plain fast-forward: a merge brings others' commits, which want planning
     ctx.fault("tag.own_push_noted")
     ctx.journal.fence()
     ctx.git.push({branch: target, tag: obj}, expect={branch: tip, tag: ""})

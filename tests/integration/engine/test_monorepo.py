@@ -2,6 +2,7 @@
 
 import pytest
 
+from releasd.core.version import to_pep440
 from releasd.engine.executor import execute
 from releasd.engine.reconcile import look_at, preview, take_push
 from releasd.errors import Transient
@@ -51,7 +52,8 @@ def played(lab: Lab, task: Task) -> Scripted | None:
     name = f"acme_{task.script.split()[1]}"
     folder = lab.folder / "made"
     folder.mkdir(exist_ok=True)
-    made = (make_wheel(folder, name, version), make_sdist(folder, name, version))
+    python = to_pep440(version)
+    made = (make_wheel(folder, name, python), make_sdist(folder, name, python))
     return Scripted(output=b"building\n", files={path.name: path.read_bytes() for path in made})
 
 
@@ -295,8 +297,9 @@ group = "g"
     commit = mono.push("fix: docs", {"docs/x": "x"})
     git(mono.remote, "update-ref", f"refs/heads/{branch}", commit)
     mono.store.enqueue("demo", commit, branch, source="hook", now=mono.clock.now())
-    tags = {job_tag for _, job_tag in released(finish(mono))}
-    assert tags == {f"{name}-{tag}" for name in ("aux", "core", "docs")}
+    jobs = finish(mono)
+    tags = {job_tag for _, job_tag in released(jobs)}
+    assert tags == {f"{name}-{tag}" for name in ("aux", "core", "docs")}, [job.reason for job in jobs]
 
 
 def test_a_held_job_takes_the_bump_that_its_advice_names(lab: Lab) -> None:
