@@ -72,6 +72,9 @@ def assert_shown(forge: ScriptedForge, job: dict[str, Any]) -> None:
     (release,) = forge.releases
     assert not release.draft
     shown = {name: hashlib.sha256(data).hexdigest() for name, data in release.files.items()}
-    assert shown == {each["filename"]: each["sha256"] for each in job["artifacts"]}
+    check = next(step for step in job["steps"] if step["name"] == "check")
+    kept = {name: file["sha256"] for name, file in check["evidence"]["attachments"].items()}
+    assert {"SHA256SUMS", "provenance.intoto.json", "sbom.cdx.json"} == kept.keys()
+    assert shown == kept | {each["filename"]: each["sha256"] for each in job["artifacts"]}
     sent = [change for change in forge.changes() if change == "POST assets"]
     assert len(sent) == len(shown)

@@ -83,7 +83,8 @@ def job(state: str = "succeeded", **changes: object) -> dict[str, object]:
         "id": 7, "project": "demo", "commit": "a" * 40, "branch": "main", "package": None, "state": state,
         "reason": "because", "version": "1.1.0", "tag": "v1.1.0", "source": "hook", "created_at": AT,
         "started_at": AT, "finished_at": AT,
-        "attempt": 1, "not_before": None, "owner": None, "steps": [step], "builds": [build], "artifacts": [],
+        "attempt": 1, "not_before": None, "owner": None, "steps": [step], "builds": [build],
+        "artifacts": [], "announcements": [],
         "waiting": [{"name": "mac", "reason": "no host is usable", "since": AT}], **changes,
     }  # fmt: skip
 

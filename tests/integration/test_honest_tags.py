@@ -56,6 +56,7 @@ def scene(tmp_path: Path) -> Scene:
     spec = HostSpec(name="one", labels=frozenset({"linux", "x86_64"}), workdir=str(tmp_path / "work"))
     made.hosts = FakeHosts([LocalHost(with_defaults(spec, os.environ["PATH"]))])
     made.artifacts = ArtifactFolder(tmp_path / "artifacts")
+    made.release_commit()
     return made
 
 
