@@ -13,7 +13,7 @@ demo: $(STAMP) ## show a whole release on this machine, from push to index
 	@$(BIN)/releasd demo
 
 test: check ## all checks and all tests
-	$(BIN)/pytest tests -n 2 --dist worksteal
+	$(BIN)/pytest tests -n 3 --dist worksteal
 
 venv: $(STAMP) ## only set up .venv
 
