@@ -78,7 +78,7 @@ def test_order_is_that_of_locale_compare(seed: int) -> None:
     random = Random(seed)
     sequences = sorted(entry for entry in _table().weights if len(entry) > 1)
     marks = [chr(code) for code in range(0x20000) if combining(chr(code))]
-    lists = [[text(random, sequences, marks) for _ in range(16)] for _ in range(LISTS * TIMES)]
+    lists = [[text(random, sequences, marks) for _ in range(24)] for _ in range(LISTS * TIMES)]
     lists += [[letters, f"{letters}a", f"{letters}\u0301"] for texts in lists for letters in texts[:2]]
     theirs = answers("notes.mjs", [{"kind": "collate", "texts": texts} for texts in lists])
     for texts, answer in zip(lists, theirs, strict=True):
