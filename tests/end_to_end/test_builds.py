@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -98,10 +99,12 @@ def test_host_lost_during_the_build(stage: Stage, sshd: Sshd, tmp_path: Path) ->
     stage.start()
     stage.push("feat: more")
     stage.wait_file(tmp_path / "begun")
-    for process in psutil.Process(server.pid).children(recursive=True):
-        if process.name().startswith("sshd"):  # the connections; what runs behind them is for the leash to end
+    behind = psutil.Process(server.pid).children(recursive=True)
+    connections = [process for process in behind if process.name().startswith("sshd")]  # the rest is for the leash
+    first.close()  # before the connections: the daemon would come back at once
+    for process in connections:
+        with suppress(psutil.NoSuchProcess):
             process.kill()
-    first.close()
     job = stage.wait_over()
     assert_released(stage, job, "1.1.0")
     assert [build["host"] for build in job["builds"]] == ["far"]
