@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from releasd.core import channel
 from releasd.core.semrel import branches, jsregex, micromatch, tags
 from releasd.core.semrel.analysis import release_type
 from releasd.core.semrel.options import Options
@@ -164,11 +165,12 @@ def decided(case: Case) -> Case:
     of_branch = next(each for each in case["branches"] if each["name"] == case["name"])
     channels = {tag["gitTag"]: tag["channels"] for tag in of_branch["tags"]}
     last = tags.last_release(found[branch.name], branch, channels)
-    valid = True
+    line, bump, valid = branch.line(versions[branch.name]), Bump(case["type"]), True
+    version = channel.next_on_line(line, last.version if last else None, bump, str(branches.FIRST_RELEASE))
     try:
-        version = tags.next_version(last, Bump(case["type"]), branch, found[branch.name])
-    except Permanent as refused:
-        valid, version = False, refused.message.rsplit(" ", 1)[-1]
+        assert tags.next_version(last, bump, branch, found[branch.name]) == version
+    except Permanent:
+        valid = False
     return {
         "kind": branch.kind,
         "range": branch.range,
