@@ -56,7 +56,7 @@ def test_a_quota_met_in_the_middle_keeps_the_second_untouched(stage: Stage, mirr
     assert stage.run("retry", "1").returncode == 0
     job = stage.wait_for(lambda job: job["state"] == "succeeded")
     assert_published(stage, job)
-    assert {stored["uploads"] for stored in stage.index.stats().values()} == {1}
+    assert {stored["stored"] for stored in stage.index.stats().values()} == {1}
     assert len(mirror.stats()) == 2
 
 

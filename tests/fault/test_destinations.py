@@ -39,6 +39,6 @@ def test_killed_between_destinations(point: str, stage: Stage, mirror: IndexProc
     for index, destination in zip((stage.index, mirror), job["destinations"], strict=True):
         stats = index.stats()
         assert {name: stored["sha256"] for name, stored in stats.items()} == sealed
-        assert {stored["uploads"] for stored in stats.values()} == {1}
+        assert {stored["stored"] for stored in stats.values()} == {1}
         assert {file["filename"]: file["sha256"] for file in destination["files"]} == sealed
         assert {file["state"] for file in destination["files"]} == {"verified"}

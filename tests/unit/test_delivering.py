@@ -24,11 +24,8 @@ def artifact(filename: str, size: int) -> Artifact:
 
 def test_an_sdist_alone_is_never_first() -> None:
     """Installers would build it; and of wheels the small ones go first, for a slow upload that dies sent the most."""
-    names = [
-        a.filename
-        for a in delivering.in_order(artifact(*each) for each in (("a.tar.gz", 1), ("b.whl", 9), ("c.whl", 2)))
-    ]
-    assert names == ["c.whl", "b.whl", "a.tar.gz"]
+    files = [artifact("a.tar.gz", 1), artifact("b.whl", 9), artifact("c.whl", 2)]
+    assert [each.filename for each in delivering.in_order(files)] == ["c.whl", "b.whl", "a.tar.gz"]
 
 
 @pytest.mark.parametrize("state", [FileState.UPLOADED, FileState.SERVED, FileState.VERIFIED])

@@ -1,10 +1,13 @@
 """`publish`: what an index lists is the truth, whatever the uploader says."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from releasd.errors import CheckFailed, Conflict, Denied, Fenced, Permanent, ReleasdError, Transient
+from releasd.ports import Sink
 from releasd.steps import publish
 from support.fakehost import FakeHost, Scripted
 from support.fakeports import TOOLS, FakeIndex, Scene, host_spec
@@ -219,11 +222,14 @@ def test_the_next_destination_waits_for_proof(scene: Scene) -> None:
     """It gets files only once the one before serves everything, downloaded and installed."""
     two(scene)
     seen: list[bool] = []
-    real = scene.indexes["mirror"].upload
-    scene.indexes["mirror"].upload = lambda paths, sink: (
-        seen.append("pypi" in scene.journal.proofs),
-        real(paths, sink),
-    )
+    mirror = scene.indexes["mirror"]
+    real = mirror.upload
+
+    def upload(paths: Sequence[Path], sink: Sink) -> None:
+        seen.append("pypi" in scene.journal.proofs)
+        real(paths, sink)
+
+    mirror.upload = upload
     publish.apply(scene.context())
     assert seen == [True]
     assert set(states(scene).values()) == {"verified"}

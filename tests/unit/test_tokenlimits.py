@@ -24,7 +24,7 @@ def token(*caveats: Any) -> str:
         size = bytes([len(value)]) if len(value) < 128 else bytes([len(value) & 0x7F | 0x80, len(value) >> 7])
         return bytes([kind]) + size + value
 
-    data = b"\x02" + field(1, b"pypi.org") + field(2, b"9d2b7c4e-0000-4a5b-8c3d-1f2e3d4c5b6a") + b"\x00"
+    data = b"\x02" + field(1, b"packages.example.org") + field(2, b"9d2b7c4e-0000-4a5b-8c3d-1f2e3d4c5b6a") + b"\x00"
     for caveat in caveats:
         text = caveat if isinstance(caveat, bytes) else json.dumps(caveat).encode()
         data += field(2, text) + b"\x00"
@@ -51,9 +51,10 @@ def test_a_token_says_what_it_is_for(caveats: tuple[Any, ...], expected: Limits)
     assert limits(token(*caveats)) == expected
 
 
-@pytest.mark.parametrize(
-    "text", ["", "pypi-", "pypi-test", "pypi-AgE", "pypi-Ag8", "glpat-xyz", "pypi-!!!", "pypi-AgEI/w"]
-)
+OTHER = ("", "pypi-", "pypi-test", "pypi-AgE", "pypi-Ag8", "glpat-xyz", "pypi-!!!", "pypi-AgEI/w")
+
+
+@pytest.mark.parametrize("text", OTHER)
 def test_what_is_no_such_token_restricts_nothing(text: str) -> None:
     """The index judges; a token of another kind is not refused here."""
     assert limits(text) == Limits()

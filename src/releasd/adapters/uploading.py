@@ -9,10 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from releasd.core.delivering import combined
-from releasd.errors import Denied, ReleasdError
+from releasd.errors import Denied, ReleasdError, SecretError
 
 Send = Callable[[Sequence[Path]], None]
 Failures = dict[str, ReleasdError]  # by file name
+_NO_CREDENTIAL = (Denied, SecretError)
 
 
 def upload(paths: Sequence[Path], send: Send, *, parallel: int) -> None:
@@ -22,7 +23,7 @@ def upload(paths: Sequence[Path], send: Send, *, parallel: int) -> None:
     was not begun by then is not begun any more.
     """
     failures = _alone(paths[:1], send)
-    refused = next((error for error in failures.values() if isinstance(error, Denied)), None)
+    refused = next((error for error in failures.values() if isinstance(error, _NO_CREDENTIAL)), None)
     if refused:
         failures |= {path.name: refused for path in paths[1:]}
     else:
@@ -40,7 +41,7 @@ def _batches(paths: Sequence[Path], count: int) -> list[Sequence[Path]]:
 def _batch(paths: Sequence[Path], send: Send) -> Failures:
     try:
         send(paths)
-    except Denied as error:
+    except _NO_CREDENTIAL as error:
         return {path.name: error for path in paths}
     except ReleasdError as error:
         return {paths[0].name: error} if len(paths) == 1 else _alone(paths, send)
@@ -52,7 +53,7 @@ def _alone(paths: Sequence[Path], send: Send) -> Failures:
     for at, path in enumerate(paths):
         try:
             send([path])
-        except Denied as error:
+        except _NO_CREDENTIAL as error:
             return failures | {each.name: error for each in paths[at:]}
         except ReleasdError as error:
             failures[path.name] = error

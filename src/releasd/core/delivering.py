@@ -7,14 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from releasd.errors import Conflict, Denied, Permanent, ReleasdError, Transient
+from releasd.errors import Conflict, Denied, Permanent, ReleasdError, SecretError, Transient
 from releasd.model import Artifact, DeliveryRecord, FileState
 
 OPEN_FOR = timedelta(days=14)  # the public index takes no new files for an older release (facts §0.1)
 PROPAGATION = timedelta(minutes=30)  # so long a taken file may stay unlisted before it is sent again (facts §2)
 WARN_BEFORE = tuple(timedelta(days=days) for days in (7, 3, 1, 0))  # before the release closes
 _ORDER = tuple(FileState)
-_WORST_FIRST = (Conflict, Denied, Permanent, Transient)
+_WORST_FIRST = (Conflict, Denied, SecretError, Permanent, Transient)
 
 
 def in_order(artifacts: Iterable[Artifact]) -> tuple[Artifact, ...]:
@@ -66,7 +66,11 @@ def combined(failures: Mapping[str, ReleasdError]) -> ReleasdError:
 
     `failures` has at least one, by file name. The error's `by_file` has each one's words.
     """
+    by_file = {name: error.message for name, error in failures.items()}
     kind, worst = next((kind, error) for kind in _WORST_FIRST for error in failures.values() if isinstance(error, kind))
+    if all(error is worst for error in failures.values()):
+        worst.by_file = by_file
+        return worst
     told = dict.fromkeys(error.message for error in failures.values())
     text = worst.message
     if len(told) > 1:
@@ -75,5 +79,5 @@ def combined(failures: Mapping[str, ReleasdError]) -> ReleasdError:
     asked = max((error.retry_after or 0.0 for error in failures.values() if isinstance(error, Transient)), default=0.0)
     made = Transient(text, advice=worst.advice, retry_after=asked or None) if kind is Transient else None
     result = made or kind(text, advice=worst.advice)
-    result.by_file = {name: error.message for name, error in failures.items()}
+    result.by_file = by_file
     return result

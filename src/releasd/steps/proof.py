@@ -6,7 +6,7 @@ of each interpreter that is here installs that version from it, and the operator
 
 import shlex
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.tags import compatible_tags, cpython_tags, platform_tags, sys_tags
@@ -64,7 +64,7 @@ def ensure(ctx: Context, index: Index) -> Evidence:
         ctx.clock.sleep(PAUSE)
     files = wanted(ctx, index)
     ctx.journal.delivered(index.name, [each.filename for each in files], FileState.VERIFIED)
-    evidence = {"files": len(files), **_installed(ctx, index), **_gated(ctx, index)}
+    evidence = {"files": len(files), **_tried(ctx, index)}
     ctx.journal.proven(index.name, evidence)
     return evidence
 
@@ -90,65 +90,75 @@ def _served(ctx: Context, index: Index, *, download: bool) -> bool:
     return complete
 
 
-def _installed(ctx: Context, index: Index) -> Evidence:
+def _tried(ctx: Context, index: Index) -> Evidence:
+    """Install what was served, and run the operator's gate: with the release installed where it can be."""
+    gate: Evidence = {"gate": "passed"} if index.rules.gate else {}
     wheels = [each.filename for each in wanted(ctx, index) if each.filename.endswith(".whl")]
-    if not index.install_options():
-        return {"installed": f"not tried: nothing can be installed from {index.name} itself"}
-    if not runs_here(wheels):
-        return {"installed": "not tried: no wheel of this release is for the daemon's own machine"}
-    requirement = f"{ctx.plan.distribution}=={ctx.plan.pep440}"
-    _install(ctx, index, requirement, sys.executable)
-    others = {}
-    for minor in _others(ctx, index, wheels):
-        if _install(ctx, index, requirement, f"python3.{minor}"):
-            others[f"3.{minor}"] = "installed"
-    return {"installed": requirement} | ({"interpreters": others} if others else {})
+    why = _not_installed(index, wheels)
+    if why:
+        if gate:
+            _judge(ctx, index, _run(ctx, index, f"verify-{index.name}", _GATE))
+        return {"installed": f"not tried: {why}", **gate}
+    _install(ctx, index, sys.executable, gate=bool(gate))
+    others = [minor for minor in _others(ctx, index, wheels) if _install(ctx, index, f"python3.{minor}")]
+    interpreters = {"interpreters": [f"3.{minor}" for minor in others]} if others else {}
+    return {"installed": _requirement(ctx), **interpreters, **gate}
 
 
-def _install(ctx: Context, index: Index, requirement: str, python: str) -> bool:
+def _not_installed(index: Index, wheels: Sequence[str]) -> str:
+    """Say why nothing can be installed here; empty where it can."""
+    if index.install_options() is None:
+        return f"{index.name} is no place to install from"
+    return "" if runs_here(wheels) else "no wheel of this release is for the daemon's own machine"
+
+
+def _requirement(ctx: Context) -> str:
+    return f"{ctx.plan.distribution}=={ctx.plan.pep440}"
+
+
+def _install(ctx: Context, index: Index, python: str, *, gate: bool = False) -> bool:
     """Install into a fresh environment; return False where this interpreter does not start at all."""
-    options = index.install_options() or ()
-    script = INSTALL.format(python=shlex.quote(python), arguments=shlex.join((*options, requirement)))
+    requirement = _requirement(ctx)
+    arguments = shlex.join((*(index.install_options() or ()), requirement))
+    script = INSTALL.format(python=shlex.quote(python), arguments=arguments)
     if ctx.plan.smoke:
         script += _SMOKE.format(requirement=shlex.quote(requirement))
-    suffix = "" if python == sys.executable else f"-{python}"
-    result = _run(ctx, index, f"verify-{index.name}{suffix}", script, {"SMOKE": ctx.plan.smoke or ""})
-    if result.exit_status == NO_INTERPRETER and suffix:
+    is_own = python == sys.executable
+    name = f"verify-{index.name}" if is_own else f"verify-{index.name}-{python}"
+    result = _run(ctx, index, name, script + (_GATE if gate else ""))
+    if result.exit_status == NO_INTERPRETER and not is_own:
         return False
-    if result.exit_status == SMOKED:
-        raise Transient(
-            f"the smoke command fails with {requirement} from {index.name}", advice=f"releasd log {ctx.job.id}"
-        )
-    if result.exit_status != 0:
-        # It installed before it was uploaded (`check`): an index that lags behind its own listing is likelier than a
-        # bad file, and a release must not end half done for one bad moment.
-        raise Transient(
-            f"{requirement} is served by {index.name} but does not install in a fresh environment yet",
-            advice=f"releasd log {ctx.job.id} --step verify",
-        )
+    _judge(ctx, index, result)
     return True
 
 
-def _gated(ctx: Context, index: Index) -> Evidence:
-    gate = index.rules.gate
-    if gate is None:
-        return {}
-    result = _run(ctx, index, f"gate-{index.name}", _GATE, {"GATE": gate})
+def _judge(ctx: Context, index: Index, result: TaskResult) -> None:
+    """Raise what a trial's end means.
+
+    It installed before it was uploaded (`check`): an index that lags behind its own listing is likelier than a bad file,
+    and a release must not end half done for one bad moment. A gate is the operator's word.
+    """
+    advice = f"releasd log {ctx.job.id} --step verify"
+    if result.exit_status == GATED:
+        again = f"releasd log {ctx.job.id} says why; then releasd retry {ctx.job.id}: nothing is uploaded again"
+        raise CheckFailed(f"the gate of {index.name} failed", advice=again)
+    if result.exit_status == SMOKED:
+        raise Transient(f"the smoke command fails with {_requirement(ctx)} from {index.name}", advice=advice)
     if result.exit_status != 0:
-        raise CheckFailed(
-            f"the gate of {index.name} failed: {result.why or f'exit status {result.exit_status}'}",
-            advice=f"releasd log {ctx.job.id} says why; then releasd retry {ctx.job.id}: nothing is uploaded again",
+        raise Transient(
+            f"{_requirement(ctx)} is served by {index.name} but does not install in a fresh environment yet",
+            advice=advice,
         )
-    return {"gate": "passed"}
 
 
-def _run(ctx: Context, index: Index, name: str, script: str, env: dict[str, str]) -> TaskResult:
+def _run(ctx: Context, index: Index, name: str, script: str) -> TaskResult:
     about = {"RELEASD_INDEX": index.name, "RELEASD_VERSION": ctx.plan.pep440, "RELEASD_PROJECT": ctx.plan.project}
+    scripts = {"SMOKE": ctx.plan.smoke, "GATE": index.rules.gate}
     task = Task(
         id=f"{ctx.plan.project}-{ctx.job.id}-{ctx.job.token}-{name}",
         script=script,
         dest=ctx.scratch,
-        env={"UV_PYTHON_DOWNLOADS": "never"} | about | {key: value for key, value in env.items() if value},
+        env={"UV_PYTHON_DOWNLOADS": "never"} | about | {key: text for key, text in scripts.items() if text},
         timeout=INSTALL_LIMIT,
     )
     return ctx.hosts.here.run(task, ctx.sink(index.name), ctx.should_stop)

@@ -10,7 +10,7 @@ from releasd.errors import Fenced
 from releasd.model import Artifact, FileState, JobState
 from releasd.store import Store
 from releasd.store.tables import delivery
-from support.store import NOW, claimed
+from support.store import NOW, running
 
 FILES = tuple(Artifact(filename=f"demo-{n}.whl", sha256=str(n) * 64, size=n, build="b", host="h") for n in range(3))
 NAMES = [each.filename for each in FILES]
@@ -22,7 +22,7 @@ def states(store: Store, job: int, index: str = "pypi") -> list[FileState]:
 
 def test_a_destination_is_told_of_once(store: Store) -> None:
     """A second attempt finds what the first one planned, and does not begin again."""
-    job = claimed(store)
+    job = running(store)
     store.deliver(job.id, job.token, "pypi", 0, FILES, now=NOW)
     store.delivered(job.id, job.token, "pypi", NAMES[:1], FileState.SERVED, now=NOW)
     store.deliver(job.id, job.token, "pypi", 0, FILES, now=NOW + timedelta(hours=1))
@@ -32,7 +32,7 @@ def test_a_destination_is_told_of_once(store: Store) -> None:
 
 def test_files_move_on_with_one_event_for_those_that_moved(store: Store) -> None:
     """The audit log names the files with their digests; what did not move is not told again."""
-    job = claimed(store)
+    job = running(store)
     store.deliver(job.id, job.token, "pypi", 0, FILES, now=NOW)
     for _ in range(2):
         store.delivered(job.id, job.token, "pypi", NAMES[:2], FileState.UPLOADED, now=NOW)
@@ -43,7 +43,7 @@ def test_files_move_on_with_one_event_for_those_that_moved(store: Store) -> None
 
 def test_a_lost_claim_writes_nothing(store: Store) -> None:
     """An attempt that was taken over changes no file's state."""
-    job = claimed(store)
+    job = running(store)
     store.deliver(job.id, job.token, "pypi", 0, FILES, now=NOW)
     with pytest.raises(Fenced):
         store.delivered(job.id, job.token + 1, "pypi", NAMES, FileState.SERVED, now=NOW)
@@ -54,7 +54,7 @@ def test_a_lost_claim_writes_nothing(store: Store) -> None:
 
 def test_the_schema_knows_no_state_without_its_time(store: Store) -> None:
     """Whatever the code does, a served file has a time at which it was."""
-    job = claimed(store)
+    job = running(store)
     store.deliver(job.id, job.token, "pypi", 0, FILES, now=NOW)
     with pytest.raises(IntegrityError), store._db.write() as conn:
         conn.execute(delivery.update().values(state=FileState.SERVED))
@@ -62,7 +62,7 @@ def test_the_schema_knows_no_state_without_its_time(store: Store) -> None:
 
 def test_status_shows_destinations_in_order_with_the_deadline(store: Store) -> None:
     """Each file's way, and until when the index takes what it lacks."""
-    job = claimed(store)
+    job = running(store)
     for position, index in enumerate(("test", "pypi")):
         store.deliver(job.id, job.token, index, position, FILES, now=NOW)
     store.delivered(job.id, job.token, "pypi", NAMES[:2], FileState.UPLOADED, now=NOW)
@@ -78,7 +78,7 @@ def test_status_shows_destinations_in_order_with_the_deadline(store: Store) -> N
 
 def test_a_release_public_in_part_is_warned_of_as_its_end_comes_near(store: Store) -> None:
     """A week, three days and a day before the index takes no more, and once it is too late: each once, as an event."""
-    job = claimed(store)
+    job = running(store)
     store.deliver(job.id, job.token, "pypi", 0, FILES, now=NOW)
     store.delivered(job.id, job.token, "pypi", NAMES[:1], FileState.SERVED, now=NOW)
     told = []
@@ -94,7 +94,7 @@ def test_a_release_public_in_part_is_warned_of_as_its_end_comes_near(store: Stor
 
 def test_a_whole_release_is_not_warned_of(store: Store) -> None:
     """Once every file arrived nothing closes for it."""
-    job = claimed(store)
+    job = running(store)
     store.deliver(job.id, job.token, "pypi", 0, FILES, now=NOW)
     store.delivered(job.id, job.token, "pypi", NAMES, FileState.UPLOADED, now=NOW)
     assert job.state is JobState.RUNNING
