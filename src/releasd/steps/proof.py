@@ -135,8 +135,8 @@ def _install(ctx: Context, index: Index, python: str, *, gate: bool = False) -> 
 def _judge(ctx: Context, index: Index, result: TaskResult) -> None:
     """Raise what a trial's end means.
 
-    It installed before it was uploaded (`check`): an index that lags behind its own listing is likelier than a bad file,
-    and a release must not end half done for one bad moment. A gate is the operator's word.
+    It installed before it was uploaded (`check`): an index that lags behind its own listing is likelier than a bad
+    file, and a release must not end half done for one bad moment. A gate is the operator's word.
     """
     advice = f"releasd log {ctx.job.id} --step verify"
     if result.exit_status == GATED:
