@@ -228,6 +228,9 @@ class FakeIndex:
         """Have it already."""
         self.stored[artifact.filename] = artifact.sha256
 
+    def takes(self, filename: str) -> bool:
+        return filename.endswith((".whl", ".tar.gz"))
+
     def files(self, distribution: str, version: str) -> tuple[ServedFile, ...]:
         self.looks += 1
         self.asked.append((distribution, version))

@@ -65,6 +65,10 @@ class HttpIndex:
         self._download_timeout = download_timeout
         self._upload_timeout = upload_timeout
 
+    def takes(self, filename: str) -> bool:
+        """Return whether a file is one for Python."""
+        return filename.endswith((".whl", ".tar.gz"))
+
     def files(self, distribution: str, version: str) -> tuple[ServedFile, ...]:
         """Return the files of one version as listed now; empty when there are none.
 

@@ -135,11 +135,21 @@ class Host(Section):
 class Index(Section):
     """`[indexes.NAME]`: a place to upload to and the place to read the same files from."""
 
+    kind: Literal["index", "crates"] = "index"
+    url: WebUrl | None = None  # of the sparse index of a registry of crates
     publish_url: WebUrl | None = None
     simple_url: WebUrl | None = None
     secret: Name | None = None
     max_file_mb: int = Field(default=100, ge=1, le=1 << 20)
     pypi_rules: bool = True
+
+    @model_validator(mode="after")
+    def _addresses_of_its_kind(self) -> Self:
+        if self.kind == "crates" and (self.url is None or self.publish_url or self.simple_url):
+            raise ValueError('kind = "crates" needs url, its sparse index, and neither publish_url nor simple_url')
+        if self.kind == "index" and self.url is not None:
+            raise ValueError('url is for kind = "crates" alone; write publish_url and simple_url')
+        return self
 
 
 class SecretReference(Section):

@@ -24,6 +24,10 @@ class Index(Protocol):
     name: str
     rules: IndexRules
 
+    def takes(self, filename: str) -> bool:
+        """Return whether a file of a release belongs there, by its name."""
+        ...
+
     def files(self, distribution: str, version: str) -> tuple[ServedFile, ...]:
         """Return the files of one version as listed now, unfiltered by caches; empty when there are none."""
         ...
@@ -39,8 +43,8 @@ class Index(Protocol):
         """
         ...
 
-    def install_options(self) -> tuple[str, ...]:
-        """Return the options that make `uv pip install` take packages from this index."""
+    def install_options(self) -> tuple[str, ...] | None:
+        """Return the options that make `uv pip install` take packages from it; None: it holds none for Python."""
         ...
 
     def check_secret(self) -> None:

@@ -65,14 +65,15 @@ def _served(ctx: Context, index: Index) -> bool:
 
 
 def _install(ctx: Context, index: Index) -> str:
+    options = index.install_options()
+    if options is None:
+        return "not tried: it holds nothing for Python"
     if not runs_here(ctx.journal.artifacts()):
         return "not tried: no wheel of this release is for the daemon's own machine"
     requirement = f"{ctx.plan.distribution}=={ctx.plan.pep440}"
     task = Task(
         id=f"{ctx.plan.project}-{ctx.job.id}-{ctx.job.token}-verify-{index.name}",
-        script=INSTALL.format(
-            python=shlex.quote(sys.executable), arguments=shlex.join((*index.install_options(), requirement))
-        ),
+        script=INSTALL.format(python=shlex.quote(sys.executable), arguments=shlex.join((*options, requirement))),
         dest=ctx.scratch,
         timeout=INSTALL_LIMIT,
     )
