@@ -99,6 +99,7 @@ def description(crate: CrateFile, *, index: str, is_public: bool) -> dict[str, A
 def _dependencies(crate: CrateFile, index: str, *, is_public: bool) -> Iterator[dict[str, Any]]:
     for kind, target, key, spec in crates.dependency_tables(crate.manifest):
         name = str(spec.get("package", key))
+        registry = _registry(crate, name, spec, index, is_public=is_public)
         yield {
             "name": name,
             "version_req": requirement(str(spec.get("version", "*"))),
@@ -107,7 +108,7 @@ def _dependencies(crate: CrateFile, index: str, *, is_public: bool) -> Iterator[
             "default_features": bool(spec.get("default-features", True)),
             "target": target,
             "kind": _KINDS[kind],
-            "registry": _registry(crate, name, spec, index, is_public=is_public),
+            **({"registry": registry} if registry else {}),
             **({"explicit_name_in_toml": key} if key != name else {}),
         }
 

@@ -73,14 +73,20 @@ def prefix(name: str) -> str:
 
 def in_order(needs: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
     """Return the names, each after those that it needs, else by name. Raises `ConfigError` for a circle."""
-    graph = {name: sorted(set(needs[name]) & needs.keys() - {name}) for name in sorted(needs)}
+    sorter = TopologicalSorter({name: set(others) & needs.keys() - {name} for name, others in needs.items()})
     try:
-        return tuple(TopologicalSorter(graph).static_order())
+        sorter.prepare()
     except CycleError as cycle:
         raise ConfigError(
             f"no order to publish these crates in: {' -> '.join(cycle.args[1])} go round in a circle",
             advice="leave version out of the dev-dependency among them: cargo does not publish it then",
         ) from None
+    order: list[str] = []
+    while sorter.is_active():
+        ready = sorted(sorter.get_ready())
+        order += ready
+        sorter.done(*ready)
+    return tuple(order)
 
 
 def chosen(files: Mapping[str, str], wanted: Collection[str]) -> tuple[Crate, ...]:
