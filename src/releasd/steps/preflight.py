@@ -51,7 +51,10 @@ def _tag_is_free(ctx: Context) -> None:
 def _version_is_free(ctx: Context, name: str) -> None:
     index = ctx.indexes[name]
     index.check_secret()
-    for distribution, number in _versions(ctx, index):
+    versions = _versions(ctx, index)
+    if not versions:
+        ctx.say(name, "it is a registry of crates, and this release has none: nothing will go there")
+    for distribution, number in versions:
         _is_free(index, distribution, number)
 
 
