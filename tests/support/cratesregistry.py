@@ -16,7 +16,6 @@ import json
 import struct
 import tarfile
 import threading
-import time
 import tomllib
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -30,7 +29,7 @@ LARGEST = 10 << 20  # bytes
 
 @dataclass
 class Fault:
-    """What goes wrong with uploads: `status`, `refuse` (200 with errors), `drop_before`, `drop_after` (was stored)."""
+    """What goes wrong with uploads: `status`, `refuse` (200 with errors), `drop_before`, `drop_after` (stored), `hold`."""
 
     kind: str
     status: int = 503
@@ -60,6 +59,8 @@ class CratesRegistry:
         self.agents: list[str] = []
         self.other_served: dict[str, bytes] = {}
         self.without_api = False
+        self.released = threading.Event()  # ends what is on `hold`
+        self.uploads = 0  # tried, whatever became of them
         self._faults: list[Fault] = []
         self._hidden: dict[str, int] = {}
         self._guard = threading.RLock()
@@ -90,6 +91,7 @@ class CratesRegistry:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.released.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join(5)
@@ -238,8 +240,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_PUT(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.registry.uploads += 1
         fault = self.registry.next_fault()
         if fault and fault.kind == "drop_before":
+            self.close_connection = True
+            return
+        if fault and fault.kind == "hold":
+            self.registry.released.wait(60)
             self.close_connection = True
             return
         if fault and fault.kind in {"status", "refuse"}:
@@ -257,8 +264,6 @@ class _Handler(BaseHTTPRequestHandler):
         if fault and fault.kind == "drop_after":
             self.close_connection = True
             return
-        if fault and fault.kind == "hang":
-            time.sleep(60)
         told = {"invalid_categories": [], "invalid_badges": [], "other": ["all is well"]}
         self._answer(200, json.dumps({"warnings": told}).encode())
 

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from releasd.adapters.crates import CratesIndex
 from releasd.adapters.secrets import SecretStore, Surroundings
 from releasd.app.world import index_of, registered
 from releasd.config import Settings, build_specs, gates, host_specs
@@ -51,20 +50,6 @@ def test_a_duration_of_nothing_or_for_ever_is_refused(written: object) -> None:
     """An interval of zero would spin, and an endless one would never come."""
     with pytest.raises(ValueError, match="longer than zero"):
         parse_duration(written)
-
-
-def test_a_registry_of_crates_has_one_address() -> None:
-    """Its sparse index leads to all the others; addresses of Python's kind are a mistake, as is `url` for Python."""
-    url = "https://crates.example.org/index/"
-    made = settings(indexes={"ours": {"kind": "crates", "url": url, "max_file_mb": 5}}).indexes["ours"]
-    index = index_of("ours", made, SecretStore({}, Surroundings(environ={})))
-    assert isinstance(index, CratesIndex)
-    assert index.rules == IndexRules(max_file_size=5 << 20)
-    assert index.takes("demo-1.0.0.crate")
-    assert not index.takes("demo-1.0.0.tar.gz")
-    both = {"kind": "crates", "url": url, "publish_url": url}
-    for wrong, why in (({"kind": "crates"}, "needs url"), (both, "neither"), ({"url": url}, 'for kind = "crates"')):
-        assert why in problems(indexes={"ours": wrong})["indexes.ours"]
 
 
 @pytest.mark.parametrize(("written", "mode"), [("0600", 0o600), ("666", 0o666), ("0o640", 0o640)])

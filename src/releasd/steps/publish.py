@@ -6,9 +6,10 @@ is ours; same name and other bytes is a `Conflict`.
 
 from collections.abc import Mapping
 
+from releasd.core import crates
 from releasd.errors import Conflict, ReleasdError, Transient
 from releasd.model import Artifact, Evidence
-from releasd.ports import Index
+from releasd.ports import Index, ServedFile
 from releasd.steps.context import Context
 
 LISTING_PATIENCE = 30  # looks, a second apart, until the index lists what it took
@@ -27,8 +28,9 @@ def apply(ctx: Context) -> Evidence:
 
 def lacks(ctx: Context, index: Index) -> tuple[Artifact, ...]:
     """Return the sealed files that the index does not list. Raises `Conflict` for one it lists with other bytes."""
-    listed = {file.filename: file for file in index.files(ctx.plan.distribution, ctx.plan.pep440)}
-    for artifact in ctx.journal.artifacts():
+    artifacts = taken(ctx, index)
+    listed = {file.filename: file for file in listing(ctx, index)}
+    for artifact in artifacts:
         served = listed.get(artifact.filename)
         if served and (served.sha256 or index.download_sha256(served)) != artifact.sha256:
             raise Conflict(
@@ -36,7 +38,19 @@ def lacks(ctx: Context, index: Index) -> tuple[Artifact, ...]:
                 advice="somebody else published this version: find out who before anything else; "
                 "an index never takes a file name again, so the way on is a new version",
             )
-    return tuple(a for a in ctx.journal.artifacts() if a.filename not in listed)
+    return tuple(artifact for artifact in artifacts if artifact.filename not in listed)
+
+
+def taken(ctx: Context, index: Index) -> tuple[Artifact, ...]:
+    """Return the sealed files that belong there."""
+    return tuple(artifact for artifact in ctx.journal.artifacts() if index.takes(artifact.filename))
+
+
+def listing(ctx: Context, index: Index) -> tuple[ServedFile, ...]:
+    """Return what the index lists of this release: crates have names of their own, the other files share one."""
+    python = (ctx.plan.distribution, ctx.plan.pep440)
+    names = {crates.split_filename(artifact.filename) or python for artifact in taken(ctx, index)}
+    return tuple(file for name, version in sorted(names) for file in index.files(name, version))
 
 
 def _publish(ctx: Context, index: Index) -> list[str]:

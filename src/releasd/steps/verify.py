@@ -15,6 +15,7 @@ from releasd.errors import Conflict, Transient
 from releasd.model import Artifact, Evidence
 from releasd.ports import Index, Task
 from releasd.steps.context import Context
+from releasd.steps.publish import listing, taken
 
 PAUSE = 1.0  # seconds between looks while the index catches up
 INSTALL_LIMIT = 600.0  # seconds
@@ -40,13 +41,13 @@ def _verify(ctx: Context, index: Index) -> dict[str, object]:
         if ctx.clock.now().timestamp() >= deadline:
             raise Transient(f"{index.name} has stored the files but does not serve all of them yet")
         ctx.clock.sleep(PAUSE)
-    return {"files": len(ctx.journal.artifacts()), "installed": _install(ctx, index)}
+    return {"files": len(taken(ctx, index)), "installed": _install(ctx, index)}
 
 
 def _served(ctx: Context, index: Index) -> bool:
     """Return whether every file is listed and downloads with our bytes. Raises `Conflict` for what is foreign."""
-    artifacts = {artifact.filename: artifact for artifact in ctx.journal.artifacts()}
-    listed = index.files(ctx.plan.distribution, ctx.plan.pep440)
+    artifacts = {artifact.filename: artifact for artifact in taken(ctx, index)}
+    listed = listing(ctx, index)
     foreign = sorted(file.filename for file in listed if file.filename not in artifacts)
     if foreign:
         raise Conflict(
