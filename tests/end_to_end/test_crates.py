@@ -16,6 +16,19 @@ USER = {
     "Cargo.toml": '[package]\nname = "user"\nversion = "0.1.0"\nedition = "2021"\n',
     "src/main.rs": 'fn main() {\n    println!("it needs {}", demo::needed());\n}\n',
 }
+LOCK = """version = 4
+
+[[package]]
+name = "demo"
+version = "1.0.0"
+dependencies = [
+ "demo-core",
+]
+
+[[package]]
+name = "demo-core"
+version = "1.0.0"
+"""
 
 
 @pytest.fixture
@@ -31,6 +44,7 @@ def crates_stage(make_stage: Callable[..., Stage], registry: CratesRegistry) -> 
     config = ".cargo/config.toml"
     source = {**cargo.workspace(), ".releasd.toml": "crates = true\n"}
     source["core/src/lib.rs"] = '/// Which one it is.\npub const VERSION: &str = env!("CARGO_PKG_VERSION");\n'
+    source["Cargo.lock"] = LOCK
     source[config] = f'[registries.local]\nindex = "sparse+{registry.index_url}"\n'
     stage = make_stage(source)
     (stage.folder / "token").write_text(TOKEN)

@@ -1,5 +1,7 @@
 """The registry's adapter against the real cargo: its files, its words about them, and what it downloads."""
 
+import os
+import subprocess
 import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,11 +10,13 @@ import pytest
 
 from releasd.adapters.crates import CratesIndex
 from releasd.core import cratefile
+from releasd.core.crates import build
 from releasd.errors import Conflict, Denied, Permanent, SecretError, Transient
 from releasd.model import IndexRules
 from releasd.ports import Secret
 from support import cargo
 from support.cratesregistry import CratesRegistry
+from support.gitrepo import git
 
 TOKEN = "registry-token"
 
@@ -209,6 +213,30 @@ def test_every_request_says_who_asks(
     adapter.files("demo", "1.0.0")
     assert registry.agents
     assert all(agent.startswith("releasd/") for agent in registry.agents)
+
+
+def test_a_crate_is_packed_as_in_a_checkout_wherever_it_is_built(tmp_path: Path) -> None:
+    """Inside of somebody's repository and outside of any, with files that git would ignore: the same bytes, and all."""
+    manifest = cargo.CORE.format(version="1.0.0").replace('publish = ["local"]\n', "")
+    files = {"Cargo.toml": manifest, "src/lib.rs": "\n", ".hidden": "x", ".gitignore": "*.dat\n", "src/kept.dat": "x"}
+    script = build(files, ("demo-core",)).run
+    digests = set()
+    for name in ("plain", "home/inside"):
+        folder = cargo.write(tmp_path / name, files)
+        if name != "plain":
+            git(folder.parent, "init", "--quiet")
+        for place in ("tmp", "out"):
+            (tmp_path / name / ".." / f"{place}-{folder.name}").mkdir()
+        environ = {"TMPDIR": str(folder.parent / f"tmp-{folder.name}"), "CARGO_HOME": str(tmp_path / "cargo")}
+        out = folder.parent / f"out-{folder.name}"
+        env = {**os.environ, **environ, "RELEASD_OUT": str(out), "CARGO_NET_OFFLINE": "true"}
+        subprocess.run(("sh", "-c", script), cwd=folder, env=env, check=True, timeout=120)
+        (made,) = out.iterdir()
+        digests.add(made.read_bytes())
+    assert len(digests) == 1
+    with tarfile.open(made) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert names == {*files, "Cargo.lock", "Cargo.toml.orig"}
 
 
 RICH = """[package]

@@ -29,7 +29,7 @@ LARGEST = 10 << 20  # bytes
 
 @dataclass
 class Fault:
-    """What goes wrong with uploads: `status`, `refuse` (200 with errors), `drop_before`, `drop_after` (stored), `hold`."""
+    """What goes wrong with uploads: `status`, `refuse` (200 with errors), `drop_before`, `drop_after`, `hold`."""
 
     kind: str
     status: int = 503

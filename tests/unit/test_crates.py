@@ -104,7 +104,7 @@ def test_the_build_names_the_registry_that_the_manifests_name() -> None:
     """Cargo looks in the destination for what crates need of each other, so it is told which that is."""
     named = files(a=manifest("a", on("b", registry="ours")), b=manifest("b", more='publish = ["ours"]'))
     script = build({**named, "Cargo.lock": ""}, (ALL,)).run
-    assert "cargo package --no-verify --locked --registry ours -p b -p a" in script
+    assert "cargo package --no-verify --allow-dirty --locked --registry ours -p b -p a" in script
     assert "--registry" not in build(files(a=manifest("a")), (ALL,)).run
     with pytest.raises(ConfigError, match="several registries: other, ours"):
         build(files(a=manifest("a", more='publish = ["other"]'), b=manifest("b", more='publish = ["ours"]')), (ALL,))

@@ -25,8 +25,13 @@ NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 SEVERAL_SINCE = "1.90"  # the first cargo that packages crates which need each other before a registry has them
 
 _FILE = re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9_-]*?)-(?P<version>\d+\.\d+\.\d+(?:[-+][0-9A-Za-z.+-]+)?)\.crate")
+# The sources are an export, and cargo decides by git what belongs to a crate: in a repository of their own, all of it.
+# Without one it leaves out files whose names begin with a dot, and takes all for untracked in a repository further up,
+# such as a home folder under git. There is no commit in it, so "dirty" is its usual state.
 _SCRIPT = """set -e
 export CARGO_TARGET_DIR="$TMPDIR/crates"
+git init --quiet --template=
+git add --all --force .
 cargo package {options} || {{
   echo "releasd: cargo could not package the crates; this is $(cargo --version){hint}" >&2
   exit 1
@@ -126,7 +131,7 @@ def build(files: Mapping[str, str], wanted: Collection[str]) -> BuildSpec:
     crates = chosen(files, wanted)
     registry = _registry(crates)
     lock = join(normpath(join(cargo.root_of(files), "..")), "Cargo.lock")
-    options = ["--no-verify"]
+    options = ["--no-verify", "--allow-dirty"]
     options += ["--locked"] if normpath(lock) in files else []
     options += ["--registry", registry] if registry else []
     options += ["--manifest-path", root] if (root := cargo.root_of(files)) != "Cargo.toml" else []
@@ -135,7 +140,7 @@ def build(files: Mapping[str, str], wanted: Collection[str]) -> BuildSpec:
     return BuildSpec(
         name=BUILD,
         run=_SCRIPT.format(options=shlex.join(options), hint=hint),
-        tools=("cargo",),
+        tools=("cargo", "git"),
         artifacts=(f"*{ENDING}",),
     )
 
