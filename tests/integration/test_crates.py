@@ -3,6 +3,7 @@
 import os
 import subprocess
 import tarfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -38,8 +39,8 @@ def make(registry: CratesRegistry, token: str = TOKEN, **changes: object) -> Cra
         url=registry.index_url,
         token=lambda: Secret(token),
         rules=IndexRules(),
-        sleep=lambda _: None,
-        **changes,  # type: ignore[arg-type]
+        sleep=lambda _: time.sleep(0.02),
+        **{"listing_timeout": 4.0, **changes},  # type: ignore[arg-type]
     )
 
 
@@ -125,9 +126,48 @@ def test_a_registry_that_lists_late(
     adapter.upload(paths, quiet)
     assert registry.order == ["demo-core-1.0.0", "demo-1.0.0"]
     registry.lag = 10_000
-    with pytest.raises(Transient, match=r"took demo-core-1\.1\.0\.crate but does not list it yet"):
+    with pytest.raises(Transient, match=r"took demo-core-1\.1\.0\.crate but does not list it yet") as error:
         make(registry, listing_timeout=0.3).upload(pack("1.1.0"), quiet)
+    assert error.value.by_file.keys() == {"demo-1.1.0.crate"}, "the crate that was taken is to be waited for"
     assert registry.order[2:] == ["demo-core-1.1.0"]
+
+
+def test_an_answer_lost_by_a_registry_that_lists_late(
+    registry: CratesRegistry, adapter: CratesIndex, pack: Callable[..., list[Path]]
+) -> None:
+    """Sent again, the crate is refused as there already; that is no failure once the index lists our bytes."""
+    registry.fault("drop_after")
+    registry.lag = 6
+    paths = pack()
+    with pytest.raises(Transient):
+        adapter.upload(paths, quiet)
+    adapter.upload(paths, quiet)
+    assert registry.order == ["demo-core-1.0.0", "demo-1.0.0"]
+
+
+def test_a_crate_whose_needs_are_not_there(
+    registry: CratesRegistry, adapter: CratesIndex, pack: Callable[..., list[Path]]
+) -> None:
+    """The registry would refuse it for good; so it is not sent, and waits for what it needs by name."""
+    with pytest.raises(Transient, match=r"demo-1\.0\.0\.crate waits for demo-core, which ours does not list"):
+        adapter.upload([path for path in pack() if "core" not in path.name], quiet)
+    assert registry.uploads == 0
+
+
+def test_one_refused_crate_keeps_only_those_back_that_need_it(
+    registry: CratesRegistry, adapter: CratesIndex, pack: Callable[..., list[Path]], tmp_path: Path
+) -> None:
+    """An unrelated crate goes up all the same, and each file's own reason is told."""
+    manifest = cargo.CORE.format(version="1.0.0").replace("demo-core", "demo-other")
+    folder = cargo.write(tmp_path / "other", {"Cargo.toml": manifest, "src/lib.rs": "\n"})
+    arguments = ("package", "--no-verify", "--registry", "local")
+    cargo.cargo(*arguments, cwd=folder, home=tmp_path / "home", environ=registry.environ)
+    registry.fault("status", status=400, text="no more of these")
+    with pytest.raises(Permanent) as error:
+        make(registry, listing_timeout=0.2).upload([*pack(), *(folder / "target/package").glob("*.crate")], quiet)
+    assert registry.order == ["demo-other-1.0.0"]
+    assert "no more of these" in error.value.by_file["demo-core-1.0.0.crate"]
+    assert "waits for demo-core-1.0.0.crate" in error.value.by_file["demo-1.0.0.crate"]
 
 
 def test_other_bytes_under_the_same_version(

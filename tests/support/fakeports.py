@@ -9,19 +9,22 @@ import io
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from releasd.core.delivering import advanced
 from releasd.core.schedule import Placement, no_host
 from releasd.errors import Conflict, Fenced, Permanent, ReleasdError, Transient
 from releasd.model import (
     Artifact,
     BuildSpec,
     Bump,
+    DeliveryRecord,
     Evidence,
     FileEdit,
+    FileState,
     HostSpec,
     IndexRules,
     Job,
@@ -84,6 +87,8 @@ class FakeJournal:
     kept: dict[str, LeftRunning] = field(default_factory=dict)  # by build, as this attempt notes them
     build_evidence: dict[str, Evidence] = field(default_factory=dict)
     told: dict[str, TargetRecord] = field(default_factory=dict)
+    way: dict[str, dict[str, DeliveryRecord]] = field(default_factory=dict)  # by index and file name
+    proofs: dict[str, Evidence] = field(default_factory=dict)  # by index
     lost: bool = False
 
     def fence(self) -> None:
@@ -146,6 +151,32 @@ class FakeJournal:
     def own_push(self, commit: str, *, on: str) -> None:
         self.calls.append("own_push")
         self.own.append(commit)
+
+    def deliveries(self, index: str) -> Mapping[str, DeliveryRecord]:
+        return dict(self.way.get(index, {}))
+
+    def deliver(self, index: str, position: int, artifacts: Sequence[Artifact]) -> None:
+        way = self.way.setdefault(index, {})
+        for each in artifacts:
+            way.setdefault(
+                each.filename,
+                DeliveryRecord(index=index, filename=each.filename, sha256=each.sha256, size=each.size,
+                               state=FileState.PLANNED, error=None, planned_at=NOW),
+            )  # fmt: skip
+
+    def delivered(self, index: str, filenames: Sequence[str], state: FileState) -> None:
+        way = self.way.get(index, {})
+        way |= {name: advanced(way[name], state, NOW) for name in filenames if name in way}
+
+    def delivery_failed(self, index: str, problems: Mapping[str, str]) -> None:
+        way = self.way[index]
+        way |= {name: replace(way[name], error=why) for name, why in problems.items()}
+
+    def proof(self, index: str) -> Evidence | None:
+        return self.proofs.get(index)
+
+    def proven(self, index: str, evidence: Evidence) -> None:
+        self.proofs[index] = evidence
 
     def announcements(self) -> Mapping[str, TargetRecord]:
         return dict(self.told)
@@ -221,15 +252,13 @@ class FakeIndex:
     uploads: list[tuple[str, ...]] = field(default_factory=list)
     downloads: list[str] = field(default_factory=list)
     looks: int = 0
+    kinds: tuple[str, ...] = (".whl", ".tar.gz")  # endings of what it takes
     asked: list[tuple[str, str]] = field(default_factory=list)
     _hidden: dict[str, int] = field(default_factory=dict)
 
     def put(self, artifact: Artifact) -> None:
         """Have it already."""
         self.stored[artifact.filename] = artifact.sha256
-
-    def takes(self, filename: str) -> bool:
-        return filename.endswith((".whl", ".tar.gz"))
 
     def files(self, distribution: str, version: str) -> tuple[ServedFile, ...]:
         self.looks += 1
@@ -264,7 +293,10 @@ class FakeIndex:
     def install_options(self) -> tuple[str, ...]:
         return ("--default-index", "https://i/simple")
 
-    def check_secret(self) -> None:
+    def takes(self, filename: str) -> bool:
+        return filename.endswith(self.kinds)
+
+    def check_secret(self, distribution: str | None = None, now: datetime | None = None) -> None:
         if self.secret_error:
             raise self.secret_error
 

@@ -11,6 +11,7 @@ import struct
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,7 +19,8 @@ from urllib.parse import urlsplit
 from releasd.adapters import http, uvpublish
 from releasd.adapters.secrets.redact import redactor
 from releasd.core import cratefile, crates
-from releasd.errors import Conflict, Permanent, Transient
+from releasd.core.delivering import combined
+from releasd.errors import Conflict, Denied, Permanent, ReleasdError, Transient
 from releasd.model import IndexRules
 from releasd.ports import Secret, ServedFile, Sink
 
@@ -42,6 +44,10 @@ class _Upload:
     @property
     def sha256(self) -> str:
         return hashlib.sha256(self.data).hexdigest()
+
+
+class _Lags(Transient):
+    """The registry took a crate and does not list it yet."""
 
 
 class CratesIndex:
@@ -108,24 +114,60 @@ class CratesIndex:
         """Upload what the registry lacks, each crate once those that it needs are listed.
 
         The order is read from the files, for it is these that the registry judges; so a repetition goes on where the
-        last attempt ended. Raises `Conflict` for a crate that is there with other bytes, else by cause.
+        last attempt ended. A crate that fails keeps only those back that need it. Raises `Conflict` for one that is
+        there with other bytes, else by cause, one error for all.
         """
         uploads = {each.crate.name: each for each in map(_read, paths)}
-        needs = {name: crates.published_needs(each.crate.manifest) for name, each in uploads.items()}
+        needs = {name: set(crates.published_needs(each.crate.manifest)) for name, each in uploads.items()}
+        failures: dict[str, ReleasdError] = {}
         for name in crates.in_order(needs):
             upload = uploads[name]
-            if self._has(upload):
-                sink(f"{upload.filename} is there already\n".encode())
-                continue
-            sink(f"uploading {upload.filename}\n".encode())
+            try:
+                self._ready(upload, {uploads[each].filename for each in needs[name] & uploads.keys()} & failures.keys())
+                self._send(upload, sink)
+            except ReleasdError as error:
+                failures[upload.filename] = error
+        if failures:
+            raise _joined(failures)
+
+    def _ready(self, upload: _Upload, missing: set[str]) -> None:
+        """Raise `Transient` while the registry lacks what a crate needs of it: it would refuse the crate."""
+        if not missing:
+            told = cratefile.description(upload.crate, index=self._url, is_public=_is_public(self._api()))
+            own = sorted({each["name"] for each in told["deps"] if each.get("registry") is None})
+            missing = {name for name in own if self._get(crates.index_path(name)).status in _ABSENT}
+        if missing:
+            raise Transient(
+                f"{upload.filename} waits for {', '.join(sorted(missing))}, which {self.name} does not list",
+                advice="publish that first where it is not of this release; releasd looks again by itself",
+            )
+
+    def _send(self, upload: _Upload, sink: Sink) -> None:
+        """Upload one crate unless it is there, and wait until it is listed."""
+        if self._has(upload):
+            sink(f"{upload.filename} is there already\n".encode())
+            return
+        sink(f"uploading {upload.filename}\n".encode())
+        try:
             self._put(upload, sink)
-            self._wait_until_listed(upload)
+        except Denied:
+            raise
+        except Permanent:
+            # An upload whose answer was lost is refused when it is repeated before the index lists it.
+            if not self._is_listed_within(upload, self._listing_timeout / 4):
+                raise
+        else:
+            if not self._is_listed_within(upload, self._listing_timeout):
+                raise _Lags(
+                    f"{self.name} took {upload.filename} but does not list it yet",
+                    advice="what needs it waits for that; releasd looks again by itself",
+                )
 
     def install_options(self) -> None:
         """Return None: it has nothing that `uv pip` could install."""
 
-    def check_secret(self) -> None:
-        """Prove that the token can be had and is shaped right, without keeping or showing it, and that it is of use."""
+    def check_secret(self, distribution: str | None = None, now: datetime | None = None) -> None:  # noqa: ARG002
+        """Prove that the token can be had, is shaped right and is of use; it does not say what it is for."""
         self._api()
         uvpublish.check_token(self._token(), public=False)
 
@@ -159,15 +201,13 @@ class CratesIndex:
         if answer.words:
             sink(f"{answer.words}\n".encode())
 
-    def _wait_until_listed(self, upload: _Upload) -> None:
-        deadline = self._clock() + self._listing_timeout
+    def _is_listed_within(self, upload: _Upload, patience: float) -> bool:
+        deadline = self._clock() + patience
         while not self._has(upload):
             if self._clock() >= deadline:
-                raise Transient(
-                    f"{self.name} took {upload.filename} but does not list it yet",
-                    advice="what needs it waits for that; releasd looks again by itself",
-                )
+                return False
             self._sleep(1.0)
+        return True
 
     def _api(self) -> str:
         """Return where the web API is, as the index says. It gets the token, so it is no less safe than the index."""
@@ -205,6 +245,13 @@ class CratesIndex:
                 replace(answer, body=b"") if answer.status != _OK else answer, what=what, denied=denied
             )
         return answer
+
+
+def _joined(failures: Mapping[str, ReleasdError]) -> ReleasdError:
+    """Return one error for all; what was taken and only lags is no failure of its file, and not sent again soon."""
+    joined = combined(failures)
+    joined.by_file = {name: why for name, why in joined.by_file.items() if not isinstance(failures[name], _Lags)}
+    return joined
 
 
 def _headers() -> dict[str, str]:

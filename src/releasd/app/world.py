@@ -154,10 +154,17 @@ def _opened_once(settings: config.Settings) -> Callable[[Project], GitRepo]:
 def index_of(name: str, index: config.Index, secrets: SecretStore) -> Index:
     """Return the adapter of one index."""
     token = functools.partial(_token, name, index.secret, secrets)
-    rules = IndexRules(max_file_size=index.max_file_mb << 20, pypi_rules=index.pypi_rules)
+    rules = IndexRules(max_file_size=index.max_file_mb << 20, pypi_rules=index.pypi_rules, gate=index.gate)
     if index.kind == "crates" and index.url is not None:
         return CratesIndex(name=name, url=index.url, token=token, rules=rules)
-    return HttpIndex(name=name, publish_url=index.publish_url, simple_url=index.simple_url, token=token, rules=rules)
+    return HttpIndex(
+        name=name,
+        publish_url=index.publish_url,
+        simple_url=index.simple_url,
+        token=token,
+        rules=rules,
+        parallel=index.parallel,
+    )
 
 
 def _token(index: str, secret: str | None, secrets: SecretStore) -> Secret:

@@ -18,7 +18,7 @@ from packaging.utils import (
 )
 from packaging.version import Version
 
-from releasd.core.crates import ENDING
+from releasd.core.crates import ENDING, split_filename
 from releasd.core.judging import crates, sdists, wheels
 from releasd.core.judging.names import platforms
 from releasd.core.judging.verdict import Expected, Problem
@@ -36,6 +36,20 @@ def too_many_sdists(filenames: Sequence[str]) -> tuple[Problem, ...]:
         return ()
     what = f"an index takes one sdist for a release, these are {len(found)}: {', '.join(found)}"
     return (Problem(what, 'let one build make it: give the others artifacts = ["*.whl"]'),)
+
+
+def release_of(filename: str) -> tuple[str, str] | None:
+    """Return the normalised project and the version that a file's own name tells; None where it tells neither."""
+    if filename.endswith(ENDING):
+        return split_filename(filename)
+    try:
+        if filename.endswith(".whl"):
+            name, version, _, _ = parse_wheel_filename(filename)
+        else:
+            name, version = parse_sdist_filename(filename)
+    except (InvalidWheelFilename, InvalidSdistFilename):
+        return None
+    return name, str(version)
 
 
 def _judge(filename: str, file: BinaryIO, expected: Expected) -> tuple[Problem, ...]:

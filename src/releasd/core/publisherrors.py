@@ -16,6 +16,7 @@ ROTATE = (
 )
 _LOOK = "Compare the index's files with the job's (`releasd status JOB`); if they are not yours, release a new version."
 _SHOWN = 600  # characters; some indexes answer with a whole web page
+LIMITED_PAUSE = 60.0  # seconds; uv does not show the Retry-After that came with a 429
 _AGAIN = "It is tried again by itself; the files that are already there are skipped."
 
 
@@ -105,6 +106,9 @@ _RULES = (
 )
 
 
+_LIMITED = re.compile(_STATUS + "429", re.IGNORECASE)
+
+
 def classify(exit_code: int, text: str) -> ReleasdError | None:
     """Return what ended `uv publish`, to be raised, or None where it claims success.
 
@@ -117,6 +121,8 @@ def classify(exit_code: int, text: str) -> ReleasdError | None:
     said = _said(text)
     for rule in _RULES:
         if rule.pattern.search(said):
+            if _LIMITED.search(said):
+                return Transient(f"uv publish: {said[:_SHOWN]}", advice=_AGAIN, retry_after=LIMITED_PAUSE)
             return rule.error(f"uv publish: {said[:_SHOWN]}", advice=rule.advice)
     return Permanent(
         f"uv publish failed with {exit_code}: {said[:_SHOWN]}",

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -11,11 +12,15 @@ from releasd.ports.common import Sink
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServedFile:
-    """A file as an index lists it. `sha256` is None where the index gives none; `url` is where its bytes are."""
+    """A file as an index lists it. `sha256` is None where the index gives none; `url` is where its bytes are.
+
+    `requires_python` is the range of interpreters that it is for; None: any.
+    """
 
     filename: str
     sha256: str | None
     url: str
+    requires_python: str | None = None
 
 
 class Index(Protocol):
@@ -25,7 +30,7 @@ class Index(Protocol):
     rules: IndexRules
 
     def takes(self, filename: str) -> bool:
-        """Return whether a file of a release belongs there, by its name."""
+        """Return whether a release's file belongs here."""
         ...
 
     def files(self, distribution: str, version: str) -> tuple[ServedFile, ...]:
@@ -37,9 +42,10 @@ class Index(Protocol):
         ...
 
     def upload(self, paths: Sequence[Path], sink: Sink) -> None:
-        """Upload exactly these files. Returning proves nothing: the caller reads the index afterwards.
+        """Upload exactly these files, in this order as far as one waits for another.
 
-        Raises `Denied`, `Conflict`, `Permanent` or `Transient` by cause.
+        Returning proves nothing: the caller reads the index afterwards. One file that is refused does not keep the others
+        from being sent. Raises one `Denied`, `Conflict`, `Permanent` or `Transient` by cause for all (`by_file`).
         """
         ...
 
@@ -47,8 +53,11 @@ class Index(Protocol):
         """Return the options that make `uv pip install` take packages from it; None: it holds none for Python."""
         ...
 
-    def check_secret(self) -> None:
-        """Prove that the token can be had and is shaped right, without keeping or showing it."""
+    def check_secret(self, distribution: str | None = None, now: datetime | None = None) -> None:
+        """Prove that the token can be had, is shaped right and, where it says so itself, is for `distribution` at `now`.
+
+        It is neither kept nor shown. Raises `SecretError`, or `Transient` when its place does not answer.
+        """
         ...
 
 

@@ -50,7 +50,7 @@ def _tag_is_free(ctx: Context) -> None:
 
 def _version_is_free(ctx: Context, name: str) -> None:
     index = ctx.indexes[name]
-    index.check_secret()
+    index.check_secret(ctx.plan.distribution, ctx.clock.now())
     versions = _versions(ctx, index)
     if not versions:
         ctx.say(name, "it is a registry of crates, and this release has none: nothing will go there")
