@@ -22,7 +22,10 @@ def upload(paths: Sequence[Path], send: Send, *, parallel: int) -> None:
     was not begun by then is not begun any more.
     """
     failures = _alone(paths[:1], send)
-    if not any(isinstance(error, Denied) for error in failures.values()):
+    refused = next((error for error in failures.values() if isinstance(error, Denied)), None)
+    if refused:
+        failures |= {path.name: refused for path in paths[1:]}
+    else:
         with ThreadPoolExecutor(max_workers=parallel, thread_name_prefix="upload") as pool:
             for found in pool.map(lambda some: _batch(some, send), _batches(paths[1:], parallel)):
                 failures |= found

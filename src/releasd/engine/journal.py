@@ -117,7 +117,7 @@ class JobJournal:
 
     def delivery_failed(self, index: str, problems: Mapping[str, str]) -> None:
         """Record what each file's last upload met."""
-        self.store.delivery_failed(self.job.id, self.job.token, index, problems, now=self.clock.now())
+        self.store.delivery_failed(self.job.id, self.job.token, index, problems)
 
     def proof(self, index: str) -> Evidence | None:
         """Return how a destination was proven, None while it was not."""

@@ -44,17 +44,17 @@ class Index(Protocol):
     def upload(self, paths: Sequence[Path], sink: Sink) -> None:
         """Upload exactly these files, in this order as far as one waits for another.
 
-        Returning proves nothing: the caller reads the index afterwards. One file that is refused does not keep the others
-        from being sent. Raises one `Denied`, `Conflict`, `Permanent` or `Transient` by cause for all (`by_file`).
+        Returning proves nothing: the caller reads the index afterwards. One file that is refused does not keep the
+        others from being sent. Raises one `Denied`, `Conflict`, `Permanent` or `Transient` for all (`by_file`).
         """
         ...
 
     def install_options(self) -> tuple[str, ...] | None:
-        """Return the options that make `uv pip install` take packages from it; None: it holds none for Python."""
+        """Return the options that make `uv pip install` take packages from here; None where it cannot."""
         ...
 
     def check_secret(self, distribution: str | None = None, now: datetime | None = None) -> None:
-        """Prove that the token can be had, is shaped right and, where it says so itself, is for `distribution` at `now`.
+        """Prove that the token can be had, is shaped right and, by its own words, is for `distribution` at `now`.
 
         It is neither kept nor shown. Raises `SecretError`, or `Transient` when its place does not answer.
         """

@@ -18,7 +18,7 @@ LISTING_PATIENCE = 30  # looks, a second apart, until the index lists what it to
 
 
 def observe(ctx: Context) -> Evidence | None:
-    """Return the evidence when every destination lists every file with our digest, and those before the last are proven."""
+    """Return the evidence when every destination lists our files, and those before the last are proven."""
     for name in ctx.plan.indexes:
         is_last = name == ctx.plan.indexes[-1]
         if lacks(ctx, ctx.indexes[name]) or not (is_last or ctx.journal.proof(name)):

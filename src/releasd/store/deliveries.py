@@ -77,9 +77,7 @@ class Deliveries(Part):
                 files = {each.filename: each.sha256 for each in changed}
                 record(conn, f"file.{state}", job, now=now, index=index, files=files)
 
-    def delivery_failed(
-        self, job_id: JobId, token: int, index: str, problems: Mapping[str, str], *, now: datetime
-    ) -> None:
+    def delivery_failed(self, job_id: JobId, token: int, index: str, problems: Mapping[str, str]) -> None:
         """Record what each file's last upload met; the step's own event tells of it."""
         with self._db.write(durable=False) as conn:
             guarded(conn, job_id, token)
@@ -95,7 +93,7 @@ class Deliveries(Part):
             record(conn, "destination.verified", job, now=now, index=index, evidence=dict(evidence))
 
     def warn_closing(self, job_id: JobId, index: str, level: int, *, closes_at: datetime, now: datetime) -> bool:
-        """Record the `level`-th warning that a destination closes, once; return whether it is new. Any job may be told of."""
+        """Record, for any job, the `level`-th warning that a destination closes; return whether it is new."""
         with self._db.write(durable=False) as conn:
             mine = (destination.c.job_id == job_id, destination.c.index == index, destination.c.warned < level)
             if conn.execute(update(destination).where(*mine).values(warned=level)).rowcount == 0:
