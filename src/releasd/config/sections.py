@@ -132,6 +132,14 @@ class Host(Section):
         return self
 
 
+# What each kind of destination is told, and which of it is required.
+_KEYS_OF: dict[str, tuple[str, ...]] = {
+    "index": ("publish_url", "simple_url", "secret", "max_file_mb", "pypi_rules", "parallel", "gate"),
+    "crates": ("url", "secret", "max_file_mb", "pypi_rules", "gate"),
+}
+_REQUIRED_OF: dict[str, tuple[str, ...]] = {"index": (), "crates": ("url", "secret")}
+
+
 class Index(Section):
     """`[indexes.NAME]`: a place to upload to and the place to read the same files from."""
 
@@ -146,11 +154,16 @@ class Index(Section):
     gate: Text | None = Field(default=None, repr=False)
 
     @model_validator(mode="after")
-    def _addresses_of_its_kind(self) -> Self:
-        if self.kind == "crates" and (self.url is None or self.publish_url or self.simple_url):
-            raise ValueError('kind = "crates" needs url, its sparse index, and neither publish_url nor simple_url')
-        if self.kind == "index" and self.url is not None:
-            raise ValueError('url is for kind = "crates" alone; write publish_url and simple_url')
+    def _of_one_kind(self) -> Self:
+        said = self.model_fields_set - {"kind"}
+        odd = sorted(said - set(_KEYS_OF[self.kind]))
+        if odd:
+            owner = next(kind for kind, keys in _KEYS_OF.items() if odd[0] in keys)
+            keys = ", ".join(_KEYS_OF[self.kind])
+            raise ValueError(f'{odd[0]} is for kind = "{owner}", and this is kind = "{self.kind}", which takes {keys}')
+        lacking = [key for key in _REQUIRED_OF[self.kind] if key not in said]
+        if lacking:
+            raise ValueError(f'{" and ".join(lacking)} missing; kind = "{self.kind}" needs it')
         return self
 
 

@@ -1,8 +1,8 @@
 """Several packages in one repository: `[packages.NAME]`, each with versions, tags and a changelog of its own.
 
 A package's table takes the same keys as the repository's own, which stand for it where it has none; paths in it are
-relative to the package's folder, and so is the folder that its builds and gates start in. `name` and `crates` it has for
-itself alone. Besides there are
+relative to the package's folder, and so is the folder that its builds and gates start in. `name` and `crates` it has
+for itself alone. Besides there are
 
 * `path`: the package's folder, "." for the repository's own
 * `paths`: globs, relative to the repository, of what belongs to it; a folder's own content by default
