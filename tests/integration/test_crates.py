@@ -1,7 +1,5 @@
 """The registry's adapter against the real cargo: its files, its words about them, and what it downloads."""
 
-import os
-import subprocess
 import tarfile
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +9,6 @@ import pytest
 
 from releasd.adapters.crates import CratesIndex
 from releasd.core import cratefile
-from releasd.core.crates import build
 from releasd.errors import Conflict, Denied, Permanent, SecretError, Transient
 from releasd.model import IndexRules
 from releasd.ports import Secret
@@ -259,22 +256,11 @@ def test_a_crate_is_packed_as_in_a_checkout_wherever_it_is_built(tmp_path: Path)
     """Inside of somebody's repository and outside of any, with files that git would ignore: the same bytes, and all."""
     manifest = cargo.CORE.format(version="1.0.0").replace('publish = ["local"]\n', "")
     files = {"Cargo.toml": manifest, "src/lib.rs": "\n", ".hidden": "x", ".gitignore": "*.dat\n", "src/kept.dat": "x"}
-    script = build(files, ("demo-core",)).run
-    digests = set()
-    for name in ("plain", "home/inside"):
-        folder = cargo.write(tmp_path / name, files)
-        if name != "plain":
-            git(folder.parent, "init", "--quiet")
-        for place in ("tmp", "out"):
-            (tmp_path / name / ".." / f"{place}-{folder.name}").mkdir()
-        environ = {"TMPDIR": str(folder.parent / f"tmp-{folder.name}"), "CARGO_HOME": str(tmp_path / "cargo")}
-        out = folder.parent / f"out-{folder.name}"
-        env = {**os.environ, **environ, "RELEASD_OUT": str(out), "CARGO_NET_OFFLINE": "true"}
-        subprocess.run(("sh", "-c", script), cwd=folder, env=env, check=True, timeout=120)
-        (made,) = out.iterdir()
-        digests.add(made.read_bytes())
-    assert len(digests) == 1
-    with tarfile.open(made) as archive:
+    plain, inside = (cargo.write(tmp_path / name, files) for name in ("plain", "home/inside"))
+    git(inside.parent, "init", "--quiet")
+    one, two = (cargo.built(folder, "demo-core", home=tmp_path / "cargo") for folder in (plain, inside))
+    assert one.read_bytes() == two.read_bytes()
+    with tarfile.open(one) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert names == {*files, "Cargo.lock", "Cargo.toml.orig"}
 
@@ -325,11 +311,13 @@ def test_what_is_told_of_a_crate_is_what_cargo_tells(
     inner = {"core/Cargo.toml": cargo.CORE.format(version="1.0.0") + "\n[features]\ninner = []\n"}
     adapter.upload(pack("1.0.0", **inner), quiet)
     told = {"Cargo.toml": RICH, "README.md": "hello\n", "LICENSE": "none\n", "build.rs": "fn main() {}\n"}
-    folder = cargo.write(tmp_path / "rich", {**told, "src/lib.rs": "\n"})
+    folder, again = (cargo.write(tmp_path / name, {**told, "src/lib.rs": "\n"}) for name in ("rich", "again"))
+    sealed = cargo.built(again, "demo-rich", home=tmp_path / "home", environ=registry.environ)
     environ = {**registry.environ, "CARGO_REGISTRIES_LOCAL_TOKEN": TOKEN}
     cargo.cargo("publish", "--no-verify", "--registry", "local", cwd=folder, home=tmp_path / "home", environ=environ)
     (path,) = registry.folder.glob("demo-rich-*.crate")
-    with path.open("rb") as file:
+    assert path.read_bytes() == sealed.read_bytes()
+    with sealed.open("rb") as file:
         ours = cratefile.description(cratefile.read(path.name, file), index=registry.index_url, is_public=False)
     theirs = registry.told[-1]
     by_place = {"key": lambda each: (each["kind"], each["name"], str(each["target"]))}

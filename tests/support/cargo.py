@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from releasd.core.crates import SEVERAL_SINCE
+from releasd.core.crates import SEVERAL_SINCE, build
 from support.tools import lacking, require_tool
 
 CORE = """[package]
@@ -72,6 +72,19 @@ def cargo(*arguments: str, cwd: Path, home: Path, environ: Mapping[str, str] | N
     )
     assert done.returncode == 0, done.stderr
     return done.stdout + done.stderr
+
+
+def built(folder: Path, crate: str, *, home: Path, environ: Mapping[str, str] | None = None) -> Path:
+    """Run the recipe's script in `folder`, as a host does, and return the one crate that it leaves."""
+    require_cargo()
+    files = {path: (folder / path).read_text() for path in ("Cargo.toml",)}
+    tmp, out = folder.parent / f"tmp-{folder.name}", folder.parent / f"out-{folder.name}"
+    for place in (tmp, out):
+        place.mkdir()
+    env = {**_own_environ(), "CARGO_HOME": str(home), "TMPDIR": str(tmp), "RELEASD_OUT": str(out), **(environ or {})}
+    subprocess.run(("sh", "-c", build(files, (crate,)).run), cwd=folder, env=env, check=True, timeout=120)
+    (made,) = out.iterdir()
+    return made
 
 
 def _own_environ() -> dict[str, str]:
