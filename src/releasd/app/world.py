@@ -14,10 +14,13 @@ from releasd import config
 from releasd.adapters import sshalias
 from releasd.adapters.artifacts import ArtifactFolder
 from releasd.adapters.clock import SystemClock
+from releasd.adapters.folder import FolderIndex
 from releasd.adapters.git import GitRepo, clone_or_open
 from releasd.adapters.hosts import RegisteredHosts
 from releasd.adapters.index import HttpIndex
 from releasd.adapters.joblog import JobLog
+from releasd.adapters.s3 import S3Index
+from releasd.adapters.s3bucket import Place
 from releasd.adapters.secrets import SecretSource, SecretStore, Surroundings
 from releasd.adapters.sshsign import SshSigner
 from releasd.app import announcers
@@ -27,7 +30,7 @@ from releasd.core.provenance import NAMESPACE, Builder
 from releasd.engine.world import World
 from releasd.errors import SecretError
 from releasd.model import IndexRules, Project
-from releasd.ports import Secret
+from releasd.ports import Index, Secret
 from releasd.store import Store
 
 
@@ -150,13 +153,19 @@ def _opened_once(settings: config.Settings) -> Callable[[Project], GitRepo]:
     return lambda project: opened(project.name)
 
 
-def index_of(name: str, index: config.Index, secrets: SecretStore) -> HttpIndex:
-    """Return the adapter of one index."""
+def index_of(name: str, index: config.Index, secrets: SecretStore) -> Index:
+    """Return the adapter of one destination."""
+    token = functools.partial(_token, name, index.secret, secrets)
+    if index.path is not None:
+        return FolderIndex(name=name, path=index.path)
+    if index.url is not None and index.bucket is not None:
+        place = Place(what=f"the S3 store {name}", url=index.url, bucket=index.bucket, region=index.region)
+        return S3Index(name=name, place=place, prefix=index.prefix, secret=token)
     return HttpIndex(
         name=name,
         publish_url=index.publish_url,
         simple_url=index.simple_url,
-        token=functools.partial(_token, name, index.secret, secrets),
+        token=token,
         rules=IndexRules(max_file_size=index.max_file_mb << 20, pypi_rules=index.pypi_rules),
     )
 

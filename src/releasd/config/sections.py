@@ -11,7 +11,20 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from releasd.config.places import sqlite_url
 from releasd.config.tables import Builds, Container, Gates
-from releasd.config.types import Address, Duration, Email, Folder, Mode, Name, Names, Repository, Size, Text, WebUrl
+from releasd.config.types import (
+    Address,
+    Bucket,
+    Duration,
+    Email,
+    Folder,
+    Mode,
+    Name,
+    Names,
+    Repository,
+    Size,
+    Text,
+    WebUrl,
+)
 
 # The one index whose addresses uv knows by itself.
 PUBLIC_INDEX = "pypi"
@@ -132,14 +145,42 @@ class Host(Section):
         return self
 
 
-class Index(Section):
-    """`[indexes.NAME]`: a place to upload to and the place to read the same files from."""
+# What each kind of destination is told, and which of it is required. A secret is an index's and a store's alone.
+_KEYS_OF: dict[str, tuple[str, ...]] = {
+    "index": ("publish_url", "simple_url", "secret", "max_file_mb", "pypi_rules"),
+    "folder": ("path",),
+    "s3": ("url", "bucket", "prefix", "region", "secret"),
+}
+_REQUIRED_OF: dict[str, tuple[str, ...]] = {"index": (), "folder": ("path",), "s3": ("url", "bucket", "secret")}
 
+
+class Index(Section):
+    """`[indexes.NAME]`: a destination, which is a place to put files and the place to read the same files from."""
+
+    kind: Literal["index", "folder", "s3"] = "index"
     publish_url: WebUrl | None = None
     simple_url: WebUrl | None = None
+    path: Folder | None = None
+    url: WebUrl | None = None
+    bucket: Bucket | None = None
+    prefix: str = ""
+    region: Text = "us-east-1"
     secret: Name | None = None
     max_file_mb: int = Field(default=100, ge=1, le=1 << 20)
     pypi_rules: bool = True
+
+    @model_validator(mode="after")
+    def _of_one_kind(self) -> Self:
+        said = self.model_fields_set - {"kind"}
+        odd = sorted(said - set(_KEYS_OF[self.kind]))
+        if odd:
+            owner = next(kind for kind, keys in _KEYS_OF.items() if odd[0] in keys)
+            keys = ", ".join(_KEYS_OF[self.kind])
+            raise ValueError(f'{odd[0]} is for kind = "{owner}", and this is kind = "{self.kind}", which takes {keys}')
+        lacking = [key for key in _REQUIRED_OF[self.kind] if key not in said]
+        if lacking:
+            raise ValueError(f'{" and ".join(lacking)} missing; kind = "{self.kind}" needs it')
+        return self
 
 
 class SecretReference(Section):

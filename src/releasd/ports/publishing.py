@@ -19,7 +19,10 @@ class ServedFile:
 
 
 class Index(Protocol):
-    """A package index with one place to upload to and one to read from. `rules` say what it takes."""
+    """A destination, with one place to put files and one to read them from. `rules` say what it takes.
+
+    A package index, a folder or a bucket: steps know no difference.
+    """
 
     name: str
     rules: IndexRules
@@ -40,11 +43,18 @@ class Index(Protocol):
         ...
 
     def install_options(self) -> tuple[str, ...]:
-        """Return the options that make `uv pip install` take packages from this index."""
+        """Return the options that make `uv pip install` take packages from this index.
+
+        None where uv cannot install from it, as from a private bucket: that its downloads have our bytes is then all
+        that `verify` can prove.
+        """
         ...
 
     def check_secret(self) -> None:
-        """Prove that the token can be had and is shaped right, without keeping or showing it."""
+        """Prove that the token can be had and is shaped right, without keeping or showing it.
+
+        A destination without one proves what stands in its place: that this user may write into the folder.
+        """
         ...
 
 
