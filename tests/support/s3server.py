@@ -53,7 +53,7 @@ def client(url: str, service: str, key: str, secret: str) -> Any:
 def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     """Run one for all tests of this process. After the first user is made, every request needs a right signature."""
     # so many requests go without a check: those that make the user
-    env = {**os.environ, "INITIAL_NO_AUTH_ACTION_COUNT": str(len(_MAKE_USER))}
+    env = {**os.environ, "INITIAL_NO_AUTH_ACTION_COUNT": str(len(_MAKE_USER)), "MOTO_S3_DEFAULT_MAX_KEYS": "5"}
     log = tmp_path_factory.mktemp("s3") / "moto.log"
     with serving(
         lambda port: (sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)),
