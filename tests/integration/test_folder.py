@@ -199,6 +199,14 @@ def test_file_of_no_project_is_refused(mirror: Path, tmp_path: Path) -> None:
     assert list(mirror.iterdir()) == []
 
 
+def test_file_in_the_place_of_the_project_is_a_conflict(mirror: Path, tmp_path: Path) -> None:
+    """Somebody's file has the project's name: it is left alone, and said what it is."""
+    (mirror / "demo").write_bytes(b"theirs")
+    with pytest.raises(Conflict, match="is a file"):
+        index(mirror).upload([make_wheel(tmp_path, "demo", "1.0.0")], quiet)
+    assert (mirror / "demo").read_bytes() == b"theirs"
+
+
 def test_share_that_goes_away_in_the_middle_is_transient(mirror: Path, tmp_path: Path) -> None:
     """A file that vanishes between two looks is no reason to call a person."""
     index(mirror).upload([make_wheel(tmp_path, "demo", "1.0.0")], quiet)

@@ -146,6 +146,8 @@ def _is_other(path: Path, place: Path) -> bool:
 def _make(folder: Path) -> None:
     """Make a project's folder, readable for whoever serves it whatever the daemon's umask is."""
     if not folder.is_dir():
+        if folder.exists():
+            raise Conflict(f"{folder} is a file", advice="Move it away: the project's folder has its name.")
         folder.mkdir(exist_ok=True)
         folder.chmod(folder.stat().st_mode | 0o055)
         _sync(folder.parent)
