@@ -1,4 +1,6 @@
-"""What every package index must do for publish and verify: one suite, on a real devpi and on the PyPI-rules server."""
+"""What every destination must do for publish and verify: one suite, on a real devpi, a real pypiserver, the PyPI-rules
+server, a folder, a real S3 server, and the fake that the steps' tests stand on.
+"""
 
 import subprocess
 import sys
@@ -8,26 +10,41 @@ from pathlib import Path
 import pytest
 import uv
 
+from releasd.adapters.folder import FolderIndex
 from releasd.adapters.index import HttpIndex
 from releasd.errors import Conflict, Denied
-from releasd.ports import Secret
+from releasd.ports import Index, Secret
 from support.devpi import devpi  # noqa: F401 - a fixture
+from support.fakeports import FakeIndex
 from support.pypirules import PypiRules
+from support.pypiserver import pypiserver  # noqa: F401 - a fixture
+from support.s3server import s3_server  # noqa: F401 - a fixture
 from support.wheels import make_sdist, make_wheel, sha256
 
-Factory = Callable[[Secret | None], HttpIndex]
+Factory = Callable[[Secret | None], Index]
+SERVERS = ("devpi", "pypiserver")
+SERVED = (*SERVERS, "rules", "rules-html")
+OVER_HTTP = pytest.mark.parametrize("index_with", SERVED, indirect=True)
+INSTALLABLE = pytest.mark.parametrize("index_with", [*SERVED, "folder"], indirect=True)
 
 
-@pytest.fixture(params=["devpi", "rules", "rules-html"])
+@pytest.fixture(params=[*SERVED, "folder", "s3", "fake"])
 def index_with(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Factory]:
-    """Return a maker of `HttpIndex` for each kind of server; a token can be given instead of the right one."""
-    if request.param == "devpi":
-        real = request.getfixturevalue("devpi")
+    """Return a maker of one kind of destination; a token can be given instead of the right one."""
+    kind = request.param
+    if kind in SERVERS:
+        real = request.getfixturevalue(kind)
         yield _maker(real.publish_url, real.simple_url, real.token)
-        return
-    with PypiRules(tmp_path / "index", token="pypi-right-token") as rules:
-        rules.html = request.param == "rules-html"
-        yield _maker(rules.publish_url, rules.simple_url, Secret(rules.token))
+    elif kind.startswith("rules"):
+        with PypiRules(tmp_path / "index", token="pypi-right-token") as rules:
+            rules.html = kind == "rules-html"
+            yield _maker(rules.publish_url, rules.simple_url, Secret(rules.token))
+    elif kind == "s3":
+        yield lambda _: request.getfixturevalue("s3_server").index("contract")
+    else:
+        (tmp_path / "mirror").mkdir()
+        one = FolderIndex(name="test", path=tmp_path / "mirror") if kind == "folder" else FakeIndex()
+        yield lambda _: one
 
 
 def _maker(publish_url: str, simple_url: str, right: Secret) -> Factory:
@@ -58,7 +75,6 @@ def test_uploaded_files_are_listed_with_the_digests_of_their_bytes(
     assert {name: file.sha256 for name, file in served.items()} == {path.name: sha256(path) for path in paths}
     for path in paths:
         assert index.download_sha256(served[path.name]) == sha256(path)
-        assert served[path.name].url.startswith("http://127.0.0.1:")
 
 
 def test_only_the_files_of_the_version_asked_for_are_listed(index_with: Factory, project: str, tmp_path: Path) -> None:
@@ -101,6 +117,7 @@ def test_other_bytes_under_a_taken_name_are_a_conflict(index_with: Factory, proj
     assert [file.sha256 for file in index.files(project, "1.0.0")] == [digest]
 
 
+@OVER_HTTP
 def test_wrong_token_is_denied_and_says_how_to_rotate_it(index_with: Factory, project: str, tmp_path: Path) -> None:
     """A refused token stops at once, with the command that stores a new one and without the token itself."""
     token = Secret("pypi-AgEIwrongwrongwrong")
@@ -112,8 +129,9 @@ def test_wrong_token_is_denied_and_says_how_to_rotate_it(index_with: Factory, pr
     assert index_with(None).files(project, "1.0.0") == ()
 
 
+@INSTALLABLE
 def test_install_options_let_uv_install_the_uploaded_version(index_with: Factory, project: str, tmp_path: Path) -> None:
-    """The options are all that `uv pip install` needs to take the release from this index, plain HTTP included."""
+    """The options are all that `uv pip install` needs to take the release from here, plain HTTP and files included."""
     index = index_with(None)
     index.upload([make_wheel(tmp_path, project, "1.0.0")], lambda _: None)
     target = tmp_path / "installed"
@@ -121,3 +139,8 @@ def test_install_options_let_uv_install_the_uploaded_version(index_with: Factory
     argv += ["--target", str(target), *index.install_options(), f"{project}==1.0.0"]
     subprocess.run(argv, check=True, timeout=60, capture_output=True)
     assert (target / project.replace("-", "_") / "__init__.py").is_file()
+
+
+def test_secret_of_every_destination_can_be_proven(index_with: Factory) -> None:
+    """Where everything is in order, asking for the token, the key or the right to write says nothing."""
+    index_with(None).check_secret()

@@ -1,12 +1,13 @@
 """A package index in memory. What a test changes are plain attributes."""
 
-import re
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from releasd.errors import ReleasdError
+from releasd.core.simplepage import belongs
+from releasd.errors import Conflict, ReleasdError
 from releasd.model import Artifact, IndexRules
 from releasd.ports import ServedFile, Sink
 
@@ -49,11 +50,8 @@ class FakeIndex:
         self.asked.append((distribution, version))
         if self.files_error:
             raise self.files_error
-        own = f"{re.sub(r'[-_.]+', '_', distribution).lower()}-{version}"
         shown = [
-            name
-            for name in self.stored
-            if name.lower().startswith((f"{own}-", f"{own}.tar")) and self._hidden.get(name, 0) <= 0
+            name for name in self.stored if belongs(name, distribution, version) and self._hidden.get(name, 0) <= 0
         ]
         self._hidden = {name: left - 1 for name, left in self._hidden.items()}
         return tuple(
@@ -68,7 +66,10 @@ class FakeIndex:
     def upload(self, paths: Sequence[Path], sink: Sink) -> None:
         self.uploads.append(tuple(path.name for path in paths))
         for path in paths if self.stores is None else paths[: self.stores]:
-            self.stored.setdefault(path.name, path.parent.name)
+            # most tests have no files: an artifact store's folder is named by the digest of what is in it
+            found = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else path.parent.name
+            if self.stored.setdefault(path.name, found) != found:
+                raise Conflict(f"{path.name} is there with other bytes")
             self._hidden[path.name] = self.lag
         sink(b"uploading\n")
         if self.upload_error:

@@ -154,7 +154,7 @@ class FakeJournal:
     def deliveries(self, index: str) -> Mapping[str, DeliveryRecord]:
         return dict(self.way.get(index, {}))
 
-    def deliver(self, index: str, position: int, artifacts: Sequence[Artifact]) -> None:
+    def deliver(self, index: str, position: int, artifacts: Sequence[Artifact], *, closes: bool) -> None:
         way = self.way.setdefault(index, {})
         for each in artifacts:
             way.setdefault(

@@ -51,7 +51,7 @@ def http_stub(reply: Callable[[Asked], Reply]) -> Iterator[Stub]:
             self.end_headers()
             self.wfile.write(answer.body)
 
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = serve  # noqa: N815 - the names http.server looks for
+        do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = serve  # noqa: N815 - the names http.server looks for
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""

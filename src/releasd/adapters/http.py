@@ -69,14 +69,14 @@ def request(
         return _answer(response, bytes(received))
 
 
-def sha256_of(url: str, *, what: str, timeout: float) -> str:
+def sha256_of(url: str, *, what: str, timeout: float, headers: Mapping[str, str] | None = None) -> str:
     """Fetch `url`, following redirects, and return the digest of its bytes.
 
     Raises as `raise_for_status` does, but `Transient` for 404: what is listed and not served yet comes in a while.
     """
     digest = hashlib.sha256()
-    headers = {"accept-encoding": "identity", "cache-control": "no-cache"}
-    with _exchange("GET", url, what=what, headers=headers, body=None, timeout=timeout, follow=True) as response:
+    asked = {"accept-encoding": "identity", "cache-control": "no-cache", **(headers or {})}
+    with _exchange("GET", url, what=what, headers=asked, body=None, timeout=timeout, follow=True) as response:
         if response.status_code == _NOT_FOUND:
             raise Transient(f"{what} is listed but not served yet", advice="It is looked for again by itself.")
         raise_for_status(_answer(response, b""), what=what)

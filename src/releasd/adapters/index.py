@@ -10,17 +10,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from packaging.utils import (
-    InvalidSdistFilename,
-    InvalidWheelFilename,
-    canonicalize_name,
-    parse_sdist_filename,
-    parse_wheel_filename,
-)
-from packaging.version import Version
+from packaging.utils import canonicalize_name
 
 from releasd.adapters import http, uploading, uvpublish
 from releasd.adapters.secrets.redact import redactor
+from releasd.core.simplepage import belongs
 from releasd.errors import ConfigError, ReleasdError, Transient
 from releasd.model import IndexRules
 from releasd.ports import Secret, ServedFile, Sink
@@ -101,7 +95,7 @@ class HttpIndex:
                 requires_python=package.requires_python,
             )
             for package in page.packages
-            if _belongs(package.filename, project, Version(version))
+            if belongs(package.filename, project, version)
         )
 
     def download_sha256(self, file: ServedFile) -> str:
@@ -176,15 +170,3 @@ def _parse(answer: http.Answer, project: str, *, index: str) -> "ProjectPage":
 def _sha256(digests: dict[str, str]) -> str | None:
     digest = digests.get("sha256")
     return digest.lower() if digest else None
-
-
-def _belongs(filename: str, project: str, version: Version) -> bool:
-    """Return whether the file's own name says that it is of this project and version."""
-    try:
-        if filename.endswith(".whl"):
-            name, found, _, _ = parse_wheel_filename(filename)
-        else:
-            name, found = parse_sdist_filename(filename)
-    except (InvalidWheelFilename, InvalidSdistFilename):
-        return False
-    return name == project and found == version

@@ -26,6 +26,12 @@ from releasd.ports import Git, Host, Index
 
 GIT_AT_LEAST = (2, 38)  # merge-tree --write-tree
 DISK_WANTED = 1 << 30  # bytes
+_WELL = {
+    "index": "reachable, and its token can be had",
+    "crates": "reachable, and its token can be had",
+    "folder": "this user can write into it",
+    "s3": "reachable, its bucket can be listed, and its key can be had",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +55,7 @@ def diagnose(config_file: Path | None, environ: Mapping[str, str]) -> Iterator[F
     yield _finding("daemon", partial(_daemon, settings.daemon.state))
     secrets = SecretStore(secret_sources(settings), Surroundings(environ=environ))
     for name, index in settings.indexes.items():
-        yield _finding(f"index {name}", partial(_index, index_of(name, index, secrets)))
+        yield _finding(f"index {name}", partial(_index, index.kind, index_of(name, index, secrets)))
     for who, secret in announcers.secrets_named(settings).items():
         yield _finding(who, partial(_secret, secrets, secret))
     if settings.signing:
@@ -108,10 +114,10 @@ def _daemon(state: Path) -> str:
     return f"runs as process {pid}"
 
 
-def _index(index: Index) -> str:
+def _index(kind: str, index: Index) -> str:
     index.check_secret()
     index.files("releasd-doctor-asks-for-nothing", "0")
-    return "reachable, and its token can be had"
+    return _WELL[kind]
 
 
 def _secret(secrets: SecretStore, name: str) -> str:

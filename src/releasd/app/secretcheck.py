@@ -6,16 +6,18 @@ alone, is judged for this user.
 
 import os
 import pwd
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from releasd import config
+from releasd.adapters import s3bucket
 from releasd.adapters.secrets import SecretSource, SecretStore, Surroundings, shown
 from releasd.adapters.uvpublish import check_token
 from releasd.app.announcers import secrets_named
 from releasd.app.world import secret_sources
 from releasd.errors import ReleasdError, SecretDenied, SecretMalformed, SecretMissing, Transient, UsageError
+from releasd.ports import Secret
 
 _CAUSES: tuple[tuple[type[ReleasdError], str], ...] = (
     (Transient, "unreachable"),
@@ -87,7 +89,7 @@ def check(config_file: Path | None, environ: Mapping[str, str], wanted: Sequence
 def _access(name: str, source: SecretSource, store: SecretStore, settings: config.Settings) -> Access:
     tokens = {f"indexes.{index}": entry for index, entry in settings.indexes.items() if entry.secret == name}
     used = (*tokens, *(who for who, secret in secrets_named(settings).items() if secret == name))
-    error = _error(name, store, [entry.kind == "index" and entry.publish_url is None for entry in tokens.values()])
+    error = _error(name, store, tokens.values())
     if error is None:
         return Access(name=name, place=shown(source), used_by=used, ok=True)
     cause = next((word for kind, word in _CAUSES if isinstance(error, kind)), "misconfigured")
@@ -97,18 +99,26 @@ def _access(name: str, source: SecretSource, store: SecretStore, settings: confi
     )  # fmt: skip
 
 
-def _error(name: str, store: SecretStore, tokens_of: Sequence[bool]) -> ReleasdError | None:
-    """Return why the secret cannot be used; each of `tokens_of` says whether it is a token of the public index."""
+def _error(name: str, store: SecretStore, destinations: Iterable[config.Index]) -> ReleasdError | None:
+    """Return why the secret cannot be used; `destinations` are those that it is for."""
     try:
         secret = store.get(name)
     except ReleasdError as error:
         return error
-    for public in tokens_of:
+    for entry in destinations:
         try:
-            check_token(secret, public=public)
+            _judge(secret, entry)
         except ReleasdError as error:
-            return SecretMalformed(error.message, advice=f"Store the bare token: {store.storing(name)}")
+            form = s3bucket.FORM if entry.kind == "s3" else "the bare token"
+            return SecretMalformed(error.message, advice=f"Store {form}: {store.storing(name)}")
     return None
+
+
+def _judge(secret: Secret, entry: config.Index) -> None:
+    if entry.kind == "s3":
+        s3bucket.key_pair(secret)
+    else:
+        check_token(secret, public=entry.kind == "index" and entry.publish_url is None)
 
 
 def _user(uid: int) -> str:

@@ -11,14 +11,17 @@ from datetime import timedelta
 from pathlib import Path
 
 from releasd import config
-from releasd.adapters import sshalias
+from releasd.adapters import folder, s3, sshalias
 from releasd.adapters.artifacts import ArtifactFolder
 from releasd.adapters.clock import SystemClock
 from releasd.adapters.crates import CratesIndex
+from releasd.adapters.folder import FolderIndex
 from releasd.adapters.git import GitRepo, clone_or_open
 from releasd.adapters.hosts import RegisteredHosts
 from releasd.adapters.index import HttpIndex
 from releasd.adapters.joblog import JobLog
+from releasd.adapters.s3 import S3Index
+from releasd.adapters.s3bucket import Place
 from releasd.adapters.secrets import SecretSource, SecretStore, Surroundings
 from releasd.adapters.sshsign import SshSigner
 from releasd.app import announcers
@@ -152,10 +155,17 @@ def _opened_once(settings: config.Settings) -> Callable[[Project], GitRepo]:
 
 
 def index_of(name: str, index: config.Index, secrets: SecretStore) -> Index:
-    """Return the adapter of one index."""
+    """Return the adapter of one destination."""
     token = functools.partial(_token, name, index.secret, secrets)
     rules = IndexRules(max_file_size=index.max_file_mb << 20, pypi_rules=index.pypi_rules, gate=index.gate)
-    if index.kind == "crates" and index.url is not None:
+    if index.path is not None:
+        return FolderIndex(name=name, path=index.path, rules=replace(folder.EVERYTHING, gate=index.gate))
+    if index.url is not None and index.bucket is not None:
+        place = Place(what=f"the S3 store {name}", url=index.url, bucket=index.bucket, region=index.region)
+        return S3Index(
+            name=name, place=place, prefix=index.prefix, secret=token, rules=replace(s3.RULES, gate=index.gate)
+        )
+    if index.url is not None:
         return CratesIndex(name=name, url=index.url, token=token, rules=rules)
     return HttpIndex(
         name=name,

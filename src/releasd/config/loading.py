@@ -97,8 +97,8 @@ def _incomplete_indexes(data: Mapping[str, Any]) -> list[Problem]:
 
 
 def _lacks_url(name: str, table: Mapping[str, Any]) -> str:
-    if table.get("kind", "index") != "index":
-        return ""
+    if table.get("kind", "index") != "index" or {"path", "url", "bucket"} & set(table):
+        return ""  # a folder or a store, which sections.py judges
     lacking = [key for key in ("publish_url", "simple_url") if key not in table]
     if not lacking or (len(lacking) == 2 and name == PUBLIC_INDEX):  # noqa: PLR2004 - both
         return ""

@@ -11,7 +11,20 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from releasd.config.places import sqlite_url
 from releasd.config.tables import Builds, Container, Gates
-from releasd.config.types import Address, Duration, Email, Folder, Mode, Name, Names, Repository, Size, Text, WebUrl
+from releasd.config.types import (
+    Address,
+    Bucket,
+    Duration,
+    Email,
+    Folder,
+    Mode,
+    Name,
+    Names,
+    Repository,
+    Size,
+    Text,
+    WebUrl,
+)
 
 # The one index whose addresses uv knows by itself.
 PUBLIC_INDEX = "pypi"
@@ -136,17 +149,28 @@ class Host(Section):
 _KEYS_OF: dict[str, tuple[str, ...]] = {
     "index": ("publish_url", "simple_url", "secret", "max_file_mb", "pypi_rules", "parallel", "gate"),
     "crates": ("url", "secret", "max_file_mb", "pypi_rules", "gate"),
+    "folder": ("path", "gate"),
+    "s3": ("url", "bucket", "prefix", "region", "secret", "gate"),
 }
-_REQUIRED_OF: dict[str, tuple[str, ...]] = {"index": (), "crates": ("url", "secret")}
+_REQUIRED_OF: dict[str, tuple[str, ...]] = {
+    "index": (),
+    "crates": ("url", "secret"),
+    "folder": ("path",),
+    "s3": ("url", "bucket", "secret"),
+}
 
 
 class Index(Section):
-    """`[indexes.NAME]`: a place to upload to and the place to read the same files from."""
+    """`[indexes.NAME]`: a destination, which is a place to put files and the place to read the same files from."""
 
-    kind: Literal["index", "crates"] = "index"
-    url: WebUrl | None = None  # of the sparse index of a registry of crates
+    kind: Literal["index", "crates", "folder", "s3"] = "index"
     publish_url: WebUrl | None = None
     simple_url: WebUrl | None = None
+    path: Folder | None = None
+    url: WebUrl | None = None
+    bucket: Bucket | None = None
+    prefix: str = ""
+    region: Text = "us-east-1"
     secret: Name | None = None
     max_file_mb: int = Field(default=100, ge=1, le=1 << 20)
     pypi_rules: bool = True

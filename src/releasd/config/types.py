@@ -88,12 +88,20 @@ def parse_email(value: str) -> str:
     return value
 
 
+def parse_bucket(value: str) -> str:
+    """Return a bucket's name: what S3 allows in one."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", value):
+        raise ValueError("not a bucket's name; it has 3 to 63 small letters, digits, dots and dashes")
+    return value
+
+
 Duration = Annotated[float, BeforeValidator(parse_duration)]
 Size = Annotated[int, BeforeValidator(parse_size)]
 Mode = Annotated[int, BeforeValidator(parse_mode)]
 Folder = Annotated[Path, AfterValidator(parse_folder)]
 Repository = Annotated[str, Field(min_length=1), AfterValidator(parse_repository)]
 WebUrl = Annotated[str, AfterValidator(parse_web_url)]
+Bucket = Annotated[str, AfterValidator(parse_bucket)]
 Address = Annotated[str, AfterValidator(parse_address)]
 Email = Annotated[str, AfterValidator(parse_email)]
 # A name becomes part of a path and of a variable: nothing that needs quoting in either.

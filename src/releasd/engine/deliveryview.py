@@ -20,7 +20,7 @@ def destinations(store: Store, job: Job) -> list[dict[str, Any]]:
     found = []
     for each in store.destinations(job.id):
         records = files.get(each.index, ())
-        closing = closes_at(records) if lacking(records) else None
+        closing = closes_at(records) if each.closes and lacking(records) else None
         about = {"index": each.index, "proven_at": _time(each.proven_at), "evidence": each.evidence}
         shown = [
             {
@@ -54,14 +54,14 @@ def warn_of_closing(store: Store, projects: tuple[str, ...], *, now: datetime) -
 
 def _warn(store: Store, job: Job, now: datetime) -> list[str]:
     told = []
-    for name, group in groupby(store.deliveries(job.id), lambda each: each.index):
-        records = tuple(group)
-        closing, missing = closes_at(records), lacking(records)
+    files = {name: tuple(group) for name, group in groupby(store.deliveries(job.id), lambda each: each.index)}
+    for each in store.destinations(job.id):
+        records = files.get(each.index, ())
+        closing, missing = closes_at(records) if each.closes else None, lacking(records)
         level = warnings_due(closing, now) if closing and missing else 0
-        if closing and level and store.warn_closing(job.id, name, level, closes_at=closing, now=now):
-            told.append(
-                f"job {job.id}: {name} lacks {', '.join(missing)} and takes no more after {closing:%Y-%m-%d %H:%M}"
-            )
+        if closing and level and store.warn_closing(job.id, each.index, level, closes_at=closing, now=now):
+            names = ", ".join(missing)
+            told.append(f"job {job.id}: {each.index} lacks {names} and takes no more after {closing:%Y-%m-%d %H:%M}")
     return told
 
 

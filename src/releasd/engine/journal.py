@@ -107,9 +107,10 @@ class JobJournal:
         """Return how far each file has come on a destination."""
         return {each.filename: each for each in self.store.deliveries(self.job.id) if each.index == index}
 
-    def deliver(self, index: str, position: int, artifacts: Sequence[Artifact]) -> None:
+    def deliver(self, index: str, position: int, artifacts: Sequence[Artifact], *, closes: bool) -> None:
         """Record that these files are to go there."""
-        self.store.deliver(self.job.id, self.job.token, index, position, artifacts, now=self.clock.now())
+        now = self.clock.now()
+        self.store.deliver(self.job.id, self.job.token, index, position, artifacts, closes=closes, now=now)
 
     def delivered(self, index: str, filenames: Sequence[str], state: FileState) -> None:
         """Record that files came that far."""

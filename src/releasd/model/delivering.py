@@ -40,9 +40,13 @@ class DeliveryRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DestinationRecord:
-    """One destination of a job that was proven whole: `evidence` says how. `position` counts from 0."""
+    """One destination of a job that was proven whole: `evidence` says how. `position` counts from 0.
+
+    `closes`: it takes no file of a release that is older than 14 days.
+    """
 
     index: str
     position: int
+    closes: bool
     proven_at: datetime | None
     evidence: Mapping[str, Any] = field(default_factory=dict)

@@ -112,8 +112,11 @@ class Journal(Protocol):
         """Return how far each file has come on a destination, by name."""
         ...
 
-    def deliver(self, index: str, position: int, artifacts: Sequence[Artifact]) -> None:
-        """Record that these files are to go to that destination, the `position`-th of the plan, unless it is known."""
+    def deliver(self, index: str, position: int, artifacts: Sequence[Artifact], *, closes: bool) -> None:
+        """Record that these files are to go to that destination, the `position`-th of the plan, unless it is known.
+
+        `closes`: it takes no file of a release that is older than 14 days.
+        """
         ...
 
     def delivered(self, index: str, filenames: Sequence[str], state: FileState) -> None:

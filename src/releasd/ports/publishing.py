@@ -24,7 +24,10 @@ class ServedFile:
 
 
 class Index(Protocol):
-    """A package index with one place to upload to and one to read from. `rules` say what it takes."""
+    """A destination, with one place to put files and one to read them from. `rules` say what it takes.
+
+    A package index, a folder or a bucket: steps know no difference.
+    """
 
     name: str
     rules: IndexRules
@@ -50,7 +53,11 @@ class Index(Protocol):
         ...
 
     def install_options(self) -> tuple[str, ...] | None:
-        """Return the options that make `uv pip install` take packages from here; None where it cannot."""
+        """Return the options that make `uv pip install` take packages from here.
+
+        None where uv cannot install from it, as from a private bucket: that its downloads have our bytes is then all
+        that `verify` can prove.
+        """
         ...
 
     def check_secret(self, distribution: str | None = None, now: datetime | None = None) -> None:

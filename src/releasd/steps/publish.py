@@ -31,7 +31,7 @@ def apply(ctx: Context) -> Evidence:
     uploaded = {}
     for position, name in enumerate(ctx.plan.indexes):
         index = ctx.indexes[name]
-        ctx.journal.deliver(name, position, proof.wanted(ctx, index))
+        ctx.journal.deliver(name, position, proof.wanted(ctx, index), closes=index.rules.pypi_rules)
         uploaded[name] = _deliver(ctx, index)
         if name != ctx.plan.indexes[-1]:
             proof.ensure(ctx, index)

@@ -38,14 +38,22 @@ class Deliveries(Part):
             return tuple(DestinationRecord(**row) for row in conn.execute(query).mappings())
 
     def deliver(
-        self, job_id: JobId, token: int, index: str, position: int, artifacts: Sequence[Artifact], *, now: datetime
+        self,
+        job_id: JobId,
+        token: int,
+        index: str,
+        position: int,
+        artifacts: Sequence[Artifact],
+        *,
+        closes: bool,
+        now: datetime,
     ) -> None:
         """Add what is to go to a destination; what is known stays as it is."""
         with self._db.write(durable=False) as conn:
             guarded(conn, job_id, token)
             mine = (destination.c.job_id == job_id, destination.c.index == index)
             if conn.execute(select(destination.c.index).where(*mine)).first() is None:
-                conn.execute(insert(destination).values(job_id=job_id, index=index, position=position))
+                conn.execute(insert(destination).values(job_id=job_id, index=index, position=position, closes=closes))
             known = _of(conn, job_id, index)
             for each in artifacts:
                 if each.filename not in known:

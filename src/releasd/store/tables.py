@@ -173,13 +173,14 @@ announcement = Table(
     CheckConstraint("state IN ('succeeded', 'failed')", name="state"),
 )
 
-# The destinations of a job, in the plan's order. `warned`: how many warnings were given that one of them closes.
+# The destinations of a job, in the plan's order. `closes`: it takes no file of a release older than 14 days. `warned`: how many warnings were given that one of them closes.
 destination = Table(
     "destination",
     metadata,
     Column("job_id", ForeignKey("job.id"), primary_key=True),
     Column("index", String, primary_key=True),
     Column("position", Integer, nullable=False),
+    Column("closes", Boolean, nullable=False),
     Column("proven_at", Utc),
     Column("evidence", Json, nullable=False, server_default="{}"),
     Column("warned", Integer, nullable=False, server_default="0"),

@@ -23,9 +23,9 @@ def states(store: Store, job: int, index: str = "pypi") -> list[FileState]:
 def test_a_destination_is_told_of_once(store: Store) -> None:
     """A second attempt finds what the first one planned, and does not begin again."""
     job = running(store)
-    store.deliver(job.id, job.token, "pypi", 0, FILES, now=NOW)
+    store.deliver(job.id, job.token, "pypi", 0, FILES, closes=True, now=NOW)
     store.delivered(job.id, job.token, "pypi", NAMES[:1], FileState.SERVED, now=NOW)
-    store.deliver(job.id, job.token, "pypi", 0, FILES, now=NOW + timedelta(hours=1))
+    store.deliver(job.id, job.token, "pypi", 0, FILES, closes=True, now=NOW + timedelta(hours=1))
     assert states(store, job.id) == [FileState.SERVED, FileState.PLANNED, FileState.PLANNED]
     assert [each.index for each in store.destinations(job.id)] == ["pypi"]
 
@@ -33,7 +33,7 @@ def test_a_destination_is_told_of_once(store: Store) -> None:
 def test_files_move_on_with_one_event_for_those_that_moved(store: Store) -> None:
     """The audit log names the files with their digests; what did not move is not told again."""
     job = running(store)
-    store.deliver(job.id, job.token, "pypi", 0, FILES, now=NOW)
+    store.deliver(job.id, job.token, "pypi", 0, FILES, closes=True, now=NOW)
     for _ in range(2):
         store.delivered(job.id, job.token, "pypi", NAMES[:2], FileState.UPLOADED, now=NOW)
         store.delivered(job.id, job.token, "pypi", NAMES, FileState.SERVED, now=NOW)
@@ -44,7 +44,7 @@ def test_files_move_on_with_one_event_for_those_that_moved(store: Store) -> None
 def test_a_lost_claim_writes_nothing(store: Store) -> None:
     """An attempt that was taken over changes no file's state."""
     job = running(store)
-    store.deliver(job.id, job.token, "pypi", 0, FILES, now=NOW)
+    store.deliver(job.id, job.token, "pypi", 0, FILES, closes=True, now=NOW)
     with pytest.raises(Fenced):
         store.delivered(job.id, job.token + 1, "pypi", NAMES, FileState.SERVED, now=NOW)
     with pytest.raises(Fenced):
@@ -55,7 +55,7 @@ def test_a_lost_claim_writes_nothing(store: Store) -> None:
 def test_the_schema_knows_no_state_without_its_time(store: Store) -> None:
     """Whatever the code does, a served file has a time at which it was."""
     job = running(store)
-    store.deliver(job.id, job.token, "pypi", 0, FILES, now=NOW)
+    store.deliver(job.id, job.token, "pypi", 0, FILES, closes=True, now=NOW)
     with pytest.raises(IntegrityError), store._db.write() as conn:
         conn.execute(delivery.update().values(state=FileState.SERVED))
 
@@ -64,7 +64,7 @@ def test_status_shows_destinations_in_order_with_the_deadline(store: Store) -> N
     """Each file's way, and until when the index takes what it lacks."""
     job = running(store)
     for position, index in enumerate(("test", "pypi")):
-        store.deliver(job.id, job.token, index, position, FILES, now=NOW)
+        store.deliver(job.id, job.token, index, position, FILES, closes=True, now=NOW)
     store.delivered(job.id, job.token, "pypi", NAMES[:2], FileState.UPLOADED, now=NOW)
     store.delivery_failed(job.id, job.token, "pypi", {NAMES[2]: "400 quota"})
     store.delivered(job.id, job.token, "test", NAMES, FileState.VERIFIED, now=NOW)
@@ -79,7 +79,7 @@ def test_status_shows_destinations_in_order_with_the_deadline(store: Store) -> N
 def test_a_release_public_in_part_is_warned_of_as_its_end_comes_near(store: Store) -> None:
     """A week, three days and a day before the index takes no more, and once it is too late: each once, as an event."""
     job = running(store)
-    store.deliver(job.id, job.token, "pypi", 0, FILES, now=NOW)
+    store.deliver(job.id, job.token, "pypi", 0, FILES, closes=True, now=NOW)
     store.delivered(job.id, job.token, "pypi", NAMES[:1], FileState.SERVED, now=NOW)
     told = []
     for day in range(17):
@@ -95,7 +95,16 @@ def test_a_release_public_in_part_is_warned_of_as_its_end_comes_near(store: Stor
 def test_a_whole_release_is_not_warned_of(store: Store) -> None:
     """Once every file arrived nothing closes for it."""
     job = running(store)
-    store.deliver(job.id, job.token, "pypi", 0, FILES, now=NOW)
+    store.deliver(job.id, job.token, "pypi", 0, FILES, closes=True, now=NOW)
     store.delivered(job.id, job.token, "pypi", NAMES, FileState.UPLOADED, now=NOW)
     assert job.state is JobState.RUNNING
     assert deliveryview.warn_of_closing(store, (job.project,), now=NOW + timedelta(days=20)) == ()
+
+
+def test_what_never_closes_is_not_warned_of(store: Store) -> None:
+    """A mirror takes files whenever they come."""
+    job = running(store)
+    store.deliver(job.id, job.token, "mirror", 0, FILES, closes=False, now=NOW)
+    store.delivered(job.id, job.token, "mirror", NAMES[:1], FileState.SERVED, now=NOW)
+    assert deliveryview.warn_of_closing(store, (job.project,), now=NOW + timedelta(days=20)) == ()
+    assert deliveryview.destinations(store, store.job(job.id))[0]["closes_at"] is None

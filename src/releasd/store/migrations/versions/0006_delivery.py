@@ -14,6 +14,7 @@ def upgrade() -> None:
         sa.Column("job_id", sa.Integer(), nullable=False),
         sa.Column("index", sa.String(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("closes", sa.Boolean(), nullable=False),
         sa.Column("proven_at", sa.BigInteger(), nullable=True),
         sa.Column("evidence", sa.Text(), server_default="{}", nullable=False),
         sa.Column("warned", sa.Integer(), server_default="0", nullable=False),
