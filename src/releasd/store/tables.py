@@ -173,7 +173,8 @@ announcement = Table(
     CheckConstraint("state IN ('succeeded', 'failed')", name="state"),
 )
 
-# The destinations of a job, in the plan's order. `closes`: it takes no file of a release older than 14 days. `warned`: how many warnings were given that one of them closes.
+# The destinations of a job, in the plan's order. `closes`: it takes no file of a release that is older than 14 days;
+# `warned`: how many warnings were given that it soon does.
 destination = Table(
     "destination",
     metadata,
