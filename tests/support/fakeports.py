@@ -28,6 +28,7 @@ from releasd.model import (
     JobId,
     JobState,
     LeftRunning,
+    ListedFile,
     Plan,
     Project,
     StepName,
@@ -213,6 +214,7 @@ class FakeIndex:
     rules: IndexRules = field(default_factory=IndexRules)
     stored: dict[str, str] = field(default_factory=dict)
     listing: dict[str, str | None] = field(default_factory=dict)
+    yanked: set[str] = field(default_factory=set)
     lag: int = 0
     upload_error: ReleasdError | None = None
     stores: int | None = None
@@ -243,6 +245,17 @@ class FakeIndex:
         return tuple(
             ServedFile(filename=name, sha256=self.listing.get(name, self.stored[name]), url=f"https://i/{name}")
             for name in sorted(shown)
+        )
+
+    def all_files(self, distribution: str) -> tuple[ListedFile, ...]:
+        self.looks += 1
+        if self.files_error:
+            raise self.files_error
+        listed = {name: self.listing.get(name, digest) for name, digest in sorted(self.stored.items())}
+        return tuple(
+            ListedFile(filename=name, sha256=digest, url=f"https://i/{name}", yanked=name in self.yanked)
+            for name, digest in listed.items()
+            if re.sub(r"[-_.]+", "-", name).lower().startswith(f"{distribution}-")
         )
 
     def download_sha256(self, file: ServedFile) -> str:

@@ -33,7 +33,7 @@ COMMANDS = {
     "secrets": "Prove that each secret can be had, without showing it.",
     "verify-release": "Check a release's files, provenance and signatures.",
     "doctor": "Check the configuration and everything that it names.",
-    "audit": "Verify the audit log.",
+    "audit": "Verify the audit log, and settle alarms about indexes.",
     "demo": "Show a whole release on this machine, from push to index.",
 }
 

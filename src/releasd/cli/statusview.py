@@ -25,6 +25,7 @@ def _sections(found: dict[str, Any]) -> Iterator[RenderableType]:
         yield Text(f"releasd runs (process {daemon['pid']})", style="green")
     else:
         yield Text("the daemon is not running; this is what its store says", style="bold yellow")
+    yield from (_alarm(alarm) for alarm in found["alarms"])
     for job in found["jobs"]:
         yield Text()
         yield job_screen(job)
@@ -33,12 +34,23 @@ def _sections(found: dict[str, Any]) -> Iterator[RenderableType]:
     for project in found["projects"]:
         for job in project["unfinished"]:
             yield Text(f"unfinished: {named(job)} {job['version']}: {job['reason']}", style="bold red")
+    for watch in found["watched"]:
+        if watch["why"]:
+            yield Text(
+                f"{watch['index']} cannot be watched for {watch['distribution']}: {watch['why']}", style="yellow"
+            )
     if found["recent"]:
         yield Text()
         yield _recent(found["recent"])
     if found["hosts"]:
         yield Text()
         yield hostsview.table([{**host["facts"], **host} for host in found["hosts"]])
+
+
+def _alarm(alarm: dict[str, Any]) -> Text:
+    line = Text(f"ALARM {alarm['id']}: {alarm['project']}: {alarm['why']}", style="bold red")
+    line.append(f" (since {alarm['at']})\n  → {alarm['advice']}", style="not bold default")
+    return line
 
 
 def named(job: dict[str, Any]) -> str:

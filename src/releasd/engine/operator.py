@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from releasd.core import alarming
 from releasd.core.branchnames import is_released_from
 from releasd.core.lifecycle import is_past_return
 from releasd.engine import view
@@ -83,6 +84,11 @@ class Operator:
         """Let a job that waits for an approval go on as it was planned."""
         self.world.store.approve(job_id, self.world.clock.now(), by="operator")
         self.wake()
+
+    def acknowledge(self, alarm_id: int, note: str) -> dict[str, Any]:
+        """Take note that a person settled an alarm; it is shown no more."""
+        found = self.world.store.acknowledge(alarm_id, note, by="operator", now=self.world.clock.now())
+        return {"schema": 1, **alarming.document(found), "note": found.note}
 
     @property
     def farm(self) -> Farm:

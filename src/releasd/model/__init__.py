@@ -28,9 +28,11 @@ from releasd.model.project import (
     ReleaseRule,
     SemanticReleaseOptions,
 )
+from releasd.model.watching import AlarmKind, IndexAlarm, ListedFile, News, Origin, Suspicion, WatchedFile
 from releasd.model.words import Bump, JobState, StepName, StepState
 
 __all__ = [
+    "AlarmKind",
     "AnnouncedFile",
     "Announcement",
     "Artifact",
@@ -47,16 +49,20 @@ __all__ = [
     "FileEdit",
     "Gate",
     "HostSpec",
+    "IndexAlarm",
     "IndexRules",
     "Job",
     "JobId",
     "JobState",
     "LastRelease",
     "LeftRunning",
+    "ListedFile",
+    "News",
     "NoRelease",
     "NotesOptions",
     "NotesStyle",
     "NotesType",
+    "Origin",
     "Package",
     "Part",
     "Plan",
@@ -70,9 +76,11 @@ __all__ = [
     "StepName",
     "StepRecord",
     "StepState",
+    "Suspicion",
     "Tag",
     "TargetRecord",
     "Verdict",
+    "WatchedFile",
 ]
 
 JobId = NewType("JobId", int)
