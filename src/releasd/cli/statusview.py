@@ -74,6 +74,7 @@ def job_screen(job: dict[str, Any]) -> RenderableType:
         *(_told(each) for each in job["announcements"]),
         *builds,
         *(_waits(build) for build in job["waiting"]),
+        *(known(each) for each in job.get("known", ())),
     )
 
 
@@ -101,6 +102,14 @@ def _told(target: dict[str, Any]) -> Text:
         line.append(f" {target['error']}", style="red")
     if target["error"] and target["advice"]:
         line.append(f"\n            → {target['advice']}")
+    return line
+
+
+def known(each: dict[str, Any]) -> Text:
+    """Return what is known of a failure: its cause, and what to do."""
+    where = f"{each['step']} {each['part']}".strip()
+    line = Text(f"  {where}: {each['cause']}", style="yellow")
+    line.append(f"\n    → {each['fix']}", style="default")
     return line
 
 
