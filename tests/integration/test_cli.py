@@ -110,7 +110,8 @@ def test_wrong_usage_is_two(terminal: Terminal, arguments: tuple[str, ...]) -> N
 NEEDS_CONFIGURATION = (
     ("status",), ("log", "7"), ("log", "demo"), ("release", "demo"), ("retry", "7"), ("cancel", "7"), ("hosts",),
     ("hosts", "probe"), ("hosts", "add", "build@far"), ("hosts", "remove", "far"), ("hosts", "drain", "far"),
-    ("doctor",), ("audit", "verify"), ("run",), ("hook", "install"),
+    ("doctor",), ("audit", "verify"), ("audit", "acknowledge", "1", "--note", "x"), ("yank", "demo", "1.0.0"),
+    ("run",), ("hook", "install"),
 )  # fmt: skip
 
 
