@@ -28,7 +28,8 @@ def ticks(
     """Return the clockwork of one world."""
     daemon = settings.daemon
     farm = Farm(world, lambda: inbox.put(Wake()))
-    watcher = Watcher(world=world, every=timedelta(seconds=daemon.watch_indexes_every), complain=complain)
+    every = timedelta(seconds=daemon.watch_indexes_every)
+    watcher = Watcher(world=world, every=every, complain=complain, wake=lambda: inbox.put(Wake()))
 
     def prune() -> None:
         job_log(settings).prune(world.clock.now() - timedelta(seconds=daemon.keep_logs))

@@ -91,7 +91,7 @@ def _places(asked: Yank, store: Store | None) -> Iterator[dict[str, Any]]:
     secrets = SecretStore(secret_sources(asked.settings), Surroundings(environ=asked.environ))
     distributions = _distributions(asked.project, store)
     for name in asked.project.indexes:
-        index = index_of(name, asked.settings.indexes[name], secrets)
+        index: object = index_of(name, asked.settings.indexes[name], secrets)
         public = isinstance(index, HttpIndex) and asked.settings.indexes[name].publish_url is None
         for distribution in distributions:
             yield _place(asked, store, name, index, distribution, public=public)

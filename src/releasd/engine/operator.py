@@ -88,6 +88,7 @@ class Operator:
     def acknowledge(self, alarm_id: int, note: str) -> dict[str, Any]:
         """Take note that a person settled an alarm; it is shown no more."""
         found = self.world.store.acknowledge(alarm_id, note, by="operator", now=self.world.clock.now())
+        self.wake()
         return {"schema": 1, **alarming.document(found), "note": found.note}
 
     @property

@@ -26,11 +26,16 @@ SOONER = timedelta(minutes=10)  # until the next look after one that failed
 
 @dataclass(kw_only=True)
 class Watcher:
-    """Bound to one world. `every` is the time between two looks at a project, `complain` says what went wrong."""
+    """Bound to one world.
+
+    `every` is the time between two looks at a project; `complain` says what went wrong; `wake` makes the main thread
+    copy the new events to the audit file.
+    """
 
     world: World
     every: timedelta
     complain: Callable[[str, object], None]
+    wake: Callable[[], None]
     _next: dict[str, datetime] = field(default_factory=dict, init=False)
 
     def tick(self) -> None:
@@ -72,6 +77,7 @@ class Watcher:
                     self._look(watch, index)
                 except ReleasdError as error:
                     self._failed(watch, error)
+        self.wake()
 
     def _failed(self, watch: Watch, error: ReleasdError) -> None:
         now = self.world.clock.now()
@@ -156,6 +162,7 @@ class Watcher:
         except Exception as error:  # noqa: BLE001 (a defect must be seen, and must not silence the other targets)
             failed = Permanent(f"a defect in releasd: {type(error).__name__}: {error}", advice="Please report it.")
         self.world.store.alarm_told(alarm, target, failed, now=self.world.clock.now())
+        self.wake()
 
 
 def _is_of(record: WatchRecord, watch: Watch) -> bool:

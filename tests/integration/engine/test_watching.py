@@ -24,14 +24,18 @@ class Watch:
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
         self.complaints: list[str] = []
+        self.woken = 0
         self.restart()
 
     def restart(self) -> None:
         """Begin anew, as a daemon does that is started again or reads its configuration again."""
-        self.watcher = Watcher(world=self.lab.world, every=EVERY, complain=self._complain)
+        self.watcher = Watcher(world=self.lab.world, every=EVERY, complain=self._complain, wake=self._wake)
 
     def _complain(self, _: str, why: object) -> None:
         self.complaints.append(str(why))
+
+    def _wake(self) -> None:
+        self.woken += 1
 
     def look(self) -> tuple[IndexAlarm, ...]:
         """Let an hour pass and the clock tick; return the alarms."""
@@ -84,6 +88,7 @@ def test_a_file_of_a_stolen_token_is_an_alarm_until_it_is_acknowledged(lab: Lab,
     (shown,) = view.status(lab.store, lab.clock.now())["alarms"]
     assert (shown["filename"], shown["version"], shown["kind"]) == (STRANGE, "9.9.9", "foreign")
     assert len(lab.events("index.alarmed")) == 1
+    assert watch.woken == 3, "what is new in the store waits for the audit file"
     operator = Operator(lab.world, lambda: None)
     assert operator.acknowledge(alarm.id, "mine")["note"] == "mine"
     operator.acknowledge(alarm.id, "twice")
