@@ -10,7 +10,7 @@ def _known(name: str, pattern: str, shown: str, cause: str, fix: str, *examples:
 HOSTS = (
     _known(
         "no-host-reachable",
-        r"no able host can be reached|no host with labels .* is usable",
+        r"no able host can be reached|no host (?:with labels .{1,200} )?is usable",
         "`no able host can be reached`, `no host with labels … is usable`",
         "every host with the labels is away, drained or in quarantine; the message names each, and when it is "
         "looked at next",
@@ -18,6 +18,7 @@ HOSTS = (
         "for a "
         "drained one",
         "no able host can be reached: bigblack is quarantined (no route to host)",
+        "no host with labels linux, x86_64 is usable: big is drained",
     ),
     _known(
         "host-key",
@@ -30,24 +31,28 @@ HOSTS = (
         "again, or add the key to its known_hosts",
         "Host key verification failed.",
         "the key of host big (10.0.0.2) is unknown: it showed ssh-ed25519 SHA256:x",
+        "the key of host big (10.0.0.2, port 22) has changed: SHA256:x is known, it showed SHA256:y",
     ),
     _known(
         "ssh-denied",
-        r"permission denied \(publickey|authentication failed|no more authentication methods",
+        r"permission denied \(publickey|refused our key|authentication failed|no more authentication methods",
         "`Permission denied (publickey)`",
         "the host does not let the daemon's key in",
         "`ssh-copy-id -i KEY.pub USER@HOST` as the daemon's user, or set `identity`; then `releasd hosts probe`",
         "tca@bigblack: Permission denied (publickey,password).",
+        "host big (tca@bigblack, port 22) refused our key: Authentication failed.",
     ),
     _known(
         "ssh-unreachable",
-        r"ssh: connect to host|could not resolve hostname|no route to host|connection timed out during banner",
+        r"ssh: connect to host|\bhost .{0,200} cannot be reached|could not resolve hostname|"
+        r"no route to host|connection timed out during banner",
         "`ssh: connect to host … port 22: Connection refused`, `No route to host`",
         "the host is off, or not reachable from here",
         "nothing: it is looked at again, and another host takes the build if one can; `releasd hosts probe`",
         "ssh: connect to host bigblack port 22: Connection refused",
         "ssh: Could not resolve hostname bigblack",
         "bigblack: No route to host",
+        "host big (tca@bigblack, port 22) cannot be reached: timed out",
     ),
     _known(
         "no-such-host",
@@ -76,6 +81,14 @@ HOSTS = (
 )
 
 DAEMON = (
+    _known(
+        "dubious-ownership",
+        r"dubious ownership",
+        "`detected dubious ownership in repository`",
+        "git does not read a repository that belongs to another user",
+        "`git config --global --add safe.directory REPOSITORY` as the daemon's user",
+        "fatal: detected dubious ownership in repository at '/srv/git/demo.git'",
+    ),
     _known(
         "git-remote",
         r"does not appear to be a git repository|could not read from remote repository|repository not found",

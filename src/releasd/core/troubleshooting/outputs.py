@@ -9,6 +9,31 @@ def _known(name: str, pattern: str, shown: str, cause: str, fix: str, *examples:
 
 OUTPUTS = (
     _known(
+        "release-and-profile",
+        r"argument '--release' cannot be used with|--release.{0,40}--profile",
+        "`the argument '--release' cannot be used with '--profile'`",
+        "maturin takes one of the two",
+        "drop `--release` from the build's `run` where it names a profile",
+        "error: the argument '--release' cannot be used with '--profile <PROFILE-NAME>'",
+    ),
+    _known(
+        "cgroups",
+        r"cgroups in hybrid mode not supported|cgroup.{0,60}(?:not supported|operation not permitted)",
+        "`cgroups in hybrid mode not supported`",
+        "the host's container runtime (crun) does not work with its cgroups",
+        "install `runc` there and name it as `runtime` in `containers.conf`",
+        "Error: OCI runtime error: crun: cgroups in hybrid mode not supported",
+    ),
+    _known(
+        "new-version-hidden",
+        r"there is no version of \S+==|no matching distribution found|could not find a version that satisfies",
+        "`there is no version of demo==1.3.0`",
+        "the index, or a cache of its pages, does not show the version yet",
+        "nothing: it is looked at again, past every cache; by hand `uv pip install --refresh-package NAME`",
+        "Because there is no version of demo==1.3.0 and you require demo==1.3.0",
+        "ERROR: No matching distribution found for demo==1.3.0",
+    ),
+    _known(
         "too-new-glibc",
         r"not manylinux_\S+ compliant|auditwheel finds manylinux|too-recent versioned symbols",
         "`not manylinux_2_17 compliant`, `its name promises manylinux_2_17, auditwheel finds manylinux_2_34_x86_64`",

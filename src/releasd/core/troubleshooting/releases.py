@@ -28,14 +28,6 @@ PLANS = (
         "waits for an approval: the project's rules would lose a breaking change",
     ),
     _known(
-        "prerelease-branch",
-        r"is a prerelease branch",
-        "`… is a prerelease branch, which releasd does not release from yet`",
-        "semantic-release's `branches` name it so",
-        "register the release branch",
-        "beta is a prerelease branch, which releasd does not release from yet",
-    ),
-    _known(
         "no-tag",
         r"no release tag of the form",
         "`pyproject.toml says 2.0.0, but no release tag of the form v{version} was found`",
@@ -53,11 +45,11 @@ PLANS = (
     ),
     _known(
         "shallow",
-        r"is a shallow clone",
-        "`… is a shallow clone`",
+        r"history is shallow|shallow update not allowed",
+        "`…: the history is shallow, so the last release cannot be known`",
         "the history is cut off, so no range can be trusted",
         "`git fetch --unshallow --tags`",
-        "/src/demo is a shallow clone",
+        "/src/demo: the history is shallow, so the last release cannot be known",
     ),
     _known(
         "version-in-your-clone",
@@ -70,15 +62,16 @@ PLANS = (
     ),
     _known(
         "tag-exists",
-        r"the tag \S+ exists on the remote|tag '?\S+'? already exists",
+        r"the tag \S+ (?:exists on the remote|is on the remote at)|tag '?\S+'? already exists",
         "`the tag v1.3.0 exists on the remote already`",
         "a release tag off the planned line of history",
         "merge that commit into the branch, or delete the tag",
         "the tag v1.3.0 exists on the remote already",
+        "the tag v1.3.0 is on the remote at 0123456789ab, not at our ba9876543210",
     ),
     _known(
         "unfinished",
-        r"is tagged but not complete",
+        r"(?:is|may be) tagged but not complete",
         "`v1.3.0 is tagged but not complete`",
         "the release stopped after its point of no return",
         "the reason and the fix are in the message; `releasd retry JOB` completes it",
@@ -148,12 +141,12 @@ CHECKS = (
 PUBLISHED = (
     _known(
         "on-the-index-already",
-        r"is on the index already",
+        r"is on the index \S*\s?already",
         "`… is on the index already`",
         "somebody published this version another way",
         "tag that commit in the repository (`git tag v1.3.0 COMMIT && git push --tags`), or push a commit that asks "
         "for more",
-        "demo 1.3.0 is on the index already",
+        "demo 1.3.0 is on the index pypi already: demo-1.3.0.tar.gz",
     ),
     _known(
         "foreign-bytes",
@@ -196,12 +189,23 @@ PUBLISHED = (
 SECRETS = (
     _known(
         "token-malformed",
-        r"token .{0,60}(?:malformed|prefix|whitespace|control character|blank|does not begin)",
-        "`the token … is malformed`",
-        "what the store holds is more than the token: a log line, a colour, a line break",
+        r"the upload token (?:is empty|contains|does not begin)|service token is malformed",
+        "`the upload token contains white space …`, `… terminal colour codes …`, `… does not begin with 'pypi-' …`",
+        "what the store holds is more than the token, or another: a log line, a colour, a line break",
         "store the bare value (`doppler secrets set PYPI_TOKEN`), then `releasd secrets check`",
-        "the token of index pypi does not begin with pypi-",
+        "the upload token contains terminal colour codes: the command that prints it prints a log line as well",
+        "the upload token contains white space: the command that prints it prints something else as well",
+        "the upload token does not begin with 'pypi-', as every token of the public index does",
         "the Doppler service token is malformed",
+    ),
+    _known(
+        "no-keyring",
+        r"no keyring on this machine|no recommended backend was available",
+        "`there is no keyring on this machine for the daemon's user`",
+        "without a desktop there is none: keyrings belong to a session",
+        "set PYTHON_KEYRING_BACKEND for the daemon, or keep the secret in `cred:` or `file:`",
+        "there is no keyring on this machine for the daemon's user",
+        "No recommended backend was available. Install a recommended 3rd party backend package",
     ),
     _known(
         "doppler-missing",

@@ -16,11 +16,16 @@ _STATUS = r"(?:status code|with status|status code:) "
 _SAYS = "Server returned status code {}. Server says: {}"
 
 
+def _code(words: str) -> str:
+    """Return words as Markdown shows them literally, backticks among them too."""
+    return f"`` {words} ``" if "`" in words else f"`{words}`"
+
+
 def _known(name: str, error: type[ReleasdError], pattern: str, cause: str, fix: str, *examples: str) -> Known:
     return Known(
         name=name,
         scope="upload",
-        shown=f"`{examples[0]}`",
+        shown=_code(examples[0]),
         pattern=pattern,
         cause=cause,
         fix=fix,
