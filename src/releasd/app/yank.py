@@ -20,13 +20,13 @@ from releasd.app.inspect import Asked, forward
 from releasd.app.repositories import peek
 from releasd.app.world import index_of, registered, secret_sources
 from releasd.core.watching import name_and_version
-from releasd.core.yanking import EFFECTS, is_version, served, steps
+from releasd.core.yanking import EFFECTS, is_same, is_version, served, steps
 from releasd.errors import ReleasdError, UsageError
 from releasd.model import JobState, Project
 from releasd.ports import Listing
 from releasd.store import Store, open_store
 
-MANY = 10_000  # jobs that are looked through for the version
+MANY = 1000  # jobs that are looked through for the version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,9 +80,11 @@ def _store(settings: config.Settings) -> Iterator[Store | None]:
 
 def _job(asked: Yank, store: Store | None) -> int | None:
     """Return the job that released the version, None where none here did."""
-    ended = {JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED, JobState.QUEUED, JobState.RUNNING}
-    for job in store.jobs(asked.project.name, ended, limit=MANY) if store else ():
-        if job.plan and asked.version in {job.plan.version, job.plan.pep440} and job.tag:
+    if store is None:
+        return None
+    done = store.jobs(asked.project.name, {JobState.SUCCEEDED}, limit=MANY)
+    for job in (*done, *store.unfinished_releases(asked.project.name)):
+        if job.plan and is_same(job.plan.pep440, asked.version):
             return int(job.id)
     return None
 
@@ -91,8 +93,9 @@ def _places(asked: Yank, store: Store | None) -> Iterator[dict[str, Any]]:
     secrets = SecretStore(secret_sources(asked.settings), Surroundings(environ=asked.environ))
     distributions = _distributions(asked.project, store)
     for name in asked.project.indexes:
-        index: object = index_of(name, asked.settings.indexes[name], secrets)
-        public = isinstance(index, HttpIndex) and asked.settings.indexes[name].publish_url is None
+        section = asked.settings.indexes.get(name)
+        index: object = index_of(name, section, secrets) if section else None
+        public = isinstance(index, HttpIndex) and section is not None and section.publish_url is None
         for distribution in distributions:
             yield _place(asked, store, name, index, distribution, public=public)
 
@@ -100,7 +103,7 @@ def _places(asked: Yank, store: Store | None) -> Iterator[dict[str, Any]]:
 def _place(
     asked: Yank, store: Store | None, name: str, index: object, distribution: str, *, public: bool
 ) -> dict[str, Any]:
-    """Return what one index serves, and the steps there; an index that cannot be read is said, with the steps."""
+    """Return what one index serves, and the steps there; one that cannot be read gets its steps all the same."""
     error = None
     try:
         listed = index.all_files(distribution) if isinstance(index, Listing) else ()
@@ -108,7 +111,7 @@ def _place(
         listed, error = (), failed.message
     mine = [file for file in listed if is_version(file.filename, asked.version)]
     files = served(mine, store.ledger(file.filename for file in mine) if store else None)
-    is_there = bool(files) or error is not None
+    is_there = bool(files) or error is not None or not isinstance(index, Listing)
     done = all(file.yanked for file in files) and error is None
     todo = steps(name, distribution, asked.version, asked.reason, public=public, done=done) if is_there else ()
     return {

@@ -25,7 +25,7 @@ def _sections(found: dict[str, Any]) -> Iterator[RenderableType]:
         yield Text(f"releasd runs (process {daemon['pid']})", style="green")
     else:
         yield Text("the daemon is not running; this is what its store says", style="bold yellow")
-    yield from (_alarm(alarm) for alarm in found["alarms"])
+    yield from (_alarm(alarm) for alarm in found.get("alarms", ()))
     for job in found["jobs"]:
         yield Text()
         yield job_screen(job)
@@ -34,7 +34,7 @@ def _sections(found: dict[str, Any]) -> Iterator[RenderableType]:
     for project in found["projects"]:
         for job in project["unfinished"]:
             yield Text(f"unfinished: {named(job)} {job['version']}: {job['reason']}", style="bold red")
-    for watch in found["watched"]:
+    for watch in found.get("watched", ()):  # a daemon that was not restarted yet says less
         if watch["why"]:
             yield Text(
                 f"{watch['index']} cannot be watched for {watch['distribution']}: {watch['why']}", style="yellow"

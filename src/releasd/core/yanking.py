@@ -35,8 +35,13 @@ class Served:
 
 def is_version(filename: str, version: str) -> bool:
     """Return whether a file's name says that version, in any spelling."""
+    return is_same(version_of(filename), version)
+
+
+def is_same(one: str, other: str) -> bool:
+    """Return whether two texts are the same version."""
     try:
-        return Version(version_of(filename)) == Version(version)
+        return Version(one) == Version(other)
     except InvalidVersion:
         return False
 

@@ -37,7 +37,13 @@ class Operator:
         if project is not None:
             self._project(project)
         world = self.world
-        return view.status(world.store, world.clock.now(), project=project, last_line=world.last_line)
+        seen = view.status(world.store, world.clock.now(), project=project, last_line=world.last_line)
+        return seen | {"watched": [each for each in seen["watched"] if self._is_watched(each)]}
+
+    def _is_watched(self, watch: dict[str, Any]) -> bool:
+        """Return whether the configuration still publishes there; what it published before is only remembered."""
+        project = self.world.projects.get(watch["project"])
+        return project is not None and watch["index"] in project.indexes
 
     def job(self, job_id: int) -> dict[str, Any]:
         """Return one job's view."""

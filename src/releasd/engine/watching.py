@@ -39,8 +39,7 @@ class Watcher:
     _next: dict[str, datetime] = field(default_factory=dict, init=False)
 
     def tick(self) -> None:
-        """Tell those who were not told yet, and look at the projects that are due."""
-        self.tell_due()
+        """Look at the projects that are due, and tell those who were not told yet."""
         self.look_due()
         self.tell_due()
 

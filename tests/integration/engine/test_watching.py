@@ -1,6 +1,7 @@
 """The watcher on a real store and a real history: what a stolen token does is seen, what releasd does is no alarm."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -196,3 +197,22 @@ def test_a_file_that_cannot_be_downloaded_does_not_keep_the_others_from_being_re
     watch.look()
     watch.look()
     assert len(set(read)) == 2
+
+
+def test_a_repository_elsewhere_is_known_by_the_daemons_own_clone(lab: Lab, watch: Watch) -> None:
+    """The name of what is watched is read at the head that was looked at last; the network is left to the poll."""
+    lab.world = replace(lab.world, peek=lambda _: None)
+    lab.clone.fetch("main")
+    lab.store.set_head("demo", "main", lab.main(), lab.clock.now())
+    watch.restart()
+    watch.look()
+    assert [each.distribution for each in lab.store.watches()] == ["demo"]
+
+
+def test_what_the_configuration_no_longer_names_is_not_shown(lab: Lab, watch: Watch) -> None:
+    """An index that a project left is remembered, for it may come back, and is no longer in `status`."""
+    watch.look()
+    assert len(Operator(lab.world, lambda: None).status()["watched"]) == 1
+    lab.configure(indexes=())
+    assert Operator(lab.world, lambda: None).status()["watched"] == []
+    assert len(lab.store.watches()) == 1
