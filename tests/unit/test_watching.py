@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
-from releasd.core.alarming import as_json, text, title
-from releasd.core.watching import GONE, judge, judge_bytes, name_and_version, next_to_read
+from releasd.core import announcing
+from releasd.core.watching import GONE, advice, judge, judge_bytes, name_and_version, next_to_read, sentence
 from releasd.model import IndexAlarm, ListedFile, WatchedFile
 from support.fakeports import NOW
 
@@ -112,14 +112,36 @@ def test_files_say_their_names_and_versions() -> None:
     assert judge([listed("demo-1.0.win32.exe")], {}, {}, first=False).suspicions[0].version == ""
 
 
+def alarm(kind: str = "foreign", **changes: object) -> IndexAlarm:
+    fields: dict[str, object] = {
+        "id": 3, "project": "demo", "index": "pypi", "distribution": "demo", "kind": kind, "filename": STRANGE,
+        "version": "1.1.0", "expected": None, "found": OTHER, "at": NOW,
+    }  # fmt: skip
+    return IndexAlarm(**(fields | changes))  # type: ignore[arg-type]  # what a test says of it
+
+
 def test_an_alarm_says_what_happened_and_what_to_do() -> None:
     """People and programs get the same sentence, the digests, and the next command."""
-    alarm = IndexAlarm(
-        id=3, project="demo", index="pypi", distribution="demo", kind="foreign", filename=STRANGE, version="1.1.0",
-        expected=None, found=OTHER, at=NOW,
-    )  # fmt: skip
-    assert title(alarm) == f"ALARM: pypi serves {STRANGE}, which releasd did not publish"
-    for told in (text(alarm), as_json(alarm).decode()):
-        assert OTHER in told
-        assert "releasd yank demo 1.1.0" in told
-        assert "releasd audit acknowledge 3" in told
+    assert announcing.subject(alarm()) == f"ALARM: pypi serves {STRANGE}, which releasd did not publish"
+    for tell in (announcing.text, announcing.slack, announcing.matrix, announcing.as_json):
+        told = tell(alarm())
+        words = told if isinstance(told, str) else told.decode()
+        assert OTHER in words
+        assert "releasd yank demo 1.1.0" in words
+        assert "releasd audit acknowledge 3" in words
+
+
+def test_an_alarm_of_each_kind_has_its_own_sentence_and_advice() -> None:
+    """A strange file asks for the tokens to be revoked, changed bytes for a yank; no version, no command for one."""
+    said = [sentence(alarm(kind, expected=OURS)) for kind in ("foreign", "listed", "bytes")]
+    assert len(set(said)) == 3
+    assert "revoke" in advice(alarm())
+    assert "Yank the version" in advice(alarm("bytes"))
+    assert "releasd yank" not in advice(alarm(version=""))
+
+
+def test_a_chat_is_not_steered_by_a_strangers_file_name() -> None:
+    """Slack's own signs are escaped, and JSON is told of an alarm, never of a release."""
+    assert "<!channel>" not in announcing.slack(alarm(filename="demo-<!channel>.zip")).decode()
+    assert b'"event":"index.alarmed"' in announcing.as_json(alarm())
+    assert b'"event":"release.published"' not in announcing.as_json(alarm())
