@@ -13,7 +13,8 @@ from releasd.cli import COMMANDS
 from support.cli import Terminal, on_a_terminal
 
 SUBCOMMANDS = ("hook install", "hook remove", "hook status", "hosts probe", "hosts add",
-               "hosts remove", "hosts drain", "hosts resume", "audit verify", "secrets check")  # fmt: skip
+               "hosts remove", "hosts drain", "hosts resume", "audit verify", "audit acknowledge",
+               "secrets check")  # fmt: skip
 ESCAPE = "\x1b["
 
 

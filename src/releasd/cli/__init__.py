@@ -27,7 +27,7 @@ COMMANDS = {
     "retry": "Resume a failed or cancelled job where it stopped.",
     "cancel": "Cancel a job.",
     "approve": "Let a job that waits for an approval go on.",
-    "yank": "Say how to take a version out of use, and plan the release past it.",
+    "yank": "Say how to yank a version, and plan the release past it.",
     "hook": "Install, remove or look at the git hook of a repository.",
     "hosts": "List, probe, add, remove, drain and resume build hosts.",
     "init": "Write a first configuration for a repository.",

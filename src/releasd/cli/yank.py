@@ -28,7 +28,7 @@ STATES = {"released": "green", "other bytes": "bold red", "foreign": "bold red",
 @options.as_json
 @options.config
 def command(project: str, version: str, reason: str, as_json: bool, config_file: Path | None) -> None:
-    """Say how to take a version out of use on each index, and plan the release that goes past it."""
+    """Say how to yank a version, and plan the release past it."""
     from releasd.app import yank
 
     found = yank.plan(project, version, reason, config_file, options.environ())

@@ -12,7 +12,7 @@ from releasd.engine.operator import Operator
 from releasd.engine.watching import SOONER, Watcher
 from releasd.errors import Denied, Transient, UsageError
 from releasd.model import IndexAlarm, StepName
-from support.lab import Lab
+from support.lab import Killed, Lab
 
 EVERY = timedelta(hours=1)
 STRANGE, OTHER = "demo-9.9.9-py3-none-any.whl", "0" * 64
@@ -216,3 +216,26 @@ def test_what_the_configuration_no_longer_names_is_not_shown(lab: Lab, watch: Wa
     lab.configure(indexes=())
     assert Operator(lab.world, lambda: None).status()["watched"] == []
     assert len(lab.store.watches()) == 1
+
+
+def test_a_kill_between_telling_and_noting_it_tells_again_under_the_same_key(
+    lab: Lab, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At least once: the receiver drops the repetition by its key, and the alarm itself is raised once."""
+    lab.configure(webhooks=("chat",))
+    watch.restart()
+    watch.look()
+    lab.index.stored[STRANGE] = OTHER
+
+    def killed(*_: object, **__: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(lab.store), "alarm_told", killed)
+        with pytest.raises(Killed):
+            watch.look()
+    watch.restart()
+    watch.look()
+    watch.look()
+    assert [key for _, _, key in lab.notifier.told] == ["demo-alarm-1-chat"] * 2
+    assert len(lab.events("index.alarmed")) == 1
