@@ -10,7 +10,7 @@ from statistics import median, quantiles
 from releasd.core.lifecycle import ORDER
 from releasd.model import StepName
 from releasd.steps import STEPS
-from releasd.steps.faultpoints import AROUND_A_STEP, ATTACHING, INSIDE, OF_PACKAGES, POINTS
+from releasd.steps.faultpoints import AROUND_A_STEP, ATTACHING, INSIDE, OF_DESTINATIONS, OF_PACKAGES, POINTS
 from support.tools import lacking, require_tool
 
 ROOT = Path(__file__).parents[1]
@@ -116,7 +116,7 @@ def test_every_fault_point_is_in_the_source() -> None:
     """A point that the fault tier kills at is reached by some line, and no line has a point that the tier forgets."""
     called = {point for path in SOURCES for point in _faults(path)}
     around = {f"f'{{step}}.{moment}'" for moment in AROUND_A_STEP}
-    assert called == around | {repr(point) for point in (*INSIDE, *OF_PACKAGES, *ATTACHING)}
+    assert called == around | {repr(point) for point in (*INSIDE, *OF_DESTINATIONS, *OF_PACKAGES, *ATTACHING)}
     assert len(POINTS) == len(set(POINTS)) == len(AROUND_A_STEP) * len(STEPS) + len(INSIDE)
 
 

@@ -14,13 +14,16 @@ class ReleasdError(Exception):
     Attributes:
         advice: the next thing for a person to do, one sentence or command; empty when there is none.
         exit_code: what the command line returns (DESIGN.md §5.1).
+        by_file: where several files were handled together, what went wrong with each, by its name.
     """
 
     exit_code: ClassVar[int] = 1
+    by_file: Mapping[str, str]
 
     def __init__(self, message: str, *, advice: str = "") -> None:
         super().__init__(message)
         self.advice = advice
+        self.by_file = {}
 
     @property
     def message(self) -> str:

@@ -6,39 +6,40 @@ once, an artifact store refuses bytes of another digest.
 
 import hashlib
 import io
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from releasd.core.delivering import advanced
 from releasd.core.schedule import Placement, no_host
 from releasd.errors import Conflict, Fenced, Permanent, ReleasdError, Transient
 from releasd.model import (
     Artifact,
     BuildSpec,
     Bump,
+    DeliveryRecord,
     Evidence,
     FileEdit,
+    FileState,
     HostSpec,
-    IndexRules,
     Job,
     JobId,
     JobState,
     LeftRunning,
-    ListedFile,
     Plan,
     Project,
     StepName,
     StepState,
     TargetRecord,
 )
-from releasd.ports import Host, ServedFile, Sink
+from releasd.ports import Host, Sink
 from releasd.steps.context import Context
 from support.fakegit import FakeGit, FakeRemote
 from support.fakehost import FakeHost
+from support.fakeindex import FakeIndex
 from support.fakenews import FakeForge, FakeMailer, FakeNotifier
 
 NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
@@ -85,6 +86,8 @@ class FakeJournal:
     kept: dict[str, LeftRunning] = field(default_factory=dict)  # by build, as this attempt notes them
     build_evidence: dict[str, Evidence] = field(default_factory=dict)
     told: dict[str, TargetRecord] = field(default_factory=dict)
+    way: dict[str, dict[str, DeliveryRecord]] = field(default_factory=dict)  # by index and file name
+    proofs: dict[str, Evidence] = field(default_factory=dict)  # by index
     lost: bool = False
 
     def fence(self) -> None:
@@ -148,6 +151,32 @@ class FakeJournal:
         self.calls.append("own_push")
         self.own.append(commit)
 
+    def deliveries(self, index: str) -> Mapping[str, DeliveryRecord]:
+        return dict(self.way.get(index, {}))
+
+    def deliver(self, index: str, position: int, artifacts: Sequence[Artifact]) -> None:
+        way = self.way.setdefault(index, {})
+        for each in artifacts:
+            way.setdefault(
+                each.filename,
+                DeliveryRecord(index=index, filename=each.filename, sha256=each.sha256, size=each.size,
+                               state=FileState.PLANNED, error=None, planned_at=NOW),
+            )  # fmt: skip
+
+    def delivered(self, index: str, filenames: Sequence[str], state: FileState) -> None:
+        way = self.way.get(index, {})
+        way |= {name: advanced(way[name], state, NOW) for name in filenames if name in way}
+
+    def delivery_failed(self, index: str, problems: Mapping[str, str]) -> None:
+        way = self.way[index]
+        way |= {name: replace(way[name], error=why) for name, why in problems.items()}
+
+    def proof(self, index: str) -> Evidence | None:
+        return self.proofs.get(index)
+
+    def proven(self, index: str, evidence: Evidence) -> None:
+        self.proofs[index] = evidence
+
     def announcements(self) -> Mapping[str, TargetRecord]:
         return dict(self.told)
 
@@ -195,88 +224,6 @@ class FakeArtifacts:
 
     def open(self, artifact: Artifact) -> BinaryIO:
         return io.BytesIO(self.files[artifact.sha256, artifact.filename])
-
-
-@dataclass
-class FakeIndex:
-    """A package index.
-
-    Attributes:
-        stored: digests by file name, as downloads have them.
-        listing: digests as the listing has them, where they differ; None: the listing gives none.
-        lag: so many looks pass before what was uploaded is listed.
-        upload_error: raised by an upload, after the first `stores` files were taken (None: all).
-        keeps: whether an upload stores anything.
-        files_error, secret_error: raised by `files` and `check_secret`.
-    """
-
-    name: str = "pypi"
-    rules: IndexRules = field(default_factory=IndexRules)
-    stored: dict[str, str] = field(default_factory=dict)
-    listing: dict[str, str | None] = field(default_factory=dict)
-    yanked: set[str] = field(default_factory=set)
-    lag: int = 0
-    upload_error: ReleasdError | None = None
-    stores: int | None = None
-    files_error: ReleasdError | None = None
-    secret_error: ReleasdError | None = None
-    uploads: list[tuple[str, ...]] = field(default_factory=list)
-    downloads: list[str] = field(default_factory=list)
-    looks: int = 0
-    asked: list[tuple[str, str]] = field(default_factory=list)
-    _hidden: dict[str, int] = field(default_factory=dict)
-
-    def put(self, artifact: Artifact) -> None:
-        """Have it already."""
-        self.stored[artifact.filename] = artifact.sha256
-
-    def files(self, distribution: str, version: str) -> tuple[ServedFile, ...]:
-        self.looks += 1
-        self.asked.append((distribution, version))
-        if self.files_error:
-            raise self.files_error
-        own = f"{re.sub(r'[-_.]+', '_', distribution).lower()}-{version}"
-        shown = [
-            name
-            for name in self.stored
-            if name.lower().startswith((f"{own}-", f"{own}.tar")) and self._hidden.get(name, 0) <= 0
-        ]
-        self._hidden = {name: left - 1 for name, left in self._hidden.items()}
-        return tuple(
-            ServedFile(filename=name, sha256=self.listing.get(name, self.stored[name]), url=f"https://i/{name}")
-            for name in sorted(shown)
-        )
-
-    def all_files(self, distribution: str) -> tuple[ListedFile, ...]:
-        self.looks += 1
-        if self.files_error:
-            raise self.files_error
-        listed = {name: self.listing.get(name, digest) for name, digest in sorted(self.stored.items())}
-        return tuple(
-            ListedFile(filename=name, sha256=digest, url=f"https://i/{name}", yanked=name in self.yanked)
-            for name, digest in listed.items()
-            if re.sub(r"[-_.]+", "-", name).lower().startswith(f"{distribution}-")
-        )
-
-    def download_sha256(self, file: ServedFile) -> str:
-        self.downloads.append(file.filename)
-        return self.stored[file.filename]
-
-    def upload(self, paths: Sequence[Path], sink: Sink) -> None:
-        self.uploads.append(tuple(path.name for path in paths))
-        for path in paths if self.stores is None else paths[: self.stores]:
-            self.stored.setdefault(path.name, path.parent.name)
-            self._hidden[path.name] = self.lag
-        sink(b"uploading\n")
-        if self.upload_error:
-            raise self.upload_error
-
-    def install_options(self) -> tuple[str, ...]:
-        return ("--default-index", "https://i/simple")
-
-    def check_secret(self) -> None:
-        if self.secret_error:
-            raise self.secret_error
 
 
 @dataclass

@@ -1,12 +1,16 @@
 """`publish`: what an index lists is the truth, whatever the uploader says."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from releasd.errors import Conflict, Denied, Fenced, Permanent, ReleasdError, Transient
+from releasd.errors import CheckFailed, Conflict, Denied, Fenced, Permanent, ReleasdError, Transient
+from releasd.ports import Sink
 from releasd.steps import publish
-from support.fakeports import FakeIndex, Scene
+from support.fakehost import FakeHost, Scripted
+from support.fakeports import TOOLS, FakeIndex, Scene, host_spec
 
 WHEEL, SDIST = "demo-1.1.0-py3-none-any.whl", "demo-1.1.0.tar.gz"
 
@@ -182,3 +186,72 @@ def test_an_index_that_is_down_is_put_off(scene: Scene) -> None:
         publish.observe(scene.context())
     assert caught.value.retry_after == 60
     assert scene.index.uploads == []
+
+
+def two(scene: Scene, **mirror: object) -> None:
+    """Have a second destination."""
+    scene.indexes["mirror"] = FakeIndex("mirror", **mirror)
+    scene.plan = replace(scene.plan, indexes=("pypi", "mirror"))
+
+
+def states(scene: Scene, index: str = "pypi") -> dict[str, str]:
+    """Return how far each file is by the record."""
+    return {name: str(each.state) for name, each in scene.journal.way[index].items()}
+
+
+def test_each_file_has_its_state(scene: Scene) -> None:
+    """What is listed is served; what was refused is planned still, with the reason."""
+    scene.index.upload_error, scene.index.stores = Permanent("400 too large"), 1
+    with pytest.raises(Permanent):
+        publish.apply(scene.context())
+    assert states(scene) == {WHEEL: "served", SDIST: "planned"}
+    assert scene.journal.way["pypi"][SDIST].error == "400 too large"
+
+
+def test_a_file_that_is_stored_and_not_yet_served_is_not_sent_again(scene: Scene) -> None:
+    """The next attempt waits for the listing; only after the half hour that indexes may need it is sent again."""
+    scene.index.lag = 1000
+    for _ in range(2):
+        with pytest.raises(Transient, match="does not list"):
+            publish.apply(scene.context())
+    assert len(scene.index.uploads) == 1
+    assert set(states(scene).values()) == {"uploaded"}
+
+
+def test_the_next_destination_waits_for_proof(scene: Scene) -> None:
+    """It gets files only once the one before serves everything, downloaded and installed."""
+    two(scene)
+    seen: list[bool] = []
+    mirror = scene.indexes["mirror"]
+    real = mirror.upload
+
+    def upload(paths: Sequence[Path], sink: Sink) -> None:
+        seen.append("pypi" in scene.journal.proofs)
+        real(paths, sink)
+
+    mirror.upload = upload
+    publish.apply(scene.context())
+    assert seen == [True]
+    assert set(states(scene).values()) == {"verified"}
+    assert set(states(scene, "mirror").values()) == {"served"}
+
+
+def test_a_gate_that_fails_keeps_the_next_destination_untouched(scene: Scene) -> None:
+    """Nothing goes on without a person, and a retry uploads nothing again."""
+    two(scene)
+    scene.index.rules = replace(scene.index.rules, gate="false")
+    host = FakeHost(host_spec(), lambda task: Scripted(exit_status=71 if "GATE" in task.env else 0), tools=TOOLS)
+    scene.hosts.registered = [host]
+    with pytest.raises(CheckFailed, match="the gate of pypi failed"):
+        publish.apply(scene.context())
+    assert scene.indexes["mirror"].uploads == []
+    scene.index.rules = replace(scene.index.rules, gate=None)
+    assert publish.apply(scene.context())["uploaded"] == {"pypi": [], "mirror": [WHEEL, SDIST]}
+
+
+def test_a_destination_gets_only_the_files_of_its_kind(scene: Scene) -> None:
+    """A file that does not belong there is neither sent nor missed."""
+    scene.index.kinds = (".whl",)
+    publish.apply(scene.context())
+    assert scene.index.uploads == [(WHEEL,)]
+    assert publish.observe(scene.context()) is not None

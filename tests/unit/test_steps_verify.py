@@ -7,7 +7,7 @@ import pytest
 
 from releasd.errors import Conflict, Transient
 from releasd.model import Artifact
-from releasd.steps import verify
+from releasd.steps import proof, verify
 from support.fakehost import FakeHost, Scripted
 from support.fakeports import FakeIndex, Scene, host_spec
 
@@ -62,7 +62,7 @@ def test_an_index_that_lags_is_waited_for(scene: Scene) -> None:
     """A file that is listed some seconds later is waited for."""
     appear(scene, scene.journal.sealed[1], after=3)
     assert verify.apply(scene.context())["indexes"]["pypi"]["files"] == 2
-    assert scene.clock.slept == [verify.PAUSE] * 3
+    assert scene.clock.slept == [proof.PAUSE] * 3
 
 
 def test_waiting_does_not_download_again_and_again(scene: Scene) -> None:

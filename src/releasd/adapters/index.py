@@ -6,6 +6,7 @@ is written here: uv knows where to upload, pypi_simple where to read.
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from packaging.utils import (
 )
 from packaging.version import Version
 
-from releasd.adapters import http, uvpublish
+from releasd.adapters import http, uploading, uvpublish
 from releasd.adapters.secrets.redact import redactor
 from releasd.errors import ConfigError, ReleasdError, Transient
 from releasd.model import IndexRules, ListedFile
@@ -36,7 +37,8 @@ class HttpIndex:
     """One index: where to upload, where to read, and how to come by its token.
 
     Both URLs None is the public index. `token` is called at the moment of use and its value not kept. Times are
-    seconds: `read_timeout` for a page, `download_timeout` for a file, `upload_timeout` for one release's files.
+    seconds: `read_timeout` for a page, `download_timeout` for a file, `upload_timeout` for one release's files. At most
+    `parallel` uploads run at the same time.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class HttpIndex:
         read_timeout: float = 30.0,
         download_timeout: float = 600.0,
         upload_timeout: float = 1800.0,
+        parallel: int = 4,
     ) -> None:
         if (publish_url is None) != (simple_url is None):
             raise ConfigError(
@@ -64,6 +67,11 @@ class HttpIndex:
         self._read_timeout = read_timeout
         self._download_timeout = download_timeout
         self._upload_timeout = upload_timeout
+        self._parallel = parallel
+
+    def takes(self, filename: str) -> bool:
+        """Return whether it is a wheel or an sdist."""
+        return filename.endswith((".whl", ".tar.gz"))
 
     def files(self, distribution: str, version: str) -> tuple[ServedFile, ...]:
         """Return the files of one version as listed now; empty when there are none.
@@ -73,7 +81,12 @@ class HttpIndex:
         project = canonicalize_name(distribution)
         page = self._page(project)
         return tuple(
-            ServedFile(filename=package.filename, sha256=_sha256(package.digests), url=package.url)
+            ServedFile(
+                filename=package.filename,
+                sha256=_sha256(package.digests),
+                url=package.url,
+                requires_python=package.requires_python,
+            )
             for package in (page.packages if page else ())
             if _belongs(package.filename, project, Version(version))
         )
@@ -114,23 +127,34 @@ class HttpIndex:
         return http.sha256_of(file.url, what=what, timeout=self._download_timeout)
 
     def upload(self, paths: Sequence[Path], sink: Sink) -> None:
-        """Upload exactly these files through uv; returning proves nothing. Raises as `uvpublish.publish` does."""
-        uvpublish.publish(
-            paths,
-            publish_url=self._publish_url,
-            check_url=self._reading_url(),
-            token=self._token(),
-            sink=sink,
-            timeout=self._upload_timeout,
-        )
+        """Upload exactly these files through uv, several at the same time; returning proves nothing.
+
+        The first goes alone: it makes the version on the index. Raises as `uploading.upload` does.
+        """
+        token = self._token()
+
+        def send(some: Sequence[Path]) -> None:
+            uvpublish.publish(
+                some,
+                publish_url=self._publish_url,
+                check_url=self._reading_url(),
+                token=token,
+                sink=sink,
+                timeout=self._upload_timeout,
+            )
+
+        uploading.upload(paths, send, parallel=self._parallel)
 
     def install_options(self) -> tuple[str, ...]:
         """Return the options that make `uv pip install` take packages from this index and no other."""
         return ("--default-index", self._reading_url())
 
-    def check_secret(self) -> None:
-        """Prove that the token can be had and is shaped right, without keeping or showing it."""
-        uvpublish.check_token(self._token(), public=self._publish_url is None)
+    def check_secret(self, distribution: str | None = None, now: datetime | None = None) -> None:
+        """Prove that the token can be had, is shaped right and is not for something else, without keeping it."""
+        token, public = self._token(), self._publish_url is None
+        uvpublish.check_token(token, public=public)
+        if public:
+            uvpublish.check_limits(token, distribution, now)
 
     def _without_token(self, answer: http.Answer) -> http.Answer:
         """Return a refusal without the token, which an index was sent before and could repeat in its words."""

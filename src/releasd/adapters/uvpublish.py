@@ -10,13 +10,17 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
+
+from packaging.utils import canonicalize_name
 
 from releasd.adapters import uvtoken
 from releasd.adapters.pipes import chunks, kill_group
 from releasd.adapters.secrets.redact import redacted
-from releasd.core.publisherrors import classify
-from releasd.errors import Permanent, SecretError, Transient
+from releasd.core.publisherrors import ROTATE, classify
+from releasd.core.uploadtoken import limits
+from releasd.errors import Permanent, SecretDenied, SecretError, Transient
 from releasd.ports import Secret, Sink
 
 PUBLIC_PREFIX = "pypi-"
@@ -68,6 +72,19 @@ def _token_problem(value: str, *, public: bool) -> str | None:
     if public and not value.startswith(PUBLIC_PREFIX):
         return f"does not begin with {PUBLIC_PREFIX!r}, as every token of the public index does"
     return None
+
+
+def check_limits(token: Secret, distribution: str | None, now: datetime | None) -> None:
+    """Raise `SecretDenied` where the token itself says that it is not for this project, or has expired."""
+    found = limits(token.reveal())
+    projects = {canonicalize_name(name) for name in found.projects or ()}
+    if distribution and found.projects is not None and canonicalize_name(distribution) not in projects:
+        raise SecretDenied(
+            f"the upload token is for {', '.join(sorted(projects)) or 'no project'}, not for {distribution}",
+            advice=ROTATE,
+        )
+    if now and found.expires_at is not None and found.expires_at <= now.timestamp():
+        raise SecretDenied("the upload token has expired", advice=ROTATE)
 
 
 def publish(

@@ -9,6 +9,7 @@ from releasd.core.lifecycle import LIVE_STATES
 from releasd.daemon.inbox import DrainSpool, Inbox, RenewLeases, Wake
 from releasd.daemon.pushes import poll
 from releasd.daemon.ticks import Tick
+from releasd.engine.deliveryview import warn_of_closing
 from releasd.engine.farmhands import Farm
 from releasd.engine.watching import Watcher
 from releasd.engine.world import World
@@ -18,6 +19,7 @@ from releasd.steps.context import private_ref
 PRIVATE_REFS = "refs/releasd/jobs/"
 WATCH_TICK = 60.0  # seconds between two looks whether an index is to be watched, or someone to be told
 PROBE_TICK = 5.0  # seconds between two looks whether a host is to be probed
+HOURLY = 3600.0  # seconds
 DAILY = 86400.0  # seconds
 TIDY_WITHIN = 1800.0  # seconds for the garbage collection of one large clone
 
@@ -40,12 +42,17 @@ def ticks(
             drop_stale_refs(world, project, own.refs(PRIVATE_REFS))
             own.tidy()
 
+    def warn() -> None:
+        for told in warn_of_closing(world.store, tuple(world.projects), now=world.clock.now()):
+            complain("publish", told)
+
     return (
         Tick(name="reconcile", every=daemon.reconcile_every, do=lambda: inbox.put(DrainSpool())),
         Tick(name="poll", every=daemon.poll_remote_every, do=lambda: poll(world, inbox, complain), at_once=True),
         Tick(name="lease", every=daemon.lease / 3, do=lambda: inbox.put(RenewLeases())),
         Tick(name="probe", every=PROBE_TICK, do=farm.probe_due),
         Tick(name="watch", every=min(WATCH_TICK, daemon.watch_indexes_every), do=watcher.tick),
+        Tick(name="closing", every=HOURLY, do=warn, at_once=True),
         Tick(name="prune", every=DAILY, do=prune),
         Tick(name="tidy", every=DAILY, do=tidy),
     )

@@ -157,7 +157,8 @@ def index_of(name: str, index: config.Index, secrets: SecretStore) -> HttpIndex:
         publish_url=index.publish_url,
         simple_url=index.simple_url,
         token=functools.partial(_token, name, index.secret, secrets),
-        rules=IndexRules(max_file_size=index.max_file_mb << 20, pypi_rules=index.pypi_rules),
+        rules=IndexRules(max_file_size=index.max_file_mb << 20, pypi_rules=index.pypi_rules, gate=index.gate),
+        parallel=index.parallel,
     )
 
 

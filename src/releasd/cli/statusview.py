@@ -1,5 +1,6 @@
 """How a status looks to people."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -71,6 +72,7 @@ def job_screen(job: dict[str, Any]) -> RenderableType:
     return Group(
         head,
         *steps,
+        *(_destination(each) for each in job["destinations"]),
         *(_told(each) for each in job["announcements"]),
         *builds,
         *(_waits(build) for build in job["waiting"]),
@@ -88,6 +90,23 @@ def _step(step: dict[str, Any]) -> Text:
         line.append(f" {step['error']}", style="red")
     if step["error"] and step["advice"]:
         line.append(f"\n            → {step['advice']}")
+    return line
+
+
+def _destination(destination: dict[str, Any]) -> Text:
+    """Return where a destination stands: how many of its files are how far, and each that was not taken."""
+    states = Counter(file["state"] for file in destination["files"])
+    line = Text(f"    {destination['index']} ")
+    line.append(", ".join(f"{count} {state}" for state, count in states.items()))
+    if destination["proven_at"]:
+        line.append(" proven", style=output.style("succeeded"))
+    if states["uploaded"]:
+        line.append(" (stored, not yet served)", style="yellow")
+    for file in destination["files"]:
+        if file["error"]:
+            line.append(f"\n      {file['filename']}: {file['error']}", style="red")
+    if destination["closes_at"]:
+        line.append(f"\n      what lacks is taken until {destination['closes_at']}, not later", style="bold red")
     return line
 
 

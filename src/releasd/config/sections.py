@@ -141,6 +141,8 @@ class Index(Section):
     secret: Name | None = None
     max_file_mb: int = Field(default=100, ge=1, le=1 << 20)
     pypi_rules: bool = True
+    parallel: int = Field(default=4, ge=1, le=16)
+    gate: Text | None = Field(default=None, repr=False)
 
 
 class SecretReference(Section):

@@ -37,6 +37,18 @@ def too_many_sdists(filenames: Sequence[str]) -> tuple[Problem, ...]:
     return (Problem(what, 'let one build make it: give the others artifacts = ["*.whl"]'),)
 
 
+def release_of(filename: str) -> tuple[str, str] | None:
+    """Return the normalised project and the version that a file's own name tells; None where it tells neither."""
+    try:
+        if filename.endswith(".whl"):
+            name, version, _, _ = parse_wheel_filename(filename)
+        else:
+            name, version = parse_sdist_filename(filename)
+    except (InvalidWheelFilename, InvalidSdistFilename):
+        return None
+    return name, str(version)
+
+
 def _judge(filename: str, file: BinaryIO, expected: Expected) -> tuple[Problem, ...]:
     try:
         too_large = tuple(_size(file, expected))

@@ -5,12 +5,18 @@ or uv's own (publishing-facts.md §2; texts measured with uv 0.13.9). The table 
 core/troubleshooting/uploads.py. Unknown text is permanent: a person looks before anything is repeated.
 """
 
-from releasd.core.troubleshooting.uploads import AGAIN, ROTATE, UPLOADS
+import re
+
+from releasd.core.troubleshooting.uploads import AGAIN, ROTATE, STATUS, UPLOADS
 from releasd.errors import Permanent, ReleasdError, Transient
 
-__all__ = ["ROTATE", "classify"]
+__all__ = ["LIMITED_PAUSE", "ROTATE", "classify"]
 
 _SHOWN = 600  # characters; some indexes answer with a whole web page
+LIMITED_PAUSE = 60.0  # seconds; uv does not show the Retry-After that came with a 429
+
+
+_LIMITED = re.compile(STATUS + "429", re.IGNORECASE)
 
 
 def classify(exit_code: int, text: str) -> ReleasdError | None:
@@ -25,6 +31,8 @@ def classify(exit_code: int, text: str) -> ReleasdError | None:
     said = _said(text)
     for known in UPLOADS:
         if known.error and known.match(said):
+            if known.name == "index-busy" and _LIMITED.search(said):
+                return Transient(f"uv publish: {said[:_SHOWN]}", advice=known.fix, retry_after=LIMITED_PAUSE)
             return known.error(f"uv publish: {said[:_SHOWN]}", advice=known.fix)
     return Permanent(
         f"uv publish failed with {exit_code}: {said[:_SHOWN]}",

@@ -5,7 +5,17 @@ from dataclasses import dataclass
 
 from releasd.core.schedule import Placement
 from releasd.errors import ReleasdError
-from releasd.model import Artifact, Evidence, Job, LeftRunning, StepName, StepState, TargetRecord
+from releasd.model import (
+    Artifact,
+    DeliveryRecord,
+    Evidence,
+    FileState,
+    Job,
+    LeftRunning,
+    StepName,
+    StepState,
+    TargetRecord,
+)
 from releasd.ports import Clock
 from releasd.store import Store
 
@@ -92,6 +102,31 @@ class JobJournal:
         if self.job.package and self.store.head_of(self.job.project, self.job.branch) != on:
             return
         self.store.set_head(self.job.project, self.job.branch, commit, now=self.clock.now())
+
+    def deliveries(self, index: str) -> Mapping[str, DeliveryRecord]:
+        """Return how far each file has come on a destination."""
+        return {each.filename: each for each in self.store.deliveries(self.job.id) if each.index == index}
+
+    def deliver(self, index: str, position: int, artifacts: Sequence[Artifact]) -> None:
+        """Record that these files are to go there."""
+        self.store.deliver(self.job.id, self.job.token, index, position, artifacts, now=self.clock.now())
+
+    def delivered(self, index: str, filenames: Sequence[str], state: FileState) -> None:
+        """Record that files came that far."""
+        self.store.delivered(self.job.id, self.job.token, index, filenames, state, now=self.clock.now())
+
+    def delivery_failed(self, index: str, problems: Mapping[str, str]) -> None:
+        """Record what each file's last upload met."""
+        self.store.delivery_failed(self.job.id, self.job.token, index, problems)
+
+    def proof(self, index: str) -> Evidence | None:
+        """Return how a destination was proven, None while it was not."""
+        found = (each for each in self.store.destinations(self.job.id) if each.index == index and each.proven_at)
+        return next((each.evidence for each in found), None)
+
+    def proven(self, index: str, evidence: Evidence) -> None:
+        """Record that a destination serves everything."""
+        self.store.proven(self.job.id, self.job.token, index, evidence, now=self.clock.now())
 
     def announcements(self) -> Mapping[str, TargetRecord]:
         """Return whom this job told, or tried to, by target."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from releasd.core import alarming
 from releasd.core.lifecycle import LIVE_STATES, ORDER
+from releasd.engine import deliveryview
 from releasd.errors import UsageError
 from releasd.model import Job, JobId, StepName
 from releasd.store import HostRecord, ProbeRecord, Store, WatchRecord
@@ -78,6 +79,7 @@ def job_view(store: Store, job: Job, last_line: LastLine = no_output) -> dict[st
             }
             for build in store.builds(job.id)
         ],
+        "destinations": deliveryview.destinations(store, job),
         "announcements": [
             {
                 "target": each.target,

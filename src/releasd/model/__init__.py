@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, NewType
 
 from releasd.model.announcing import AnnouncedFile, Announcement, TargetRecord
+from releasd.model.delivering import DeliveryRecord, DestinationRecord, FileState
 from releasd.model.project import (
     BuildSpec,
     ContainerSpec,
@@ -42,11 +43,14 @@ __all__ = [
     "Commit",
     "ContainerSpec",
     "Decision",
+    "DeliveryRecord",
     "Deploy",
+    "DestinationRecord",
     "Event",
     "Evidence",
     "Facts",
     "FileEdit",
+    "FileState",
     "Gate",
     "HostSpec",
     "IndexAlarm",

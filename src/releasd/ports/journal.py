@@ -6,7 +6,7 @@ from typing import BinaryIO, Protocol
 
 from releasd.core.schedule import Placement
 from releasd.errors import ReleasdError
-from releasd.model import Artifact, Evidence, LeftRunning, StepName, TargetRecord
+from releasd.model import Artifact, DeliveryRecord, Evidence, FileState, LeftRunning, StepName, TargetRecord
 
 
 class ArtifactStore(Protocol):
@@ -106,6 +106,30 @@ class Journal(Protocol):
 
         `on` is the commit that the release was planned for.
         """
+        ...
+
+    def deliveries(self, index: str) -> Mapping[str, DeliveryRecord]:
+        """Return how far each file has come on a destination, by name."""
+        ...
+
+    def deliver(self, index: str, position: int, artifacts: Sequence[Artifact]) -> None:
+        """Record that these files are to go to that destination, the `position`-th of the plan, unless it is known."""
+        ...
+
+    def delivered(self, index: str, filenames: Sequence[str], state: FileState) -> None:
+        """Record that files came that far; what is further already stays so."""
+        ...
+
+    def delivery_failed(self, index: str, problems: Mapping[str, str]) -> None:
+        """Record what each file's last upload met, by name."""
+        ...
+
+    def proof(self, index: str) -> Evidence | None:
+        """Return how a destination was proven to serve everything, None while it was not."""
+        ...
+
+    def proven(self, index: str, evidence: Evidence) -> None:
+        """Record that a destination serves everything: each file verified, and it installs."""
         ...
 
     def announcements(self) -> Mapping[str, TargetRecord]:

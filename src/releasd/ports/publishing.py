@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -11,11 +12,15 @@ from releasd.ports.common import Sink
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServedFile:
-    """A file as an index lists it. `sha256` is None where the index gives none; `url` is where its bytes are."""
+    """A file as an index lists it. `sha256` is None where the index gives none; `url` is where its bytes are.
+
+    `requires_python` is the range of interpreters that it is for; None: any.
+    """
 
     filename: str
     sha256: str | None
     url: str
+    requires_python: str | None = None
 
 
 class Index(Protocol):
@@ -23,6 +28,10 @@ class Index(Protocol):
 
     name: str
     rules: IndexRules
+
+    def takes(self, filename: str) -> bool:
+        """Return whether a release's file belongs here."""
+        ...
 
     def files(self, distribution: str, version: str) -> tuple[ServedFile, ...]:
         """Return the files of one version as listed now, unfiltered by caches; empty when there are none."""
@@ -33,18 +42,22 @@ class Index(Protocol):
         ...
 
     def upload(self, paths: Sequence[Path], sink: Sink) -> None:
-        """Upload exactly these files. Returning proves nothing: the caller reads the index afterwards.
+        """Upload exactly these files, in this order as far as one waits for another.
 
-        Raises `Denied`, `Conflict`, `Permanent` or `Transient` by cause.
+        Returning proves nothing: the caller reads the index afterwards. One file that is refused does not keep the
+        others from being sent. Raises one `Denied`, `Conflict`, `Permanent` or `Transient` for all (`by_file`).
         """
         ...
 
-    def install_options(self) -> tuple[str, ...]:
-        """Return the options that make `uv pip install` take packages from this index."""
+    def install_options(self) -> tuple[str, ...] | None:
+        """Return the options that make `uv pip install` take packages from here; None where it cannot."""
         ...
 
-    def check_secret(self) -> None:
-        """Prove that the token can be had and is shaped right, without keeping or showing it."""
+    def check_secret(self, distribution: str | None = None, now: datetime | None = None) -> None:
+        """Prove that the token can be had, is shaped right and, by its own words, is for `distribution` at `now`.
+
+        It is neither kept nor shown. Raises `SecretError`, or `Transient` when its place does not answer.
+        """
         ...
 
 

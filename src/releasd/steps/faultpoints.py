@@ -27,6 +27,9 @@ INSIDE = (
     "job.finished",
 )
 
+# Between the destinations of a release that goes to several; also `publish.uploaded:2` and so on, for each of them.
+OF_DESTINATIONS = ("publish.proven",)  # the destination is proven and on record, the next one not begun
+
 OF_PACKAGES = ("job.split",)  # the packages' jobs are queued, that of the repository is not over
 
 # Reached only by a daemon that finds a build of its predecessor's still running.

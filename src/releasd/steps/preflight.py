@@ -49,7 +49,7 @@ def _tag_is_free(ctx: Context) -> None:
 
 def _version_is_free(ctx: Context, name: str) -> None:
     index = ctx.indexes[name]
-    index.check_secret()
+    index.check_secret(ctx.plan.distribution, ctx.clock.now())
     listed = index.files(ctx.plan.distribution, ctx.plan.pep440)
     if listed:
         raise Conflict(

@@ -10,6 +10,7 @@ from releasd.store import schema
 from releasd.store.announcements import Announcements
 from releasd.store.builds import Builds
 from releasd.store.database import Database
+from releasd.store.deliveries import Deliveries
 from releasd.store.events import Events
 from releasd.store.hints import Hints
 from releasd.store.hosts import Hosts
@@ -34,7 +35,7 @@ __all__ = [
 ]
 
 
-class Store(Hints, Queue, Jobs, Journal, Builds, Announcements, Placing, Queries, Events, Hosts, Watching):
+class Store(Hints, Queue, Jobs, Journal, Builds, Deliveries, Announcements, Placing, Queries, Events, Hosts, Watching):
     """Everything that is remembered. Lives as long as its database connections; safe to use from several threads."""
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import BigInteger, Dialect, String, Text, TypeDecorator
 
-from releasd.model import Bump, JobState, Plan, StepName, StepState
+from releasd.model import Bump, FileState, JobState, Plan, StepName, StepState
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -73,7 +73,7 @@ class Word(TypeDecorator[Any]):
     impl = String
     cache_ok = True
 
-    def __init__(self, enum: type[Bump | JobState | StepName | StepState]) -> None:
+    def __init__(self, enum: type[Bump | FileState | JobState | StepName | StepState]) -> None:
         super().__init__()
         self.enum = enum
 

@@ -21,7 +21,7 @@ from sqlalchemy import (
     text,
 )
 
-from releasd.model import Bump, JobState, StepName, StepState
+from releasd.model import Bump, FileState, JobState, StepName, StepState
 from releasd.store.codec import Json, PlanJson, Utc, Word
 
 metadata = MetaData(
@@ -171,6 +171,43 @@ announcement = Table(
     Column("at", Utc, nullable=False),
     Column("evidence", Json, nullable=False),
     CheckConstraint("state IN ('succeeded', 'failed')", name="state"),
+)
+
+# The destinations of a job, in the plan's order. `warned`: how many warnings were given that one of them closes.
+destination = Table(
+    "destination",
+    metadata,
+    Column("job_id", ForeignKey("job.id"), primary_key=True),
+    Column("index", String, primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("proven_at", Utc),
+    Column("evidence", Json, nullable=False, server_default="{}"),
+    Column("warned", Integer, nullable=False, server_default="0"),
+    UniqueConstraint("job_id", "position", name="uq_destination_position"),
+)
+
+# How far each file of a job has come on each destination. A state has its time, and those before it that it had.
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("job_id", ForeignKey("job.id"), primary_key=True),
+    Column("index", String, primary_key=True),
+    Column("filename", String, primary_key=True),
+    Column("sha256", String(64), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("state", Word(FileState), nullable=False),
+    Column("error", Text),
+    Column("planned_at", Utc, nullable=False),
+    Column("uploaded_at", Utc),
+    Column("served_at", Utc),
+    Column("verified_at", Utc),
+    CheckConstraint(
+        "(state = 'planned' AND uploaded_at IS NULL AND served_at IS NULL AND verified_at IS NULL) OR "
+        "(state = 'uploaded' AND uploaded_at IS NOT NULL AND served_at IS NULL AND verified_at IS NULL) OR "
+        "(state = 'served' AND served_at IS NOT NULL AND verified_at IS NULL) OR "
+        "(state = 'verified' AND served_at IS NOT NULL AND verified_at IS NOT NULL)",
+        name="times",
+    ),
 )
 
 # The audit log; triggers made by the migration refuse UPDATE and DELETE.

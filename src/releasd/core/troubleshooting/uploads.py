@@ -12,7 +12,7 @@ ROTATE = (
 )
 AGAIN = "It is tried again by itself; the files that are already there are skipped."
 _LOOK = "Compare the index's files with the job's (`releasd status JOB`); if they are not yours, release a new version."
-_STATUS = r"(?:status code|with status|status code:) "
+STATUS = r"(?:status code|with status|status code:) "
 _SAYS = "Server returned status code {}. Server says: {}"
 
 
@@ -54,7 +54,7 @@ UPLOADS = (
     _known(
         "token-refused",
         Denied,
-        _STATUS + r"(?:401|403)|permission denied \(status|missing credentials|no credentials|incorrect credentials",
+        STATUS + r"(?:401|403)|permission denied \(status|missing credentials|no credentials|incorrect credentials",
         'the index refuses the token: expired, revoked, of another project ("PyPI 403 Forbidden")',
         ROTATE,
         _SAYS.format("403 Forbidden", "403 Invalid or non-existent authentication information"),
@@ -80,7 +80,7 @@ UPLOADS = (
     _known(
         "conflict",
         Conflict,
-        _STATUS + r"409",
+        STATUS + r"409",
         "the index has a file of that name (devpi and pypiserver say it so)",
         _LOOK,
         _SAYS.format("409 Conflict", "<html>the file is there</html>"),
@@ -96,7 +96,7 @@ UPLOADS = (
     _known(
         "too-large",
         Permanent,
-        r"file (?:is )?too large|project size too large|limit for this (?:file|project)|" + _STATUS + r"413",
+        r"file (?:is )?too large|project size too large|limit for this (?:file|project)|" + STATUS + r"413",
         "the file, or the whole project, is over the index's limit (PyPI: 100 MiB a file, 10 GiB a project)",
         "Ask the index for a larger limit or make the files smaller, then `releasd retry`.",
         _SAYS.format("400 Bad Request", "400 File too large. Limit for project 'demo' is 100 MB."),
@@ -133,7 +133,7 @@ UPLOADS = (
         "wrong-address",
         Permanent,
         r"POST requests are not supported|redirects are not allowed|request was redirected|"
-        + _STATUS
+        + STATUS
         + r"(?:404|405|30\d)",
         "the address takes no uploads",
         "Set publish_url in [indexes] to the index's upload address, not its simple one.",
@@ -143,7 +143,7 @@ UPLOADS = (
     _known(
         "index-busy",
         Transient,
-        _STATUS + r"(?:408|425|429|5\d\d)",
+        STATUS + r"(?:408|425|429|5\d\d)",
         "the index is down, slow or limits us",
         AGAIN,
         _SAYS.format("502 Bad Gateway", "no"),
@@ -153,7 +153,7 @@ UPLOADS = (
     _known(
         "index-objects",
         Permanent,
-        _STATUS + r"4\d\d",
+        STATUS + r"4\d\d",
         "the index refuses the file for what is in it",
         "Change what the index objects to, then release again.",
         _SAYS.format("400 Bad Request", "400 Invalid value for classifiers."),

@@ -1,0 +1,98 @@
+"""Several files to one index: each is judged, whatever becomes of the others."""
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from releasd.adapters.uploading import upload
+from releasd.errors import Denied, Permanent, ReleasdError, Transient
+
+PATHS = [Path(f"{n}.whl") for n in range(6)]
+
+
+class Uploader:
+    """Stops at the first file that is in `refused`, as uv does; `taken` are the files that went up."""
+
+    def __init__(self, **refused: ReleasdError) -> None:
+        self.refused = {f"{name.strip('_')}.whl": error for name, error in refused.items()}
+        self.calls: list[tuple[str, ...]] = []
+        self.taken: set[str] = set()
+
+    def __call__(self, paths: Sequence[Path]) -> None:
+        self.calls.append(tuple(path.name for path in paths))
+        for path in paths:
+            if path.name in self.refused:
+                raise self.refused[path.name]
+            self.taken.add(path.name)
+
+
+def test_the_first_file_goes_alone_and_all_arrive() -> None:
+    """It makes the version on the index; the others follow in as many batches as may run at once."""
+    uploader = Uploader()
+    upload(PATHS, uploader, parallel=2)
+    assert uploader.calls[0] == ("0.whl",)
+    assert sorted(uploader.calls[1:]) == [("1.whl", "3.whl", "5.whl"), ("2.whl", "4.whl")]
+    assert uploader.taken == {path.name for path in PATHS}
+
+
+def test_a_rejected_file_does_not_keep_the_others() -> None:
+    """All but the rejected ones go up, and both rejections are told together."""
+    uploader = Uploader(_1=Permanent("too large"), _4=Permanent("bad tag"))
+    with pytest.raises(Permanent) as caught:
+        upload(PATHS, uploader, parallel=2)
+    assert uploader.taken == {"0.whl", "2.whl", "3.whl", "5.whl"}
+    assert caught.value.by_file == {"1.whl": "too large", "4.whl": "bad tag"}
+
+
+def test_a_batch_that_met_a_passing_fault_is_finished_file_by_file() -> None:
+    """A fault that is over a moment later costs nothing but a second try."""
+    uploader = Uploader(_3=Transient("502"))
+    real = uploader.__call__
+
+    def once(paths: Sequence[Path]) -> None:
+        try:
+            real(paths)
+        except Transient:
+            uploader.refused.clear()
+            raise
+
+    upload(PATHS, once, parallel=1)
+    assert uploader.taken == {path.name for path in PATHS}
+
+
+def test_a_refused_credential_is_not_shown_again_and_again() -> None:
+    """Denied at the first file: nothing else is tried, and every file is named as not taken."""
+    uploader = Uploader(_0=Denied("403"))
+    with pytest.raises(Denied) as caught:
+        upload(PATHS, uploader, parallel=4)
+    assert uploader.calls == [("0.whl",)]
+    assert caught.value.by_file.keys() == {path.name for path in PATHS}
+
+
+def test_a_token_that_expires_between_two_files_stops_its_batch() -> None:
+    """Denied in the middle: what was sent before stays, what follows is not tried, and nobody loops."""
+    uploader = Uploader(_3=Denied("403 expired"))
+    with pytest.raises(Denied) as caught:
+        upload(PATHS, uploader, parallel=1)
+    assert len(uploader.calls) == 2
+    assert "3.whl" in caught.value.by_file
+
+
+def test_batches_run_at_the_same_time() -> None:
+    """Two batches meet inside of the uploader: one that ran after the other would never come there."""
+    meeting = threading.Barrier(2, timeout=10)
+
+    def send(paths: Sequence[Path]) -> None:
+        if paths[0] is not PATHS[0]:
+            meeting.wait()
+
+    upload(PATHS[:3], send, parallel=2)
+
+
+def test_one_file_is_one_call() -> None:
+    """Nothing is made of a release of a single file."""
+    uploader = Uploader()
+    upload(PATHS[:1], uploader, parallel=4)
+    assert uploader.calls == [("0.whl",)]
