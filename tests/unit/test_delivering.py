@@ -1,5 +1,6 @@
 """What follows from how far files are: order, patience, deadlines, one error for many."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -63,6 +64,8 @@ def test_a_release_closes_two_weeks_after_its_first_file() -> None:
     first, later = record(FileState.SERVED, served_at=NOW), record(FileState.UPLOADED, uploaded_at=NOW + HOUR)
     assert delivering.closes_at([later, first, record()]) == NOW + timedelta(days=14)
     assert delivering.closes_at([record()]) is None
+    crate = replace(first, filename="demo-1.1.0.crate")
+    assert delivering.closes_at([crate]) is None, "a registry has no such rule"
 
 
 @pytest.mark.parametrize(("left", "due"), [(8, 0), (7, 1), (2, 2), (1, 3), (0.5, 3), (0, 4), (-3, 4)])

@@ -3,6 +3,7 @@
 import pytest
 
 from releasd.core.files import apply_edit, detect, wanted_paths
+from releasd.core.plan import recipe
 from releasd.core.project import load
 from releasd.errors import ConfigError
 from releasd.model import Package, ProjectConfig
@@ -68,6 +69,16 @@ def test_a_build_starts_in_the_packages_folder() -> None:
     found = read(text)
     assert found["a"].builds[0].run == "cd 'it'\"'\"'s here'\nmake"
     assert found["b"].builds[0].run == "make"
+
+
+def test_each_package_says_which_crates_it_publishes() -> None:
+    """A package without Rust beside one with it: the repository's `crates` stands for none of them."""
+    found = read('crates = true\n[packages.a]\npath = "a"\ncrates = true\n[packages.b]\npath = "b"\n')
+    assert (found["a"].crates, found["b"].crates) == (("*",), ())
+    files = {"a/Cargo.toml": '[package]\nname = "a-core"\nversion = "1.0.0"\n', "b/Cargo.toml": "[workspace]\n"}
+    (build,) = recipe(files, found["a"], ())
+    assert build.run.startswith("cd a\n")
+    assert "-p a-core" in build.run
 
 
 def test_the_distribution_is_the_packages_own() -> None:

@@ -134,6 +134,44 @@ def test_the_operators_container_stands_for_the_repositorys() -> None:
     assert [build.container for build in made.builds] == [mine]
 
 
+RUST = {
+    ".releasd.toml": "crates = true\n",
+    "Cargo.toml": '[workspace]\nmembers = ["*"]\n[workspace.package]\nversion = "1.2.3"\n',
+    "core/Cargo.toml": '[package]\nname = "demo-core"\nversion.workspace = true\n',
+    "app/Cargo.toml": '[package]\nname = "demo"\nversion.workspace = true\n'
+    '[dependencies]\ndemo-core = { path = "../core", version = "1.2.3" }\n',
+}
+
+
+def rusty(files: dict[str, str], policy: Policy = POLICY) -> Plan:
+    result = plan(facts("feat: x", files=files), load(files), policy, NOW)
+    assert isinstance(result, Plan)
+    return result
+
+
+def test_a_workspace_of_crates_is_released_without_python() -> None:
+    """Crates that ask for it are a release of their own: in order, in step, and called after the last of them."""
+    made = rusty(RUST)
+    assert (made.crates, made.distribution) == (("demo-core", "demo"), "demo")
+    assert [build.name for build in made.builds] == ["crates"]
+    assert [(edit.path, edit.new) for edit in made.edits] == [("Cargo.toml", "1.3.0"), ("app/Cargo.toml", "1.3.0")]
+    assert rusty({**RUST, ".releasd.toml": "crates = false\nname = 'x'\n", **FILES}).crates == ()
+
+
+def test_crates_beside_wheels() -> None:
+    """The recipe's builds and the crates' run side by side; a build of the project's own that makes them is enough."""
+    mixed = {**RUST, **FILES}
+    assert [build.name for build in rusty(mixed).builds] == ["dist", "crates"]
+    own = "[[builds]]\nname = 'own'\nrun = 'make'\n"
+    assert [build.name for build in rusty({**mixed, ".releasd.toml": f"crates = true\n{own}"}).builds] == [
+        "own",
+        "crates",
+    ]
+    own += "artifacts = ['*.crate']\n"
+    assert [build.name for build in rusty({**mixed, ".releasd.toml": f"crates = true\n{own}"}).builds] == ["own"]
+    assert [build.name for build in rusty(mixed, Policy(project="p", builds=(BUILD,))).builds] == ["b"]
+
+
 def test_an_operators_bump_is_planned() -> None:
     """`releasd release --bump` needs no releasable commit."""
     assert planned("docs: x", policy=Policy(project="p", forced_bump=Bump.MAJOR)).version == "2.0.0"

@@ -35,6 +35,7 @@ version_files = ["pyproject.toml", "src/x/__init__.py", "README.md:x=={version}"
 targets = ["linux-x86_64", "macos-arm64"]
 smoke = "x --version"
 sdist_generated = ["src/x/_version.py"]
+crates = ["x-core", "x"]
 
 [[release_rules]]
 type = "docs"
@@ -83,6 +84,7 @@ EXPECTED = ProjectConfig(
     targets=("linux-x86_64", "macos-arm64"),
     smoke="x --version",
     sdist_generated=("src/x/_version.py",),
+    crates=("x-core", "x"),
     release_rules=(
         ReleaseRule(release=Bump.PATCH, match={"type": "docs", "scope": "api*"}),
         ReleaseRule(release=Bump.NONE, breaking=True),
@@ -192,6 +194,8 @@ WRONG = [
     ("targets = [[]]", "targets: a list of linux-x86_64,"),
     ("smoke = ['x']", "smoke: a shell script"),
     ('sdist_generated = ["/etc/*"]', "sdist_generated: a list of patterns"),
+    ('crates = ["../x"]', "crates: true, or a list of the names of crates"),
+    ('crates = "x"', "crates: true, or a list of the names of crates"),
     ('name = "-"', "name: the distribution's name"),
     ('tagformat = "v"', "tagformat: is not known; analysis, branches,"),
     ("release_rules = {}", "release_rules: tables, each under its own [[release_rules]]"),

@@ -90,6 +90,14 @@ def test_it_names_the_release_and_its_files() -> None:
     assert root["components"][0]["hashes"] == [{"alg": "SHA-256", "content": WHEEL.sha256}]
 
 
+def test_a_release_of_crates_is_no_package_of_pythons() -> None:
+    """Where all files are crates, the address names Cargo's registry and Cargo's spelling of the version."""
+    crate = Artifact(filename="demo-1.1.0-rc.1.crate", sha256="a" * 64, size=10, build="crates", host="mini")
+    plan = plan_of("b" * 40, version="1.1.0-rc.1", pep440="1.1.0rc1")
+    root = json.loads(sbom(plan, [crate], "", {}))["metadata"]["component"]
+    assert (root["purl"], root["version"]) == ("pkg:cargo/demo@1.1.0-rc.1", "1.1.0-rc.1")
+
+
 def test_what_is_locked_has_its_version_and_who_needs_it() -> None:
     """Packages of both lock files, two versions of one crate apart, and the edges between them."""
     document = made(LOCKS)

@@ -21,7 +21,7 @@ from releasd.model import BuildSpec, ContainerSpec, Gate
 from releasd.ports import Probe, Task
 from releasd.steps import preflight
 from support.fakehost import FakeHost, Scripted
-from support.fakeports import TOOLS, FakeHosts, Scene, host_spec
+from support.fakeports import TOOLS, FakeHosts, FakeIndex, Scene, host_spec
 
 
 @pytest.fixture
@@ -64,6 +64,24 @@ def test_an_annotated_taken_tag_is_told_by_its_commit(scene: Scene) -> None:
     scene.remote.refs["refs/tags/v1.1.0"] = made
     with pytest.raises(Conflict, match=scene.tip[:12]):
         preflight.apply(scene.context())
+
+
+class Registry(FakeIndex):
+    """An index that takes crates alone."""
+
+    def takes(self, filename: str) -> bool:
+        return filename.endswith(".crate")
+
+
+def test_each_crate_is_looked_up_by_cargos_version(scene: Scene) -> None:
+    """A registry is asked for every crate of the release, and for no distribution of Python's."""
+    scene.indexes = {"pypi": Registry()}
+    preflight.apply(scene.context())
+    assert scene.index.asked == []
+    assert "this release has none" in scene.output("pypi")
+    scene.plan = replace(scene.plan, crates=("demo-core", "demo"), version="1.1.0-rc.1", pep440="1.1.0rc1")
+    preflight.apply(scene.context())
+    assert scene.index.asked == [("demo-core", "1.1.0-rc.1"), ("demo", "1.1.0-rc.1")]
 
 
 def test_a_version_that_is_on_the_index(scene: Scene) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from releasd import config
 from releasd.adapters import hookfiles, statelock
-from releasd.adapters.index import HttpIndex
 from releasd.adapters.secrets import SecretStore, Surroundings
 from releasd.adapters.sshsign import SshSigner
 from releasd.app import announcers
@@ -23,7 +22,7 @@ from releasd.engine.facts import plugins_policy, snapshot
 from releasd.engine.probing import probe_hosts
 from releasd.errors import CheckFailed, GitError, Permanent, ReleasdError
 from releasd.model import BuildSpec, Project
-from releasd.ports import Git, Host
+from releasd.ports import Git, Host, Index
 
 GIT_AT_LEAST = (2, 38)  # merge-tree --write-tree
 DISK_WANTED = 1 << 30  # bytes
@@ -109,7 +108,7 @@ def _daemon(state: Path) -> str:
     return f"runs as process {pid}"
 
 
-def _index(index: HttpIndex) -> str:
+def _index(index: Index) -> str:
     index.check_secret()
     index.files("releasd-doctor-asks-for-nothing", "0")
     return "reachable, and its token can be had"

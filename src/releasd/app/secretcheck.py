@@ -87,7 +87,7 @@ def check(config_file: Path | None, environ: Mapping[str, str], wanted: Sequence
 def _access(name: str, source: SecretSource, store: SecretStore, settings: config.Settings) -> Access:
     tokens = {f"indexes.{index}": entry for index, entry in settings.indexes.items() if entry.secret == name}
     used = (*tokens, *(who for who, secret in secrets_named(settings).items() if secret == name))
-    error = _error(name, store, [entry.publish_url is None for entry in tokens.values()])
+    error = _error(name, store, [entry.kind == "index" and entry.publish_url is None for entry in tokens.values()])
     if error is None:
         return Access(name=name, place=shown(source), used_by=used, ok=True)
     cause = next((word for kind, word in _CAUSES if isinstance(error, kind)), "misconfigured")

@@ -14,6 +14,7 @@ from releasd import config
 from releasd.adapters import sshalias
 from releasd.adapters.artifacts import ArtifactFolder
 from releasd.adapters.clock import SystemClock
+from releasd.adapters.crates import CratesIndex
 from releasd.adapters.git import GitRepo, clone_or_open
 from releasd.adapters.hosts import RegisteredHosts
 from releasd.adapters.index import HttpIndex
@@ -27,7 +28,7 @@ from releasd.core.provenance import NAMESPACE, Builder
 from releasd.engine.world import World
 from releasd.errors import SecretError
 from releasd.model import IndexRules, Project
-from releasd.ports import Secret
+from releasd.ports import Index, Secret
 from releasd.store import Store
 
 
@@ -150,14 +151,18 @@ def _opened_once(settings: config.Settings) -> Callable[[Project], GitRepo]:
     return lambda project: opened(project.name)
 
 
-def index_of(name: str, index: config.Index, secrets: SecretStore) -> HttpIndex:
+def index_of(name: str, index: config.Index, secrets: SecretStore) -> Index:
     """Return the adapter of one index."""
+    token = functools.partial(_token, name, index.secret, secrets)
+    rules = IndexRules(max_file_size=index.max_file_mb << 20, pypi_rules=index.pypi_rules, gate=index.gate)
+    if index.kind == "crates" and index.url is not None:
+        return CratesIndex(name=name, url=index.url, token=token, rules=rules)
     return HttpIndex(
         name=name,
         publish_url=index.publish_url,
         simple_url=index.simple_url,
-        token=functools.partial(_token, name, index.secret, secrets),
-        rules=IndexRules(max_file_size=index.max_file_mb << 20, pypi_rules=index.pypi_rules, gate=index.gate),
+        token=token,
+        rules=rules,
         parallel=index.parallel,
     )
 

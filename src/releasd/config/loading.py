@@ -97,6 +97,8 @@ def _incomplete_indexes(data: Mapping[str, Any]) -> list[Problem]:
 
 
 def _lacks_url(name: str, table: Mapping[str, Any]) -> str:
+    if table.get("kind", "index") != "index":
+        return ""
     lacking = [key for key in ("publish_url", "simple_url") if key not in table]
     if not lacking or (len(lacking) == 2 and name == PUBLIC_INDEX):  # noqa: PLR2004 - both
         return ""

@@ -133,9 +133,19 @@ class Host(Section):
         return self
 
 
+# What each kind of destination is told, and which of it is required.
+_KEYS_OF: dict[str, tuple[str, ...]] = {
+    "index": ("publish_url", "simple_url", "secret", "max_file_mb", "pypi_rules", "parallel", "gate"),
+    "crates": ("url", "secret", "max_file_mb", "pypi_rules", "gate"),
+}
+_REQUIRED_OF: dict[str, tuple[str, ...]] = {"index": (), "crates": ("url", "secret")}
+
+
 class Index(Section):
     """`[indexes.NAME]`: a place to upload to and the place to read the same files from."""
 
+    kind: Literal["index", "crates"] = "index"
+    url: WebUrl | None = None  # of the sparse index of a registry of crates
     publish_url: WebUrl | None = None
     simple_url: WebUrl | None = None
     secret: Name | None = None
@@ -143,6 +153,19 @@ class Index(Section):
     pypi_rules: bool = True
     parallel: int = Field(default=4, ge=1, le=16)
     gate: Text | None = Field(default=None, repr=False)
+
+    @model_validator(mode="after")
+    def _of_one_kind(self) -> Self:
+        said = self.model_fields_set - {"kind"}
+        odd = sorted(said - set(_KEYS_OF[self.kind]))
+        if odd:
+            owner = next(kind for kind, keys in _KEYS_OF.items() if odd[0] in keys)
+            keys = ", ".join(_KEYS_OF[self.kind])
+            raise ValueError(f'{odd[0]} is for kind = "{owner}", and this is kind = "{self.kind}", which takes {keys}')
+        lacking = [key for key in _REQUIRED_OF[self.kind] if key not in said]
+        if lacking:
+            raise ValueError(f'{" and ".join(lacking)} missing; kind = "{self.kind}" needs it')
+        return self
 
 
 class SecretReference(Section):

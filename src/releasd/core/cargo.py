@@ -8,6 +8,7 @@ and path dependencies of members inside the tree.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from posixpath import dirname, join, normpath
 from typing import Any
@@ -16,12 +17,55 @@ from releasd.core import lockfiles, toml
 from releasd.errors import ConfigError
 from releasd.model import FileEdit
 
-_DEPENDENCIES = ("dependencies", "dev-dependencies", "build-dependencies")
+DEPENDENCIES = ("dependencies", "dev-dependencies", "build-dependencies")
 _VERSION_TABLES: tuple[tuple[str, ...], ...] = (("workspace", "package"), ("package",))
 _FULL = 3  # numbers in a complete version
 _REQUIREMENT = re.compile(r"(?P<operator>[=^~]?\s*)(?P<version>\d+(?:\.\d+){0,2}(?:-[0-9A-Za-z.-]+)?)")
 
 Crates = Mapping[str, dict[str, Any]]  # the folder of each crate → its manifest, "" for the root
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """A workspace as it stands in a commit: its root's folder, its crates, and which have the release's version."""
+
+    base: str
+    crates: Crates
+    own: tuple[str, ...]
+
+    def name(self, folder: str) -> str | None:
+        """Return the name of the crate in a folder; None where there is none, as in a root without one."""
+        name = toml.table(self.crates[folder], "package").get("name")
+        return name if isinstance(name, str) else None
+
+    def inherited(self, folder: str, key: str) -> Any:
+        """Return what a crate's `[package]` says under `key`, itself or through its workspace."""
+        value = toml.table(self.crates[folder], "package").get(key)
+        return toml.table(self._root, "workspace", "package").get(key) if isinstance(value, dict) else value
+
+    def dependencies(self, folder: str) -> Iterator[tuple[str, dict[str, Any], str]]:
+        """Yield each dependency of a crate that has a path: its table's name, what it says, where the path begins."""
+        shared = toml.table(self._root, "workspace", "dependencies")
+        for keys, name, written in _tables(self.crates[folder], DEPENDENCIES):
+            is_shared = written.get("workspace") is True
+            spec = {**toml.table(shared, name), **written} if is_shared else written
+            if isinstance(spec.get("path"), str):
+                yield keys[-1], spec, self.base if is_shared else folder
+
+    @property
+    def _root(self) -> dict[str, Any]:
+        return self.crates[self.base]
+
+
+def read_workspace(files: Mapping[str, str], root: str) -> Workspace:
+    """Return the workspace that the manifest `root` is part of. Raises `ConfigError` for malformed manifests."""
+    base = _workspace_of(files, dirname(root))
+    crates = _crates(files, base)
+    lead = dirname(root) if base != dirname(root) else dirname(_manifest_of_maturin(files))
+    old = _own_version(crates, base, lead)
+    own = () if old is None else tuple(sorted(_names(crates, base, old)))
+    folders = (folder for folder in sorted(crates) if toml.table(crates[folder], "package").get("name") in own)
+    return Workspace(base, crates, tuple(folders))
 
 
 def root_of(files: Mapping[str, str]) -> str:
@@ -189,12 +233,20 @@ def _is_ours(manifest: Mapping[str, Any], keys: tuple[str, ...], own: frozenset[
 
 
 def _path_dependencies(manifest: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str, dict[str, Any]]]:
-    tables = [(kind,) for kind in _DEPENDENCIES]
-    places: list[tuple[str, ...]] = [*tables, ("workspace", "dependencies")]
-    places += [("target", name, kind) for name in toml.table(manifest, "target") for kind in _DEPENDENCIES]
+    for keys, name, dependency in _tables(manifest, DEPENDENCIES, ("workspace", "dependencies")):
+        if isinstance(dependency.get("path"), str):
+            yield keys, name, dependency
+
+
+def _tables(
+    manifest: Mapping[str, Any], kinds: Sequence[str], *more: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], str, dict[str, Any]]]:
+    """Yield the dependencies that are written as tables: where the table is, under which name, what it says."""
+    places: list[tuple[str, ...]] = [*((kind,) for kind in kinds), *more]
+    places += [("target", name, kind) for name in toml.table(manifest, "target") for kind in kinds]
     for keys in places:
         for name, dependency in toml.table(manifest, *keys).items():
-            if isinstance(dependency, dict) and isinstance(dependency.get("path"), str):
+            if isinstance(dependency, dict):
                 yield keys, name, dependency
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from releasd.core.crates import ENDING
 from releasd.errors import Conflict, Denied, Permanent, ReleasdError, SecretError, Transient
 from releasd.model import Artifact, DeliveryRecord, FileState
 
@@ -46,8 +47,12 @@ def is_awaited(record: DeliveryRecord | None, now: datetime) -> bool:
 
 
 def closes_at(records: Sequence[DeliveryRecord]) -> datetime | None:
-    """Return when an index by the public one's rules takes no more files of this release; None: nothing there yet."""
-    seen = [at for each in records for at in (each.uploaded_at, each.served_at) if at is not None]
+    """Return when an index by the public one's rules takes no more files of this release; None: nothing there yet.
+
+    A registry takes a crate's new version at any time: what lacks is another crate, not another file.
+    """
+    of_python = [each for each in records if not each.filename.endswith(ENDING)]
+    seen = [at for each in of_python for at in (each.uploaded_at, each.served_at) if at is not None]
     return min(seen) + OPEN_FOR if seen else None
 
 

@@ -2,7 +2,7 @@
 
 Works on open files handed in; nothing is unpacked to disk, and no file makes it use much memory. Sources of the rules:
 the binary distribution format (RECORD, WHEEL), PEP 625 and 721 for sdists, PEP 639 for licences, and what PyPI rejects
-(publishing-facts.md §0.3 and §2). The subjects are in core/judging/.
+(publishing-facts.md §0.3 and §2). The subjects are in core/judging/; crates are judged there altogether.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,8 @@ from packaging.utils import (
 )
 from packaging.version import Version
 
-from releasd.core.judging import sdists, wheels
+from releasd.core.crates import ENDING, split_filename
+from releasd.core.judging import crates, sdists, wheels
 from releasd.core.judging.names import platforms
 from releasd.core.judging.verdict import Expected, Problem
 
@@ -30,7 +31,7 @@ def problems(filename: str, file: BinaryIO, expected: Expected) -> tuple[Problem
 
 def too_many_sdists(filenames: Sequence[str]) -> tuple[Problem, ...]:
     """Return the problem that a release has with more than one sdist."""
-    found = [name for name in filenames if not name.endswith(".whl")]
+    found = [name for name in filenames if not name.endswith((".whl", ENDING))]
     if len(found) <= 1:
         return ()
     what = f"an index takes one sdist for a release, these are {len(found)}: {', '.join(found)}"
@@ -39,6 +40,8 @@ def too_many_sdists(filenames: Sequence[str]) -> tuple[Problem, ...]:
 
 def release_of(filename: str) -> tuple[str, str] | None:
     """Return the normalised project and the version that a file's own name tells; None where it tells neither."""
+    if filename.endswith(ENDING):
+        return split_filename(filename)
     try:
         if filename.endswith(".whl"):
             name, version, _, _ = parse_wheel_filename(filename)
@@ -51,6 +54,8 @@ def release_of(filename: str) -> tuple[str, str] | None:
 
 def _judge(filename: str, file: BinaryIO, expected: Expected) -> tuple[Problem, ...]:
     try:
+        if filename.endswith(ENDING):
+            return tuple(crates.judge(filename, file, expected))
         too_large = tuple(_size(file, expected))
         if too_large:
             return too_large

@@ -1,7 +1,8 @@
 """Several packages in one repository: `[packages.NAME]`, each with versions, tags and a changelog of its own.
 
 A package's table takes the same keys as the repository's own, which stand for it where it has none; paths in it are
-relative to the package's folder, and so is the folder that its builds and gates start in. Besides there are
+relative to the package's folder, and so is the folder that its builds and gates start in. `name` and `crates` it has
+for itself alone. Besides there are
 
 * `path`: the package's folder, "." for the repository's own
 * `paths`: globs, relative to the repository, of what belongs to it; a folder's own content by default
@@ -22,7 +23,7 @@ from releasd.model import BuildSpec, Gate, Package, ProjectConfig, Tag
 _TRIED = ("1.2.3", "1.2.3-beta.1")
 EXCLUDED = ":(exclude,glob)"  # what a pathspec that takes files out begins with
 OWN_KEYS = ("path", "paths", "depends", "group")
-_SHARED_ONLY = ("packages", "shared", "name", "gates")  # what a package does not take over
+_SHARED_ONLY = ("packages", "shared", "name", "gates", "crates")  # what a package does not take over
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

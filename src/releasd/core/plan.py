@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from releasd.core import crates
 from releasd.core import files as version_files
 from releasd.core.analysis import lost_breaking
 from releasd.core.containers import ImagePolicy, check_images, in_container
@@ -81,11 +82,14 @@ def plan(facts: Facts, config: ProjectConfig, policy: Policy, planned_at: dt.dat
     decision, hold = _decided(facts, config, policy)
     if decision.version is None or decision.pep440 is None or decision.tag is None:
         return NoRelease(reason=decision.reason, verdicts=tuple(decision.verdicts[:STORED]), last=facts.last, hold=hold)
+    published = _crates(facts.files, config)
     if (backwards := _backwards(facts, config, decision)) is not None:
         raise ConfigError(backwards, advice="set tag_format to your tags' form, or initial_version, or tag what is out")
     return Plan(
         project=policy.project,
-        distribution=_required(config.name, "the distribution has no name", "add name to [project] in pyproject.toml"),
+        distribution=_required(
+            config.name or _lead(published), "the distribution has no name", "add name to [project] in pyproject.toml"
+        ),
         commit=facts.ref,
         branch=_required(facts.branch, "no branch is checked out or named", "name the branch to release from"),
         last=facts.last,
@@ -110,7 +114,17 @@ def plan(facts: Facts, config: ProjectConfig, policy: Policy, planned_at: dt.dat
         sdist_generated=config.sdist_generated,
         channel=facts.line.channel,
         package=config.package.name if config.package else "",
+        crates=published,
     )
+
+
+def _crates(files: Mapping[str, str], config: ProjectConfig) -> tuple[str, ...]:
+    return tuple(crate.name for crate in crates.chosen(inside(files, config), config.crates)) if config.crates else ()
+
+
+def _lead(published: Sequence[str]) -> str | None:
+    """Return the crate that a release without Python is named for: the one that needs the others."""
+    return published[-1] if published else None
 
 
 def _decided(facts: Facts, config: ProjectConfig, policy: Policy) -> tuple[Decision, str]:
@@ -235,7 +249,12 @@ def _wanted_builds(facts: Facts, config: ProjectConfig, policy: Policy) -> tuple
             f"nothing says how to build {policy.project}: scripts of the repository may not run",
             advice=f"add [[projects.{policy.project}.builds]] to the operator's configuration",
         )
-    return config.builds or recipe(facts.files, config, policy.hosts, policy.container)
+    if not config.builds:
+        return recipe(facts.files, config, policy.hosts, policy.container)
+    is_made = any(crates.ENDING in pattern for build in config.builds for pattern in build.artifacts)
+    if is_made or not config.crates:
+        return config.builds
+    return (*config.builds, _crates_build(facts.files, config, policy.container))
 
 
 def recipe(
@@ -249,10 +268,25 @@ def recipe(
     `hosts` are the labels of each host that may build. They run in `container`, the operator's, or in the repository's
     own. Raises `ConfigError` as `default_builds` does.
     """
+    own = inside(files, config)
+    made = (_crates_build(files, config, container),) if config.crates else ()
+    if made and "pyproject.toml" not in own:
+        return made
+    root = config.package.root if config.package else ""
+    builds = default_builds(own, wanted=config.targets, hosts=hosts)
+    return (*in_container(tuple(build_in(build, root) for build in builds), container or config.container), *made)
+
+
+def _crates_build(files: Mapping[str, str], config: ProjectConfig, container: ContainerSpec | None) -> BuildSpec:
+    build = crates.build(inside(files, config), config.crates)
+    placed = build_in(build, config.package.root if config.package else "")
+    return in_container((placed,), container or config.container)[0]
+
+
+def inside(files: Mapping[str, str], config: ProjectConfig) -> dict[str, str]:
+    """Return the files that belong to the package which `config` is for, by their paths in its folder."""
     root = f"{config.package.root}/" if config.package and config.package.root else ""
-    inside = {path.removeprefix(root): text for path, text in files.items() if path.startswith(root)}
-    builds = default_builds(inside, wanted=config.targets, hosts=hosts)
-    return in_container(tuple(build_in(build, root.rstrip("/")) for build in builds), container or config.container)
+    return {path.removeprefix(root): text for path, text in files.items() if path.startswith(root)}
 
 
 def _notes(facts: Facts, config: ProjectConfig, decision: Decision, date: dt.date) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
-from releasd.core import packages, toml
+from releasd.core import crates, packages, toml
 from releasd.core.containers import read_container
 from releasd.core.files import GIVEN, SEMANTIC_RELEASE_FILES
 from releasd.core.platform import TARGETS
@@ -197,6 +197,7 @@ def _read(reader: Reader, *, source: str, name: str | None, warnings: tuple[str,
         targets=reader.take("targets", every(_target), (), f"a list of {', '.join(TARGETS)}"),
         smoke=reader.take("smoke", text, None, "a shell script"),
         sdist_generated=reader.take("sdist_generated", every(path), (), "a list of patterns like src/demo/_version.py"),
+        crates=reader.take("crates", _crates, (), "true, or a list of the names of crates"),
         warnings=warnings,
     )
     if "preset" in reader.values and config.analysis != "semantic-release":
@@ -325,6 +326,11 @@ def _bump(value: Any) -> Bump | None:
     if value is False:
         return Bump.NONE
     return Bump(value) if isinstance(value, str) and value in tuple(Bump) else None
+
+
+def _crates(value: Any) -> tuple[str, ...] | None:
+    all_of_them = (crates.ALL,) if value is True else ()
+    return all_of_them if isinstance(value, bool) else every(matching(crates.NAME))(value)
 
 
 def _message(value: Any) -> str | None:

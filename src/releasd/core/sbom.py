@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from releasd.core.crates import ENDING
 from releasd.core.sbomparts import Part, headers, parts_of
 from releasd.model import Artifact, Plan
 
@@ -52,12 +53,14 @@ def _root(plan: Plan, artifacts: Sequence[Artifact], metadata: str) -> "Componen
         )
         for artifact in artifacts
     ]
+    is_rust = all(artifact.filename.endswith(ENDING) for artifact in artifacts)
+    kind, version = ("cargo", plan.version) if is_rust else ("pypi", plan.pep440)
     return Component(
         name=plan.distribution,
-        version=plan.pep440,
+        version=version,
         type=ComponentType.LIBRARY,
         bom_ref="release",
-        purl=PackageURL(type="pypi", name=plan.distribution, version=plan.pep440),
+        purl=PackageURL(type=kind, name=plan.distribution, version=version),
         description=fields.get("Summary"),
         licenses=[LicenseExpression(licence)] if licence else (),
         components=files,

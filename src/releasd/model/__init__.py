@@ -263,6 +263,7 @@ class Plan:
     sdist_generated: tuple[str, ...] = ()  # as in ProjectConfig
     channel: str | None = None  # the distribution channel; None: the default one
     package: str = ""  # which of the repository's packages; empty: the repository is one
+    crates: tuple[str, ...] = ()  # which are published, each after those that it needs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

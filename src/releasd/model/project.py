@@ -208,6 +208,7 @@ class ProjectConfig:
     targets: tuple[str, ...] = ()  # of the recipe, such as "linux-x86_64"; empty: those that the hosts are
     smoke: str | None = None  # a shell script that tries an installed wheel
     sdist_generated: tuple[str, ...] = ()  # globs of what an sdist holds besides tracked files
+    crates: tuple[str, ...] = ()  # which crates are published; "*": all of the release's that may be
     warnings: tuple[str, ...] = ()  # what was found and cannot be honoured, never silently dropped
     package: Package | None = None  # the one that this is the configuration of; None: the whole repository
     packages: tuple["ProjectConfig", ...] = ()  # dependencies first; empty: the repository is one package

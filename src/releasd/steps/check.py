@@ -6,8 +6,10 @@ as its users will (steps/trial.py); where the operator asks for it, every build 
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from releasd.core.distfiles import problems, too_many_sdists
+from releasd.core.judging.crates import missing
 from releasd.core.judging.sdists import tracked_digests
 from releasd.core.judging.verdict import Expected, Problem
 from releasd.errors import CheckFailed
@@ -36,12 +38,15 @@ def _judge(ctx: Context, artifacts: Sequence[Artifact]) -> None:
     expected = Expected(
         distribution=ctx.plan.distribution,
         version=ctx.plan.pep440,
-        rules=_strictest([ctx.indexes[name].rules for name in ctx.plan.indexes]),
         tracked=_tracked(ctx, artifacts),
         generated=ctx.plan.sdist_generated,
+        semver=ctx.plan.version,
+        crates=ctx.plan.crates,
     )
-    found = [problem for artifact in artifacts for problem in _problems(ctx, artifact, expected)]
-    found += too_many_sdists([artifact.filename for artifact in artifacts])
+    held = ((artifact, replace(expected, rules=_rules(ctx, artifact))) for artifact in artifacts)
+    found = [problem for artifact, promised in held for problem in _problems(ctx, artifact, promised)]
+    names = [artifact.filename for artifact in artifacts]
+    found += (*too_many_sdists(names), *missing(names, expected))
     for note in found:
         if note.is_note and not ctx.plan.package:  # a package leaves out what the others hold
             ctx.say("judge", str(note))
@@ -68,6 +73,11 @@ def _tracked(ctx: Context, artifacts: Sequence[Artifact]) -> Mapping[str, str] |
     ctx.git.archive(ctx.release_commit, archive)
     with archive.open("rb") as file:
         return tracked_digests(file)
+
+
+def _rules(ctx: Context, artifact: Artifact) -> IndexRules:
+    indexes = (ctx.indexes[name] for name in ctx.plan.indexes)
+    return _strictest([index.rules for index in indexes if index.takes(artifact.filename)])
 
 
 def _strictest(rules: Sequence[IndexRules]) -> IndexRules:

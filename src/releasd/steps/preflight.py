@@ -8,10 +8,11 @@ can be reached, its token can be had, and the version is not on it, the project'
 import shlex
 from concurrent.futures import ThreadPoolExecutor
 
+from releasd.core import crates
 from releasd.core.tools import lacking, programs
 from releasd.errors import CheckFailed, Conflict, DiskFull, OwnDiskFull, Permanent
 from releasd.model import BuildSpec, Evidence, Gate
-from releasd.ports import Host, Probe, Task
+from releasd.ports import Host, Index, Probe, Task
 from releasd.steps import farm, trust
 from releasd.steps.context import Context
 
@@ -50,10 +51,25 @@ def _tag_is_free(ctx: Context) -> None:
 def _version_is_free(ctx: Context, name: str) -> None:
     index = ctx.indexes[name]
     index.check_secret(ctx.plan.distribution, ctx.clock.now())
-    listed = index.files(ctx.plan.distribution, ctx.plan.pep440)
+    versions = _versions(ctx, index)
+    if not versions:
+        ctx.say(name, "it is a registry of crates, and this release has none: nothing will go there")
+    for distribution, number in versions:
+        _is_free(index, distribution, number)
+
+
+def _versions(ctx: Context, index: Index) -> list[tuple[str, str]]:
+    """Return what will be new there: each crate with Cargo's version, or the distribution with Python's."""
+    if index.takes(f"any-1.0.0{crates.ENDING}") and not index.takes("any-1.0.0.tar.gz"):
+        return [(crate, ctx.plan.version) for crate in ctx.plan.crates]
+    return [(ctx.plan.distribution, ctx.plan.pep440)]
+
+
+def _is_free(index: Index, distribution: str, number: str) -> None:
+    listed = index.files(distribution, number)
     if listed:
         raise Conflict(
-            f"{ctx.plan.distribution} {ctx.plan.pep440} is on the index {name} already: "
+            f"{distribution} {number} is on the index {index.name} already: "
             + ", ".join(file.filename for file in listed),
             advice="an index never takes a version back: tag it in the repository, or push a commit that asks for more",
         )

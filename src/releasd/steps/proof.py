@@ -48,6 +48,8 @@ def wanted(ctx: Context, index: Index) -> tuple[Artifact, ...]:
 def listing(ctx: Context, index: Index) -> tuple[ServedFile, ...]:
     """Return what the destination lists of this release now."""
     of_files = {release_of(each.filename) for each in wanted(ctx, index)} - {None}
+    if not of_files and not index.takes(f"{ctx.plan.distribution}-{ctx.plan.pep440}.tar.gz"):
+        return ()  # a crate of the same name is no part of a release without crates
     releases = of_files or {(ctx.plan.distribution, ctx.plan.pep440)}
     return tuple(file for name, version in sorted(filter(None, releases)) for file in index.files(name, version))
 

@@ -99,7 +99,7 @@ class Deliveries(Part):
             if conn.execute(update(destination).where(*mine).values(warned=level)).rowcount == 0:
                 return False
             job, told = get_brief(conn, job_id), {"index": index, "closes_at": closes_at.isoformat()}
-            record(conn, "destination.closing", job, now=now, **told)
+            record(conn, "destination.warned", job, now=now, **told)
             return True
 
 

@@ -88,7 +88,7 @@ def test_a_release_public_in_part_is_warned_of_as_its_end_comes_near(store: Stor
             told += [(day, each) for each in deliveryview.warn_of_closing(store, (job.project,), now=now)]
     assert [day for day, _ in told] == [7, 11, 13, 14]
     assert all(f"pypi lacks {NAMES[1]}, {NAMES[2]}" in each for _, each in told)
-    events = [each for each in store.events_after(0, 100) if each.event == "destination.closing"]
+    events = [each for each in store.events_after(0, 100) if each.event == "destination.warned"]
     assert len(events) == 4
 
 

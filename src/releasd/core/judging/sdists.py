@@ -90,21 +90,21 @@ def _contents(filename: str, stream: Bounded, expected: Expected) -> Iterator[Pr
     about: bytes | None = None
     strays: list[str] = []
     with tarfile.open(fileobj=stream, mode="r:") as sdist:
-        for member in _members(sdist):
+        for member in members_of(sdist):
             yield from _member(member, strays, root)
             if member.isfile():
                 digests[member.name] = digest_of(sdist, member)
             if member.name == f"{root}/PKG-INFO" and member.isfile():
                 about = _read(sdist, member)
-        if _rest(stream):
+        if has_rest(stream):
             yield Problem("there is more data after the end of the archive", _AGAIN)
     if strays:
-        yield Problem(f"members outside of {root}/: {_few(strays)}", _AGAIN)
+        yield Problem(f"members outside of {root}/: {few(strays)}", _AGAIN)
     yield from _about(about, root, digests, expected)
     yield from _compared({name.partition("/")[2]: digest for name, digest in digests.items()}, expected)
 
 
-def _members(sdist: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+def members_of(sdist: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
     """Yield the members and let go of them: tarfile keeps all, with whatever their headers say."""
     count = 0
     while (member := sdist.next()) is not None:
@@ -115,7 +115,7 @@ def _members(sdist: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
         sdist.members.clear()  # type: ignore[attr-defined] # typeshed leaves it out
 
 
-def _rest(stream: Bounded) -> bool:
+def has_rest(stream: Bounded) -> bool:
     """Return whether anything but padding follows where tarfile stopped."""
     while chunk := stream.read(_CHUNK):
         if chunk.strip(b"\0"):
@@ -197,22 +197,23 @@ def _compared(found: Mapping[str, str], expected: Expected) -> Iterator[Problem]
     changed = sorted(path for path in at_home if not _any(path, (*_REWRITTEN, *expected.generated)))
     fix = 'commit them, keep them out of the sdist, or say that the build makes them: sdist_generated = ["…"]'
     if added:
-        yield Problem(f"it holds files that are not in the release commit: {_few(added)}", fix)
+        yield Problem(f"it holds files that are not in the release commit: {few(added)}", fix)
     if changed:
-        yield Problem(f"it holds tracked files with other bytes than the release commit: {_few(changed)}", fix)
+        yield Problem(f"it holds tracked files with other bytes than the release commit: {few(changed)}", fix)
 
 
 def _left_out(found: Mapping[str, str], tracked: Mapping[str, str]) -> Iterator[Problem]:
     """Yield the tracked files that an sdist leaves out: tests and settings often are, and nobody is harmed."""
     absent = sorted(tracked.keys() - found.keys())
     if absent:
-        yield Problem(f"it leaves out tracked files: {_few(absent)}", "nothing to do if that is meant", is_note=True)
+        yield Problem(f"it leaves out tracked files: {few(absent)}", "nothing to do if that is meant", is_note=True)
 
 
 def _any(path: str, patterns: tuple[str, ...]) -> bool:
     return any(fnmatchcase(path, pattern) for pattern in patterns)
 
 
-def _few(names: list[str]) -> str:
+def few(names: list[str]) -> str:
+    """Return the first of the names, and how many there are besides."""
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more

@@ -32,7 +32,9 @@ class Expected:
         version: in PEP 440's spelling.
         rules: of the strictest index that the files go to.
         tracked: the files of the release commit, path to sha256; None: an sdist is not compared.
-        generated: globs of what else may be in an sdist, because the build makes it.
+        generated: globs of what else may be in an sdist or a crate, because the build makes it.
+        semver: the version as Cargo spells it.
+        crates: the crates of the release.
     """
 
     distribution: str
@@ -40,3 +42,5 @@ class Expected:
     rules: IndexRules = PUBLIC
     tracked: Mapping[str, str] | None = None
     generated: tuple[str, ...] = ()
+    semver: str = ""
+    crates: tuple[str, ...] = ()

@@ -16,6 +16,7 @@ SECTIONS: tuple[tuple[str, tuple[Known, ...]], ...] = (
     ("Builds and their output", outputs.OUTPUTS),
     ("What `check` finds", releases.CHECKS),
     ("Uploading", uploads.UPLOADS),
+    ("Crates", releases.CRATES),
     ("After the upload", releases.PUBLISHED),
     ("Secrets", releases.SECRETS),
     ("The daemon and its repositories", machines.DAEMON),

@@ -79,6 +79,41 @@ PLANS = (
     ),
 )
 
+CRATES = (
+    _known(
+        "old-cargo",
+        r"cargo could not package the crates",
+        "`cargo could not package the crates; this is cargo 1.85.0 …`",
+        "one cargo call packages crates that need each other only since 1.90",
+        "a newer cargo on that host, or a container that has one",
+        "cargo could not package the crates; this is cargo 1.85.0",
+    ),
+    _known(
+        "unpublishable-crates",
+        r"these crates cannot be published",
+        "`these crates cannot be published` and a list",
+        "a path without a version, `publish = false`, a crate that stays behind",
+        "each line says which; edit Cargo.toml, or `crates` in `.releasd.toml`",
+        "these crates cannot be published:",
+    ),
+    _known(
+        "crates-in-a-circle",
+        r"go round in a circle",
+        "`… go round in a circle`",
+        "crates that need each other, mostly for their tests",
+        "leave `version` out of the dev-dependency: Cargo does not publish it then",
+        "demo-core, demo-cli go round in a circle",
+    ),
+    _known(
+        "crate-not-listed",
+        r"took \S+\.crate but does not list it yet",
+        "`… took demo-core-1.3.0.crate but does not list it yet`",
+        "the registry's index lags, and the next crate needs this one",
+        "nothing: it goes on by itself",
+        "crates took demo-core-1.3.0.crate but does not list it yet",
+    ),
+)
+
 CHECKS = (
     _known(
         "not-as-planned",

@@ -1,0 +1,110 @@
+"""A workspace of two crates, from the push to a stranger's build: the real daemon, cargo and a registry's protocol."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support import cargo
+from support.cratesregistry import CratesRegistry
+from support.parts import eventually
+from support.stage import Stage
+
+TOKEN = "registry-token-of-the-stage"
+USER = {
+    "Cargo.toml": '[package]\nname = "user"\nversion = "0.1.0"\nedition = "2021"\n',
+    "src/main.rs": 'fn main() {\n    println!("it needs {}", demo::needed());\n}\n',
+}
+LOCK = """version = 4
+
+[[package]]
+name = "demo"
+version = "1.0.0"
+dependencies = [
+ "demo-core",
+]
+
+[[package]]
+name = "demo-core"
+version = "1.0.0"
+"""
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[CratesRegistry]:
+    with CratesRegistry(tmp_path / "registry", token=TOKEN) as started:
+        yield started
+
+
+@pytest.fixture
+def crates_stage(make_stage: Callable[..., Stage], registry: CratesRegistry) -> Stage:
+    """Return a stage whose repository is two crates, and whose one destination is the registry."""
+    cargo.require_cargo()
+    config = ".cargo/config.toml"
+    source = {**cargo.workspace(), ".releasd.toml": "crates = true\n"}
+    source["core/src/lib.rs"] = '/// Which one it is.\npub const VERSION: &str = env!("CARGO_PKG_VERSION");\n'
+    source["Cargo.lock"] = LOCK
+    source[config] = f'[registries.local]\nindex = "sparse+{registry.index_url}"\n'
+    stage = make_stage(source)
+    (stage.folder / "token").write_text(TOKEN)
+    stage.config["indexes"] = {"crates": {"kind": "crates", "url": registry.index_url, "secret": "token"}}
+    stage.config["projects"]["demo"]["publish"] = ["crates"]
+    return stage
+
+
+def assert_out(stage: Stage, registry: CratesRegistry, job: dict[str, Any], tmp_path: Path) -> None:
+    """Fail unless both crates are there once, as built, tagged, and of use to a stranger."""
+    assert job["state"] == "succeeded", (job["reason"], stage.log_text(job["id"]))
+    assert registry.order == ["demo-core-1.1.0", "demo-1.1.0"]
+    sealed = {each["filename"]: each["sha256"] for each in job["artifacts"]}
+    assert registry.stored() == sealed
+    assert set(sealed) == {"demo-core-1.1.0.crate", "demo-1.1.0.crate"}
+    assert "v1.1.0" in stage.tags()
+    folder, home = cargo.write(tmp_path / "user", USER), tmp_path / "user-home"
+    cargo.cargo("add", "demo@1.1.0", "--registry", "local", cwd=folder, home=home, environ=registry.environ)
+    said = cargo.cargo("run", "--quiet", cwd=folder, home=home, environ=registry.environ)
+    assert "it needs 1.1.0" in said
+    written = stage.log_text(job["id"]) + (stage.state / "audit.jsonl").read_text() + stage.daemon.tail()
+    assert TOKEN not in written
+
+
+def test_killed_between_two_crates(crates_stage: Stage, registry: CratesRegistry, tmp_path: Path) -> None:
+    """The daemon dies while it sends the second crate; the next sends that alone, and a stranger builds with both."""
+    registry.fault("hold", skip=1)
+    crates_stage.start()
+    crates_stage.push("feat: more")
+    eventually(lambda: registry.uploads == 2, "the second upload is under way", timeout=60)
+    crates_stage.daemon.kill()
+    assert registry.order == ["demo-core-1.1.0"]
+    crates_stage.start()
+    assert_out(crates_stage, registry, crates_stage.wait_over(), tmp_path)
+    assert registry.uploads == 3
+
+
+def test_a_registry_that_fails_between_two_crates(
+    crates_stage: Stage, registry: CratesRegistry, tmp_path: Path
+) -> None:
+    """A bad moment after the first crate: the release says what it waits for and completes by itself."""
+    registry.fault("status", status=503, skip=1)
+    registry.lag = 2
+    crates_stage.start()
+    crates_stage.push("feat: more")
+    job = crates_stage.wait_for(lambda job: job["not_before"])
+    assert "publish is tried again" in job["reason"]
+    assert_out(crates_stage, registry, crates_stage.wait_over(timeout=90), tmp_path)
+
+
+def test_a_crate_that_somebody_else_published(crates_stage: Stage, registry: CratesRegistry, tmp_path: Path) -> None:
+    """One of the crates has that version already: nothing is built, tagged or published."""
+    folder = cargo.write(tmp_path / "other", cargo.workspace("1.1.0"))
+    environ = {**registry.environ, "CARGO_REGISTRIES_LOCAL_TOKEN": TOKEN}
+    arguments = ("publish", "--no-verify", "--registry", "local", "-p", "demo-core")
+    cargo.cargo(*arguments, cwd=folder, home=tmp_path / "home", environ=environ)
+    crates_stage.start()
+    crates_stage.push("feat: more")
+    job = crates_stage.wait_over()
+    assert job["state"] == "failed"
+    assert "demo-core 1.1.0 is on the index crates already" in job["reason"]
+    assert crates_stage.tags().keys() == {"v1.0.0"}
+    assert registry.order == ["demo-core-1.1.0"]
