@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: demo test check unit fault bench venv lock clean
+.PHONY: demo test check unit fault bench docs venv lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -31,6 +31,9 @@ fault: $(STAMP) ## the tests that kill the daemon everywhere
 
 bench: $(STAMP) ## every figure of DESIGN's table, with the peers' beside it
 	$(BIN)/python -m benchmarks
+
+docs: $(STAMP) ## write the documents that are made of tables in the source
+	$(BIN)/python -c 'from releasd.core.troubleshooting import document; print(document(), end="")' > docs/troubleshooting.md
 
 $(STAMP): requirements/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "releasd needs Python 3.11 or newer: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }

@@ -77,6 +77,16 @@ def test_uploaded_files_are_listed_with_the_digests_of_their_bytes(
         assert index.download_sha256(served[path.name]) == sha256(path)
 
 
+def test_all_versions_are_listed_for_the_watcher(index_with: Factory, project: str, tmp_path: Path) -> None:
+    """Nothing that the index serves of a project is left out, whatever its version."""
+    paths = [make_wheel(tmp_path, project, "1.2.0"), make_wheel(tmp_path, project, "0.1")]
+    index = index_with(None)
+    assert index.all_files(project) == ()
+    index.upload(paths, lambda _: None)
+    found = {file.filename: (file.sha256, file.yanked) for file in index.all_files(project)}
+    assert found == {path.name: (sha256(path), False) for path in paths}
+
+
 def test_only_the_files_of_the_version_asked_for_are_listed(index_with: Factory, project: str, tmp_path: Path) -> None:
     """Versions are compared as versions (1.0 is 1.0.0) and names as names (a_b is A-B), never as text."""
     index = index_with(None)

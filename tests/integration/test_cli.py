@@ -13,7 +13,8 @@ from releasd.cli import COMMANDS
 from support.cli import Terminal, on_a_terminal
 
 SUBCOMMANDS = ("hook install", "hook remove", "hook status", "hosts probe", "hosts add",
-               "hosts remove", "hosts drain", "hosts resume", "audit verify", "secrets check")  # fmt: skip
+               "hosts remove", "hosts drain", "hosts resume", "audit verify", "audit acknowledge",
+               "secrets check")  # fmt: skip
 ESCAPE = "\x1b["
 
 
@@ -110,7 +111,8 @@ def test_wrong_usage_is_two(terminal: Terminal, arguments: tuple[str, ...]) -> N
 NEEDS_CONFIGURATION = (
     ("status",), ("log", "7"), ("log", "demo"), ("release", "demo"), ("retry", "7"), ("cancel", "7"), ("hosts",),
     ("hosts", "probe"), ("hosts", "add", "build@far"), ("hosts", "remove", "far"), ("hosts", "drain", "far"),
-    ("doctor",), ("audit", "verify"), ("run",), ("hook", "install"),
+    ("doctor",), ("audit", "verify"), ("audit", "acknowledge", "1", "--note", "x"), ("yank", "demo", "1.0.0"),
+    ("run",), ("hook", "install"),
 )  # fmt: skip
 
 

@@ -92,6 +92,7 @@ def job(state: str = "succeeded", **changes: object) -> dict[str, object]:
 def status(**changes: object) -> dict[str, object]:
     """Return a status as the API shows it."""
     return {"schema": 1, "daemon": {"running": True, "pid": 4711}, "projects": [], "jobs": [], "recent": [],
+            "alarms": [], "watched": [],
             "hosts": [], **changes}  # fmt: skip
 
 
@@ -112,6 +113,17 @@ def test_an_unfinished_release_stands_out() -> None:
     """A tagged release that is not complete is named with its reason."""
     project = {"name": "demo", "head": None, "last_release": None, "unfinished": [job("failed")]}
     assert "unfinished: demo 1.1.0: because" in shown(screen(status(projects=[project])))
+
+
+def test_alarms_and_blind_watches_stand_out() -> None:
+    """Each alarm with its number, its reason and what to do; an index that cannot be watched with why."""
+    alarm = {"id": 3, "project": "demo", "why": "pypi serves x.whl", "advice": "revoke the tokens", "at": AT}
+    watch = {"index": "pypi", "distribution": "demo", "why": "503"}
+    said = shown(screen(status(alarms=[alarm], watched=[watch, watch | {"index": "mirror", "why": ""}])))
+    assert "ALARM 3: demo: pypi serves x.whl" in said
+    assert "→ revoke the tokens" in said
+    assert "pypi cannot be watched for demo: 503" in said
+    assert "mirror" not in said
 
 
 def test_recent_jobs_and_hosts_are_tables() -> None:

@@ -16,7 +16,7 @@ from releasd.model import JobState, StepName
 from releasd.store import Store, open_store
 from support.cli import Terminal, on_a_terminal
 from support.gitrepo import git, make_remote, make_work
-from support.store import NOW, claim, enqueue, plan, run_steps, url_of
+from support.store import NOW, claim, enqueue, plan, run_steps, start_build, url_of
 
 PYPROJECT = (
     '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
@@ -245,3 +245,38 @@ def test_git_is_not_asked_for_by_status(terminal: Terminal, tmp_path: Path) -> N
     """Looking needs the store alone: it works where git is missing."""
     assert git(tmp_path, "--version")
     assert terminal.run("status", environ={"PATH": str(tmp_path / "nowhere")}).code == 0
+
+
+def fail(state: Path, output: bytes) -> int:
+    """Have a job whose build fails after that output; return its number."""
+    with open_store(url_of(state)) as store:
+        job = claim(store)
+        run_steps(store, job, StepName.VERSION)
+        store.step_started(job.id, job.token, StepName.BUILD, NOW)
+        start_build(store, job)
+        error = "wheel on h: its command ended with exit status 127"
+        store.build_failed(job.id, job.token, "wheel", "h", error, now=NOW)
+        store.step_failed(
+            job.id, job.token, StepName.BUILD, error=error, advice="", retryable=False, retry_after=None, now=NOW
+        )
+        store.finish(job.id, job.token, JobState.FAILED, error, NOW)
+        with JobLog(state / "logs", lambda data: data).outputs(job.id, StepName.BUILD) as sink:
+            sink("wheel")(output)
+    return int(job.id)
+
+
+def test_a_known_failure_is_answered_with_cause_and_next_command(terminal: Terminal, state: Path) -> None:
+    """What a build's output says is recognised by `status JOB` and by `log`, for people and for programs."""
+    job = str(fail(state, b"compiling\nsh: 3: cargo: not found\n"))
+    for document in (terminal.run("status", job, "--json").document, terminal.run("log", job, "--json").document):
+        assert [(each["part"], each["name"]) for each in document["known"]] == [("wheel", "cargo-missing")]
+    assert "releasd hosts probe" in terminal.run("status", job).out
+    said = terminal.run("log", job)
+    assert "releasd hosts probe" in said.err
+    assert "releasd hosts probe" not in said.out
+
+
+def test_an_unknown_failure_is_not_guessed_at(terminal: Terminal, state: Path) -> None:
+    """Only that the build failed is known; where its words are stands there."""
+    job = str(fail(state, b"the moon is in the wrong house\n"))
+    assert [each["name"] for each in terminal.run("status", job, "--json").document["known"]] == ["build-failed"]

@@ -279,5 +279,8 @@ def test_host_names_are_completed(terminal: Terminal) -> None:
     """The shell offers what the configuration has; a broken file offers nothing and breaks nothing."""
     asked = {"_RELEASD_COMPLETE": "bash_complete", "COMP_WORDS": "releasd hosts drain f", "COMP_CWORD": "3"}
     assert "plain,first" in terminal.run(environ=asked).out
+    for command in ("release", "yank"):
+        projects = asked | {"COMP_WORDS": f"releasd {command} d", "COMP_CWORD": "2"}
+        assert "plain,demo" in terminal.run(environ=projects).out
     (terminal.home / "releasd.toml").write_text("[broken")
     assert terminal.run(environ=asked).out.strip() == ""

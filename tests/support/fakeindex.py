@@ -8,7 +8,7 @@ from pathlib import Path
 
 from releasd.core.simplepage import belongs
 from releasd.errors import Conflict, ReleasdError
-from releasd.model import Artifact, IndexRules
+from releasd.model import Artifact, IndexRules, ListedFile
 from releasd.ports import ServedFile, Sink
 
 
@@ -29,6 +29,7 @@ class FakeIndex:
     rules: IndexRules = field(default_factory=IndexRules)
     stored: dict[str, str] = field(default_factory=dict)
     listing: dict[str, str | None] = field(default_factory=dict)
+    yanked: set[str] = field(default_factory=set)
     lag: int = 0
     upload_error: ReleasdError | None = None
     stores: int | None = None
@@ -57,6 +58,17 @@ class FakeIndex:
         return tuple(
             ServedFile(filename=name, sha256=self.listing.get(name, self.stored[name]), url=f"https://i/{name}")
             for name in sorted(shown)
+        )
+
+    def all_files(self, distribution: str) -> tuple[ListedFile, ...]:
+        self.looks += 1
+        if self.files_error:
+            raise self.files_error
+        listed = {name: self.listing.get(name, digest) for name, digest in sorted(self.stored.items())}
+        return tuple(
+            ListedFile(filename=name, sha256=digest, url=f"https://i/{name}", yanked=name in self.yanked)
+            for name, digest in listed.items()
+            if re.sub(r"[-_.]+", "-", name).lower().startswith(f"{distribution}-")
         )
 
     def download_sha256(self, file: ServedFile) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from releasd.model import Announcement, Evidence
+from releasd.model import Evidence, News
 from releasd.ports import ForgeFile, ForgeRelease, WantedRelease
 
 
@@ -12,9 +12,9 @@ class FakeNotifier:
     """Webhooks; `failures` says which of them fail, and how."""
 
     failures: dict[str, Exception] = field(default_factory=dict)
-    told: list[tuple[str, Announcement, str]] = field(default_factory=list)
+    told: list[tuple[str, News, str]] = field(default_factory=list)
 
-    def announce(self, webhook: str, news: Announcement, *, key: str) -> Evidence:
+    def announce(self, webhook: str, news: News, *, key: str) -> Evidence:
         if webhook in self.failures:
             raise self.failures[webhook]
         self.told.append((webhook, news, key))
@@ -27,12 +27,12 @@ class FakeMailer:
 
     lists: dict[str, tuple[str, ...]] = field(default_factory=dict)
     failures: dict[str, Exception] = field(default_factory=dict)
-    sent: list[tuple[str, Announcement, str]] = field(default_factory=list)
+    sent: list[tuple[str, News, str]] = field(default_factory=list)
 
     def recipients(self, mail: str) -> tuple[str, ...]:
         return self.lists[mail]
 
-    def send(self, mail: str, recipient: str, news: Announcement, *, key: str) -> Evidence:
+    def send(self, mail: str, recipient: str, news: News, *, key: str) -> Evidence:
         if recipient in self.failures:
             raise self.failures[recipient]
         self.sent.append((recipient, news, key))

@@ -16,7 +16,7 @@ from releasd.adapters import http, uploading, uvpublish
 from releasd.adapters.secrets.redact import redactor
 from releasd.core.simplepage import belongs
 from releasd.errors import ConfigError, ReleasdError, Transient
-from releasd.model import IndexRules
+from releasd.model import IndexRules, ListedFile
 from releasd.ports import Secret, ServedFile, Sink
 
 if TYPE_CHECKING:
@@ -73,6 +73,33 @@ class HttpIndex:
         Raises `Transient` while the index cannot be read, `Denied` when it wants a credential for reading.
         """
         project = canonicalize_name(distribution)
+        page = self._page(project)
+        return tuple(
+            ServedFile(
+                filename=package.filename,
+                sha256=_sha256(package.digests),
+                url=package.url,
+                requires_python=package.requires_python,
+            )
+            for package in (page.packages if page else ())
+            if belongs(package.filename, project, version)
+        )
+
+    def all_files(self, distribution: str) -> tuple[ListedFile, ...]:
+        """Return the files of all versions as listed now (`ports.Listing`). Raises as `files` does."""
+        page = self._page(canonicalize_name(distribution))
+        return tuple(
+            ListedFile(
+                filename=package.filename,
+                sha256=_sha256(package.digests),
+                url=package.url,
+                yanked=bool(package.is_yanked),
+            )
+            for package in (page.packages if page else ())
+        )
+
+    def _page(self, project: str) -> "ProjectPage | None":
+        """Return the project's page as it is now, None where there is none."""
         answer = http.request(
             "GET",
             f"{self._reading_url()}{project}/",
@@ -83,20 +110,10 @@ class HttpIndex:
             follow=True,
         )  # fmt: skip
         if answer.status == _NOT_FOUND:
-            return ()
+            return None
         answer = self._without_token(answer)
         http.raise_for_status(answer, what=f"index {self.name}", denied=f"Reading {self.name} must need no credential.")
-        page = _parse(answer, project, index=self.name)
-        return tuple(
-            ServedFile(
-                filename=package.filename,
-                sha256=_sha256(package.digests),
-                url=package.url,
-                requires_python=package.requires_python,
-            )
-            for package in page.packages
-            if belongs(package.filename, project, version)
-        )
+        return _parse(answer, project, index=self.name)
 
     def download_sha256(self, file: ServedFile) -> str:
         """Fetch the bytes and return their digest. A listed file that is not there yet is `Transient`."""

@@ -15,7 +15,7 @@ from email.policy import SMTP as POLICY
 
 from releasd.core import announcing
 from releasd.errors import ConfigError, Denied, Permanent, ReleasdError, Transient
-from releasd.model import Announcement, Evidence
+from releasd.model import Evidence, News
 from releasd.ports import Secret
 
 PORTS = {"starttls": 587, "tls": 465, "none": 25}
@@ -46,7 +46,7 @@ class Mailers:
         """Return the addresses registered under `mail`."""
         return self._server(mail).recipients
 
-    def send(self, mail: str, recipient: str, news: Announcement, *, key: str) -> Evidence:
+    def send(self, mail: str, recipient: str, news: News, *, key: str) -> Evidence:
         """Hand one message to the server, which takes it from there.
 
         Raises `Transient` for what may pass (SMTP 4xx, no connection), `Denied` for a refused login, `Permanent` else.
@@ -80,12 +80,12 @@ class Mailers:
             yield session
 
 
-def compose(sender: str, recipient: str, news: Announcement, key: str) -> EmailMessage:
-    """Return the message; the same release, recipient and key give the same bytes."""
+def compose(sender: str, recipient: str, news: News, key: str) -> EmailMessage:
+    """Return the message; the same news, recipient and key give the same bytes."""
     message = EmailMessage(policy=POLICY)
     message["From"] = sender
     message["To"] = recipient
-    message["Subject"] = f"{announcing.title(news)} is released"
+    message["Subject"] = announcing.subject(news)
     message["Message-ID"] = f"<{_atom(key)}@{Address(addr_spec=sender).domain}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday answers
     message.set_content(announcing.text(news))

@@ -16,7 +16,7 @@ import msgspec
 from releasd.adapters import http
 from releasd.core import announcing
 from releasd.errors import ConfigError, Denied, Permanent, Transient
-from releasd.model import Announcement, Evidence
+from releasd.model import Evidence, News
 from releasd.ports import Secret
 
 SIGNATURE = "X-Releasd-Signature-256"
@@ -49,7 +49,7 @@ class Webhooks:
         self._targets = targets
         self._timeout = timeout
 
-    def announce(self, webhook: str, news: Announcement, *, key: str) -> Evidence:
+    def announce(self, webhook: str, news: News, *, key: str) -> Evidence:
         """Tell the webhook; `key` lets the receiver drop a repetition.
 
         Raises `Transient` for what may pass, `Permanent` for what the receiver will go on refusing. Redirects are not
@@ -74,7 +74,7 @@ def sign(body: bytes, key: Secret) -> str:
     return "sha256=" + hmac.new(key.reveal().encode(), body, hashlib.sha256).hexdigest()
 
 
-def _request(target: Target, news: Announcement, key: str) -> _Request:
+def _request(target: Target, news: News, key: str) -> _Request:
     if target.kind == "slack":
         return _Request(method="POST", url=target.url, headers=_JSON, body=announcing.slack(news))
     if target.kind == "matrix":
@@ -84,7 +84,7 @@ def _request(target: Target, news: Announcement, key: str) -> _Request:
     return _Request(method="POST", url=target.url, headers={**_JSON, DELIVERY: key, **signed}, body=body)
 
 
-def _matrix(target: Target, news: Announcement, key: str) -> _Request:
+def _matrix(target: Target, news: News, key: str) -> _Request:
     """Return the client-server API's request to send an event, version 3 of it."""
     if target.secret is None:
         raise ConfigError("a Matrix webhook has no access token", advice="Add secret to it.")

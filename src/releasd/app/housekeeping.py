@@ -11,11 +11,13 @@ from releasd.daemon.pushes import poll
 from releasd.daemon.ticks import Tick
 from releasd.engine.deliveryview import warn_of_closing
 from releasd.engine.farmhands import Farm
+from releasd.engine.watching import Watcher
 from releasd.engine.world import World
 from releasd.model import Project
 from releasd.steps.context import private_ref
 
 PRIVATE_REFS = "refs/releasd/jobs/"
+WATCH_TICK = 60.0  # seconds between two looks whether an index is to be watched, or someone to be told
 PROBE_TICK = 5.0  # seconds between two looks whether a host is to be probed
 HOURLY = 3600.0  # seconds
 DAILY = 86400.0  # seconds
@@ -28,6 +30,8 @@ def ticks(
     """Return the clockwork of one world."""
     daemon = settings.daemon
     farm = Farm(world, lambda: inbox.put(Wake()))
+    every = timedelta(seconds=daemon.watch_indexes_every)
+    watcher = Watcher(world=world, every=every, complain=complain, wake=lambda: inbox.put(Wake()))
 
     def prune() -> None:
         job_log(settings).prune(world.clock.now() - timedelta(seconds=daemon.keep_logs))
@@ -47,6 +51,7 @@ def ticks(
         Tick(name="poll", every=daemon.poll_remote_every, do=lambda: poll(world, inbox, complain), at_once=True),
         Tick(name="lease", every=daemon.lease / 3, do=lambda: inbox.put(RenewLeases())),
         Tick(name="probe", every=PROBE_TICK, do=farm.probe_due),
+        Tick(name="watch", every=min(WATCH_TICK, daemon.watch_indexes_every), do=watcher.tick),
         Tick(name="closing", every=HOURLY, do=warn, at_once=True),
         Tick(name="prune", every=DAILY, do=prune),
         Tick(name="tidy", every=DAILY, do=tidy),

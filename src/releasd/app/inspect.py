@@ -68,6 +68,31 @@ def plan(asked: Asked) -> dict[str, Any]:
     return _whole(seen, found)
 
 
+def forward(asked: Asked) -> list[dict[str, Any]]:
+    """Return what would be released next if something has to be: as `plan` decides, at least a patch.
+
+    Of several packages each is in the list. Raises as `plan` does.
+    """
+    git, seen, remote = _read(asked)
+    return [_next(git, seen, remote, config) for config in _wanted(seen, asked)]
+
+
+def _next(git: Reading, seen: Snapshot, remote: str, config: ProjectConfig) -> dict[str, Any]:
+    facts, decision = _decided(git, seen, remote, config)
+    reason, commits = decision.reason, len(decision.verdicts)
+    if decision.version is None:
+        decision = decide(facts, config, Bump.PATCH)
+    return {
+        "package": config.package.name if config.package else None,
+        "distribution": config.name,
+        "version": decision.version,
+        "tag": decision.tag,
+        "bump": str(decision.bump),
+        "commits": commits,
+        "reason": reason,
+    }
+
+
 def _refused(seen: Snapshot, config: ProjectConfig, error: ReleasdError) -> dict[str, Any]:
     """Return the document of a package that cannot be decided about; the others are none the worse."""
     return {

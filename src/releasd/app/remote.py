@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from releasd.app.explain import explain
 from releasd.config.places import Places
 from releasd.config.places import places as find_places
 from releasd.errors import DaemonNotRunning, NothingToRelease, ReleasdError, UsageError
@@ -81,8 +82,13 @@ def status(config_file: Path | None, environ: Mapping[str, str], project: str | 
 
 
 def job(config_file: Path | None, environ: Mapping[str, str], job_id: int) -> dict[str, Any]:
-    """Return one job's view, from the daemon or from its store."""
+    """Return one job's view, from the daemon or from its store, with what is known of its failures."""
     places = find_places(config_file, environ)
+    found = _job(places, job_id)
+    return found | {"known": explain(found, _logs(places))}
+
+
+def _job(places: Places, job_id: int) -> dict[str, Any]:
     try:
         found: dict[str, Any] = Remote(places.runtime / "control.sock").get(f"/v1/jobs/{job_id}")
     except DaemonNotRunning:

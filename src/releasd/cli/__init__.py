@@ -27,13 +27,14 @@ COMMANDS = {
     "retry": "Resume a failed or cancelled job where it stopped.",
     "cancel": "Cancel a job.",
     "approve": "Let a job that waits for an approval go on.",
+    "yank": "Say how to yank a version, and plan the release past it.",
     "hook": "Install, remove or look at the git hook of a repository.",
     "hosts": "List, probe, add, remove, drain and resume build hosts.",
     "init": "Write a first configuration for a repository.",
     "secrets": "Prove that each secret can be had, without showing it.",
     "verify-release": "Check a release's files, provenance and signatures.",
     "doctor": "Check the configuration and everything that it names.",
-    "audit": "Verify the audit log.",
+    "audit": "Verify the audit log, and settle alarms about indexes.",
     "demo": "Show a whole release on this machine, from push to index.",
 }
 

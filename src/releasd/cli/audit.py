@@ -12,12 +12,29 @@ EPILOG = """\b
 Examples:
   releasd audit verify             compare the audit file with itself, the store and the tags
   releasd audit verify --json
+  releasd audit acknowledge 3 --note "uploaded by hand, by me"
 """
 
 
 @click.group(epilog=EPILOG)
 def command() -> None:
-    """Verify the audit log."""
+    """Verify the audit log, and settle alarms about indexes."""
+
+
+@command.command()
+@click.argument("alarm", type=int)
+@click.option("--note", required=True, help="What came of it; goes into the audit log.")
+@options.as_json
+@options.config
+def acknowledge(alarm: int, note: str, as_json: bool, config_file: Path | None) -> None:
+    """Settle an alarm that `releasd status` shows: it is shown no more, and the file is not reported again."""
+    from releasd.app import remote
+
+    found = remote.connect(config_file, options.environ()).post(f"/v1/alarms/{alarm}/acknowledge", note=note)
+    if as_json:
+        output.print_json(found)
+    else:
+        output.console().print(f"alarm {alarm} ({found['why']}) is acknowledged: {found['note']}")
 
 
 @command.command()

@@ -38,9 +38,12 @@ def command(job: str, step: str | None, follow: bool, as_json: bool, config_file
     if as_json:
         output.print_json(reader.document())
     elif follow:
-        sys.exit(0 if reader.follow() else 1)
+        succeeded = reader.follow()
+        reader.show_known()
+        sys.exit(0 if succeeded else 1)
     else:
         reader.show_new()
+        reader.show_known()
 
 
 def _number(config_file: Path | None, job: str, *, follow: bool) -> int:
@@ -77,19 +80,31 @@ class _Reader:
         self._state()  # an unknown job is an error, not silence
 
     def _state(self) -> str:
+        return str(self._found()["state"])
+
+    def _found(self) -> dict[str, Any]:
         from releasd.app import remote
 
-        return str(remote.job(self._config_file, options.environ(), self._job)["state"])
+        return remote.job(self._config_file, options.environ(), self._job)
+
+    def show_known(self) -> None:
+        """Say, beside the output itself, what is known of the failures in it."""
+        from releasd.cli.statusview import known
+
+        for each in self._found()["known"]:
+            output.console(stderr=True).print(known(each))
 
     def _files(self) -> list[Any]:
         return [file for file in self._logs.list(self._job) if self._step in {None, file.step.value}]
 
     def document(self) -> dict[str, Any]:
         """Return everything as one JSON document."""
+        found = self._found()
         return {
             "schema": 1,
             "job": self._job,
-            "state": self._state(),
+            "state": found["state"],
+            "known": found["known"],
             "files": [
                 {"step": file.step, "part": file.part, "text": self._read(file, 0, file.size).decode(errors="replace")}
                 for file in self._files()

@@ -34,14 +34,23 @@ def repo(function: F) -> F:
 
 def host_names(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
     """Complete a host's name, as the operator's configuration has it; nothing where there is none to read."""
+    return _names(ctx, "hosts", incomplete)
+
+
+def project_names(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """Complete a project's name, as `host_names` does a host's."""
+    return _names(ctx, "projects", incomplete)
+
+
+def _names(ctx: click.Context, section: str, incomplete: str) -> list[str]:
     from releasd.config.places import config_path, read_toml
     from releasd.errors import ConfigError
 
     try:
-        hosts = read_toml(config_path(ctx.params.get("config_file"), environ())).get("hosts", {})
+        named = read_toml(config_path(ctx.params.get("config_file"), environ())).get(section, {})
     except ConfigError:
         return []
-    return [name for name in hosts if name.startswith(incomplete)] if isinstance(hosts, dict) else []
+    return [name for name in named if name.startswith(incomplete)] if isinstance(named, dict) else []
 
 
 def environ() -> dict[str, str]:

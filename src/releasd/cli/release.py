@@ -26,7 +26,7 @@ With --wait the exit code is the release's: 0 released, 1 failed, 3 nothing to r
 
 
 @click.command(epilog=EPILOG)
-@click.argument("project")
+@click.argument("project", shell_complete=options.project_names)
 @click.option(
     "--bump", type=click.Choice([b.value for b in Bump if b is not Bump.NONE]), help="Instead of the commits' word."
 )

@@ -26,6 +26,7 @@ def _sections(found: dict[str, Any]) -> Iterator[RenderableType]:
         yield Text(f"releasd runs (process {daemon['pid']})", style="green")
     else:
         yield Text("the daemon is not running; this is what its store says", style="bold yellow")
+    yield from (_alarm(alarm) for alarm in found.get("alarms", ()))
     for job in found["jobs"]:
         yield Text()
         yield job_screen(job)
@@ -34,12 +35,23 @@ def _sections(found: dict[str, Any]) -> Iterator[RenderableType]:
     for project in found["projects"]:
         for job in project["unfinished"]:
             yield Text(f"unfinished: {named(job)} {job['version']}: {job['reason']}", style="bold red")
+    for watch in found.get("watched", ()):  # a daemon that was not restarted yet says less
+        if watch["why"]:
+            yield Text(
+                f"{watch['index']} cannot be watched for {watch['distribution']}: {watch['why']}", style="yellow"
+            )
     if found["recent"]:
         yield Text()
         yield _recent(found["recent"])
     if found["hosts"]:
         yield Text()
         yield hostsview.table([{**host["facts"], **host} for host in found["hosts"]])
+
+
+def _alarm(alarm: dict[str, Any]) -> Text:
+    line = Text(f"ALARM {alarm['id']}: {alarm['project']}: {alarm['why']}", style="bold red")
+    line.append(f" (since {alarm['at']})\n  → {alarm['advice']}", style="not bold default")
+    return line
 
 
 def named(job: dict[str, Any]) -> str:
@@ -64,6 +76,7 @@ def job_screen(job: dict[str, Any]) -> RenderableType:
         *(_told(each) for each in job["announcements"]),
         *builds,
         *(_waits(build) for build in job["waiting"]),
+        *(known(each) for each in job.get("known", ())),
     )
 
 
@@ -108,6 +121,14 @@ def _told(target: dict[str, Any]) -> Text:
         line.append(f" {target['error']}", style="red")
     if target["error"] and target["advice"]:
         line.append(f"\n            → {target['advice']}")
+    return line
+
+
+def known(each: dict[str, Any]) -> Text:
+    """Return what is known of a failure: its cause, and what to do."""
+    where = f"{each['step']} {each['part']}".strip()
+    line = Text(f"  {where}: {each['cause']}", style="yellow")
+    line.append(f"\n    → {each['fix']}", style="default")
     return line
 
 

@@ -53,6 +53,7 @@ class Daemon(Section):
     workers: int = Field(default=4, ge=1, le=64)
     reconcile_every: Duration = 30.0
     poll_remote_every: Duration = 30.0
+    watch_indexes_every: Duration = 3600.0
     lease: Duration = 60.0
     keep_logs: Duration = 90 * 86400.0
     hook_socket_mode: Mode = 0o666

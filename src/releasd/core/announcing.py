@@ -1,4 +1,4 @@
-"""What a release looks like to those who are told of it: as JSON, in a chat, by e-mail, to a script.
+"""What a release, or an alarm, looks like to those who are told of it: as JSON, in a chat, by e-mail, to a script.
 
 Every form depends on the announcement alone, so a repetition is the same to the letter.
 """
@@ -9,7 +9,8 @@ from collections.abc import Mapping
 import msgspec
 from packaging.version import Version
 
-from releasd.model import Announcement
+from releasd.core import alarming
+from releasd.model import Announcement, IndexAlarm, News
 
 LONGEST_CHAT = 3500  # characters of notes in a chat message: longer ones are folded away or refused
 _BOLD = re.compile(r"\*\*(.+?)\*\*")
@@ -23,13 +24,20 @@ def is_prerelease(pep440: str) -> bool:
     return Version(pep440).is_prerelease
 
 
+def subject(news: News) -> str:
+    """Return what an e-mail is about."""
+    return alarming.title(news) if isinstance(news, IndexAlarm) else f"{title(news)} is released"
+
+
 def title(news: Announcement) -> str:
     """Return one line that says it all."""
     return f"{news.distribution} {news.version}"
 
 
-def as_json(news: Announcement) -> bytes:
+def as_json(news: News) -> bytes:
     """Return the release as JSON, schema 1 (docs/announce.md)."""
+    if isinstance(news, IndexAlarm):
+        return alarming.as_json(news)
     return msgspec.json.encode(
         {
             "schema": 1,
@@ -48,18 +56,24 @@ def as_json(news: Announcement) -> bytes:
     )
 
 
-def slack(news: Announcement) -> bytes:
+def slack(news: News) -> bytes:
     """Return the release as a Slack incoming webhook takes it, the notes in Slack's own markup."""
+    if isinstance(news, IndexAlarm):
+        return msgspec.json.encode({"text": _escaped(f"{alarming.title(news)}\n{alarming.text(news)}")})
     return msgspec.json.encode({"text": f"*{_escaped(title(news))}* is released\n{_mrkdwn(_cut(news.notes))}"})
 
 
-def matrix(news: Announcement) -> bytes:
+def matrix(news: News) -> bytes:
     """Return the release as the content of a Matrix `m.room.message`; a notice, to which no robot answers."""
+    if isinstance(news, IndexAlarm):
+        return msgspec.json.encode({"msgtype": "m.text", "body": f"{alarming.title(news)}\n{alarming.text(news)}"})
     return msgspec.json.encode({"msgtype": "m.notice", "body": f"{title(news)} is released\n{_cut(news.notes)}"})
 
 
-def text(news: Announcement) -> str:
+def text(news: News) -> str:
     """Return the release as the text of an e-mail."""
+    if isinstance(news, IndexAlarm):
+        return alarming.text(news)
     where = f"Published to: {', '.join(news.indexes)}\n" if news.indexes else ""
     files = "".join(f"{file.sha256}  {file.filename}\n" for file in news.files)
     head = f"{title(news)} is released.\n\nTag: {news.tag}\nCommit: {news.commit}\n{where}"

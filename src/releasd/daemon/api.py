@@ -89,6 +89,9 @@ def routes(operator: Callable[[], Operator], reload: Callable[[], None]) -> Star
         operator().approve(JobId(request.path_params["job"]))
         return _json(operator().job(request.path_params["job"]))
 
+    def acknowledge(request: Request) -> Response:
+        return _json(operator().acknowledge(request.path_params["alarm"], _asked(request, "note")))
+
     def read_again(_: Request) -> Response:
         reload()
         return _json({"reload": "asked for"})
@@ -101,6 +104,7 @@ def routes(operator: Callable[[], Operator], reload: Callable[[], None]) -> Star
             Route("/v1/jobs/{job:int}/cancel", cancel, methods=["POST"]),
             Route("/v1/jobs/{job:int}/approve", approve, methods=["POST"]),
             Route("/v1/release", release, methods=["POST"]),
+            Route("/v1/alarms/{alarm:int}/acknowledge", acknowledge, methods=["POST"]),
             *host_routes(operator, _json),
             Route("/v1/reload", read_again, methods=["POST"]),
         ],

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from releasd.core import alarming
 from releasd.core.branchnames import is_released_from
 from releasd.core.lifecycle import is_past_return
 from releasd.engine import view
@@ -36,7 +37,13 @@ class Operator:
         if project is not None:
             self._project(project)
         world = self.world
-        return view.status(world.store, world.clock.now(), project=project, last_line=world.last_line)
+        seen = view.status(world.store, world.clock.now(), project=project, last_line=world.last_line)
+        return seen | {"watched": [each for each in seen["watched"] if self._is_watched(each)]}
+
+    def _is_watched(self, watch: dict[str, Any]) -> bool:
+        """Return whether the configuration still publishes there; what it published before is only remembered."""
+        project = self.world.projects.get(watch["project"])
+        return project is not None and watch["index"] in project.indexes
 
     def job(self, job_id: int) -> dict[str, Any]:
         """Return one job's view."""
@@ -83,6 +90,12 @@ class Operator:
         """Let a job that waits for an approval go on as it was planned."""
         self.world.store.approve(job_id, self.world.clock.now(), by="operator")
         self.wake()
+
+    def acknowledge(self, alarm_id: int, note: str) -> dict[str, Any]:
+        """Take note that a person settled an alarm; it is shown no more."""
+        found = self.world.store.acknowledge(alarm_id, note, by="operator", now=self.world.clock.now())
+        self.wake()
+        return {"schema": 1, **alarming.document(found), "note": found.note}
 
     @property
     def farm(self) -> Farm:

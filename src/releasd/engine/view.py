@@ -7,11 +7,12 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from releasd.core import alarming
 from releasd.core.lifecycle import LIVE_STATES, ORDER
 from releasd.engine import deliveryview
 from releasd.errors import UsageError
 from releasd.model import Job, JobId, StepName
-from releasd.store import HostRecord, ProbeRecord, Store
+from releasd.store import HostRecord, ProbeRecord, Store, WatchRecord
 
 LastLine = Callable[[JobId, StepName, str], str]
 SCHEMA = 1
@@ -26,7 +27,7 @@ def no_output(job: JobId, step: StepName, part: str) -> str:  # noqa: ARG001 - t
 def status(
     store: Store, now: datetime, *, project: str | None = None, last_line: LastLine = no_output
 ) -> dict[str, Any]:
-    """Return projects, live jobs with their steps and builds, recent jobs, and hosts as last probed.
+    """Return projects, live jobs with their steps and builds, recent jobs, hosts as last probed, and alarms.
 
     `last_line(job, step, part)` reads a job's log.
     """
@@ -39,6 +40,8 @@ def status(
         "jobs": [job_view(store, job, last_line) for job in live],
         "recent": [_brief(job) for job in recent[:RECENT]],
         "hosts": _hosts(store),
+        "alarms": [alarming.document(alarm) for alarm in store.alarms(project)],
+        "watched": [_watch(record) for record in store.watches(project)],
     }
 
 
@@ -97,6 +100,17 @@ def job_view(store: Store, job: Job, last_line: LastLine = no_output) -> dict[st
             {"filename": a.filename, "sha256": a.sha256, "size": a.size, "build": a.build, "host": a.host}
             for a in store.artifacts(job.id)
         ],
+    }
+
+
+def _watch(record: WatchRecord) -> dict[str, Any]:
+    return {
+        "project": record.project,
+        "index": record.index,
+        "distribution": record.distribution,
+        "since": _time(record.since),
+        "looked_at": _time(record.looked_at),
+        "why": record.why,
     }
 
 

@@ -29,9 +29,11 @@ from releasd.model.project import (
     ReleaseRule,
     SemanticReleaseOptions,
 )
+from releasd.model.watching import AlarmKind, IndexAlarm, ListedFile, News, Origin, Suspicion, WatchedFile
 from releasd.model.words import Bump, JobState, StepName, StepState
 
 __all__ = [
+    "AlarmKind",
     "AnnouncedFile",
     "Announcement",
     "Artifact",
@@ -51,16 +53,20 @@ __all__ = [
     "FileState",
     "Gate",
     "HostSpec",
+    "IndexAlarm",
     "IndexRules",
     "Job",
     "JobId",
     "JobState",
     "LastRelease",
     "LeftRunning",
+    "ListedFile",
+    "News",
     "NoRelease",
     "NotesOptions",
     "NotesStyle",
     "NotesType",
+    "Origin",
     "Package",
     "Part",
     "Plan",
@@ -74,9 +80,11 @@ __all__ = [
     "StepName",
     "StepRecord",
     "StepState",
+    "Suspicion",
     "Tag",
     "TargetRecord",
     "Verdict",
+    "WatchedFile",
 ]
 
 JobId = NewType("JobId", int)

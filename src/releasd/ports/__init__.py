@@ -10,6 +10,7 @@ from releasd.ports.git import Git, History
 from releasd.ports.hosts import Cache, Host, Hosts, Objects, Output, Probe, Task, TaskResult
 from releasd.ports.journal import ArtifactStore, Journal
 from releasd.ports.publishing import Index, Secret, Secrets, ServedFile, Signer
+from releasd.ports.watching import Listing
 
 __all__ = [
     "ArtifactStore",
@@ -24,6 +25,7 @@ __all__ = [
     "Hosts",
     "Index",
     "Journal",
+    "Listing",
     "Mailer",
     "Notifier",
     "Objects",

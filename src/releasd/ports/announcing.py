@@ -1,28 +1,28 @@
-"""Those who are told of a release: webhooks, people, forges."""
+"""Those who are told of a release or an alarm: webhooks, people, forges."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from releasd.model import Announcement, Evidence
+from releasd.model import Evidence, News
 
 
 class Notifier(Protocol):
-    """Tells a webhook's receiver of a release, at least once."""
+    """Tells a webhook's receiver of a release or an alarm, at least once."""
 
-    def announce(self, webhook: str, news: Announcement, *, key: str) -> Evidence:
+    def announce(self, webhook: str, news: News, *, key: str) -> Evidence:
         """Tell the webhook and return what it answered; `key` lets the receiver drop a repetition."""
         ...
 
 
 class Mailer(Protocol):
-    """Tells people of a release by e-mail, at least once."""
+    """Tells people of a release or an alarm by e-mail, at least once."""
 
     def recipients(self, mail: str) -> tuple[str, ...]:
         """Return the addresses registered under `mail`. Raises `ConfigError` when there is none of that name."""
         ...
 
-    def send(self, mail: str, recipient: str, news: Announcement, *, key: str) -> Evidence:
+    def send(self, mail: str, recipient: str, news: News, *, key: str) -> Evidence:
         """Hand one recipient's message to the mail server; `key` makes its Message-ID, so that a repetition is seen."""
         ...
 

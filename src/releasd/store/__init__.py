@@ -19,12 +19,23 @@ from releasd.store.journal import Journal
 from releasd.store.placing import Placing
 from releasd.store.queries import Queries
 from releasd.store.queue import Queue
-from releasd.store.values import BuildRecord, Enqueued, HostRecord, ProbeRecord, WaitingRecord
+from releasd.store.values import BuildRecord, Enqueued, HostRecord, ProbeRecord, WaitingRecord, Watch, WatchRecord
+from releasd.store.watching import Watching
 
-__all__ = ["BuildRecord", "Enqueued", "HostRecord", "ProbeRecord", "Store", "WaitingRecord", "open_store"]
+__all__ = [
+    "BuildRecord",
+    "Enqueued",
+    "HostRecord",
+    "ProbeRecord",
+    "Store",
+    "WaitingRecord",
+    "Watch",
+    "WatchRecord",
+    "open_store",
+]
 
 
-class Store(Hints, Queue, Jobs, Journal, Builds, Deliveries, Announcements, Placing, Queries, Events, Hosts):
+class Store(Hints, Queue, Jobs, Journal, Builds, Deliveries, Announcements, Placing, Queries, Events, Hosts, Watching):
     """Everything that is remembered. Lives as long as its database connections; safe to use from several threads."""
 
     def close(self) -> None:

@@ -78,3 +78,25 @@ class HostRecord:
     why: str
     out: str
     running: tuple[RunningBuild, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """What is watched: one distribution (normalised name) of a project on one index."""
+
+    project: str
+    index: str
+    distribution: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchRecord:
+    """How the looks at what is watched go; see store/watchtables.py."""
+
+    project: str
+    index: str
+    distribution: str
+    since: datetime | None
+    looked_at: datetime | None
+    tried_at: datetime
+    why: str

@@ -76,7 +76,7 @@ def test_status_keeps_its_promise(lab: Lab, desk: Desk) -> None:
     lab.release("feat: again")
     desk.operator.farm.probe()
     status = json.loads(json.dumps(desk.operator.status()))
-    assert set(status) == {"schema", "at", "projects", "jobs", "recent", "hosts"}
+    assert set(status) == {"schema", "at", "projects", "jobs", "recent", "hosts", "alarms", "watched"}
     assert status["schema"] == 1
     assert TIME.fullmatch(status["at"])
     (waiting,), (ended,), (host,), (project,) = (status[key] for key in ("jobs", "recent", "hosts", "projects"))

@@ -1,0 +1,158 @@
+"""Judges what an index serves against the ledger (the files that releasd sealed and released) and the last look.
+
+It implements this set of rules:
+
+* A file of the ledger has a digest of the ledger. Any other digest is an alarm.
+* A file that is not in the ledger is an alarm, unless it was there at the first look and its version is none that
+  releasd released: then it is remembered, with its digest, as having been there before.
+* What is remembered keeps its digest; another one is an alarm.
+* Yanking, its opposite and a removal are told, and are no alarm: the owner does them. A file counts as removed when it
+  was missing `GONE` times in a row, for the nodes of a large index do not agree at every moment.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from packaging.utils import (
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
+
+from releasd.model import IndexAlarm, ListedFile, Origin, Suspicion, WatchedFile
+
+GONE = 2  # looks in a row
+Ledger = Mapping[str, frozenset[str]]  # digests by file name: a version may have been built again before its tag
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What a look makes of a listing: alarms, what is to be remembered anew, and names of files to tell of."""
+
+    suspicions: tuple[Suspicion, ...] = ()
+    changed: tuple[WatchedFile, ...] = ()
+    yanked: tuple[str, ...] = ()
+    unyanked: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    restored: tuple[str, ...] = ()
+
+
+def name_and_version(filename: str) -> tuple[str, str] | None:
+    """Return the distribution (normalised) and the version that a file's name says, None where it says neither."""
+    try:
+        if filename.endswith(".whl"):
+            name, version, _, _ = parse_wheel_filename(filename)
+        else:
+            name, version = parse_sdist_filename(filename)
+    except (InvalidWheelFilename, InvalidSdistFilename):
+        return None
+    return name, str(version)
+
+
+def version_of(filename: str) -> str:
+    """Return the version that a file's name says, "" where it says none."""
+    found = name_and_version(filename)
+    return found[1] if found else ""
+
+
+def judge(listed: Iterable[ListedFile], ledger: Ledger, known: Mapping[str, WatchedFile], *, first: bool) -> Seen:
+    """Return what a look found.
+
+    Args:
+        listed: every file of one distribution that the index lists.
+        ledger: of the listed files those that releasd released, read after the listing: what is published meanwhile
+            was sealed before.
+        known: what is remembered of this index and distribution, by file name.
+        first: whether this is the first look.
+    """
+    served = {file.filename: file for file in listed}
+    ours = {version_of(name) for name in ledger} - {""}
+    now = {name: _now(file, ledger, known.get(name), first=first, ours=ours) for name, file in served.items()}
+    missing = {name: replace(file, missed=file.missed + 1) for name, file in known.items() if name not in served}
+    after = now | {name: file for name, file in missing.items() if file.missed <= GONE}
+    old = {name: known[name] for name in now if name in known}
+    return Seen(
+        suspicions=tuple(_suspicions(served, now, ledger, known)),
+        changed=tuple(file for name, file in after.items() if known.get(name) != file),
+        yanked=_names(name for name, file in now.items() if file.yanked and not _was_yanked(old, name, first=first)),
+        unyanked=_names(name for name, file in now.items() if not file.yanked and name in old and old[name].yanked),
+        removed=_names(name for name, file in missing.items() if file.missed == GONE),
+        restored=_names(name for name, file in old.items() if file.missed >= GONE),
+    )
+
+
+def _names(names: Iterator[str]) -> tuple[str, ...]:
+    return tuple(sorted(names))
+
+
+def _was_yanked(old: Mapping[str, WatchedFile], name: str, *, first: bool) -> bool:
+    return old[name].yanked if name in old else first
+
+
+def _now(file: ListedFile, ledger: Ledger, before: WatchedFile | None, *, first: bool, ours: set[str]) -> WatchedFile:
+    if before is not None:
+        origin: Origin = "ledger" if file.filename in ledger else before.origin
+        return replace(before, sha256=file.sha256 or before.sha256, origin=origin, yanked=file.yanked, missed=0)
+    if file.filename in ledger:
+        origin = "ledger"
+    else:
+        origin = "before" if first and version_of(file.filename) not in ours else "foreign"
+    return WatchedFile(filename=file.filename, sha256=file.sha256, origin=origin, yanked=file.yanked)
+
+
+def _suspicions(
+    served: Mapping[str, ListedFile], now: Mapping[str, WatchedFile], ledger: Ledger, known: Mapping[str, WatchedFile]
+) -> Iterator[Suspicion]:
+    for name, file in served.items():
+        before = known.get(name)
+        if before is None and now[name].origin == "foreign":
+            yield Suspicion(kind="foreign", filename=name, version=version_of(name), expected=None, found=file.sha256)
+            continue
+        expected = ledger.get(name) or _digests(before)
+        is_news = before is None or before.sha256 != file.sha256
+        if file.sha256 and expected and file.sha256 not in expected and is_news:
+            wanted = max(expected)
+            yield Suspicion(kind="listed", filename=name, version=version_of(name), expected=wanted, found=file.sha256)
+
+
+def _digests(before: WatchedFile | None) -> frozenset[str]:
+    return frozenset({before.sha256} if before and before.sha256 else ())
+
+
+def judge_bytes(file: WatchedFile, ledger: Ledger, digest: str) -> Suspicion | None:
+    """Return what is wrong with a file whose bytes have that digest."""
+    expected = ledger.get(file.filename) or _digests(file)
+    if not expected or digest in expected:
+        return None
+    version = version_of(file.filename)
+    return Suspicion(kind="bytes", filename=file.filename, version=version, expected=max(expected), found=digest)
+
+
+def next_to_read(files: Iterable[WatchedFile]) -> WatchedFile | None:
+    """Return the served file whose bytes were not read for longest; one that was never read comes first."""
+    there = [file for file in files if not file.missed]
+    return min(there, key=_last_read, default=None)
+
+
+def _last_read(file: WatchedFile) -> tuple[float, str]:
+    return file.read_at.timestamp() if file.read_at else 0.0, file.filename
+
+
+def sentence(alarm: IndexAlarm) -> str:
+    """Return an alarm in one sentence."""
+    if alarm.kind == "foreign":
+        return f"{alarm.index} serves {alarm.filename}, which releasd did not publish"
+    if alarm.kind == "listed":
+        return f"{alarm.index} lists {alarm.filename} with another sha256 than before"
+    return f"{alarm.index} serves other bytes of {alarm.filename} than it should"
+
+
+def advice(alarm: IndexAlarm) -> str:
+    """Return what to do about an alarm."""
+    if alarm.kind == "foreign":
+        first = "Unless you uploaded it: revoke the index's tokens now, then take the file off the index"
+    else:
+        first = "Yank the version on the index, and find out how its bytes changed"
+    look = f"`releasd yank {alarm.project} {alarm.version}`" if alarm.version else "the index's page of the project"
+    return f"{first} ({look}). Once settled: `releasd audit acknowledge {alarm.id} --note WHY`."
