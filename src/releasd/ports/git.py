@@ -3,9 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from releasd.model import Commit, Tag
+
+if TYPE_CHECKING:
+    from releasd.core.touched import Changed
 
 
 class History(Protocol):
@@ -52,6 +55,14 @@ class History(Protocol):
 
     def touching(self, commit: str, *, since: str | None, paths: Sequence[str]) -> frozenset[str]:
         """Return the names of the commits that `log` returns."""
+        ...
+
+    def changes(self, commit: str, *, since: Sequence[str]) -> Iterator["Changed"]:
+        """Yield the commits reachable from `commit` and not from all of `since`, in the order of `log`."""
+        ...
+
+    def listed(self, names: Sequence[str]) -> Sequence[Commit]:
+        """Return the commits of these full names, in that order, as `log` does."""
         ...
 
     def read(self, commit: str, paths: Sequence[str]) -> Mapping[str, bytes]:

@@ -3,8 +3,10 @@
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
 
-from releasd.adapters.git.stream import Streaming, texts
+from releasd.adapters.git.changes import Changes
+from releasd.adapters.git.stream import texts
 from releasd.core.semrel.jstext import trim
 from releasd.core.walks import walked
 from releasd.errors import GitError
@@ -24,7 +26,7 @@ _FULL_HISTORY = ("--full-history", "--show-pulls")  # else git leaves side branc
 _TAG_FIELDS = ("%(refname)", "%(objectname)", "%(*objectname)", "%(*objecttype)")
 
 
-class Reading(Streaming):
+class Reading(Changes):
     """The half of the port that looks."""
 
     def resolve(self, ref: str) -> str | None:
@@ -152,6 +154,18 @@ class Reading(Streaming):
         def walk(skip: int) -> Iterator[Commit]:
             options = (*limited, f"--skip={skip}", "--end-of-options", *range_)
             return self._commits(*options, action=f"read the history of {commit}")
+
+        return walked(walk, lambda each: len(each.message))
+
+    def listed(self, names: Sequence[str]) -> Sequence[Commit]:
+        """Return the commits of these full names, in that order, as `log` does."""
+
+        def walk(skip: int) -> Iterator[Commit]:
+            wanted = islice(names, skip, None)
+            first = tuple(islice(wanted, 1))  # git takes HEAD where it is given none
+            asked = (f"{name}\n".encode() for name in chain(first, wanted))
+            options = ("--no-walk=unsorted", "--stdin")
+            return self._commits(*options, action="read commits", requests=asked) if first else iter(())
 
         return walked(walk, lambda each: len(each.message))
 
