@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from releasd.core.packages import EXCLUDED, INCLUDED
 from releasd.core.touched import Changed
 from releasd.errors import GitError, ReleasdError, Replan
 from releasd.model import Commit, Tag
@@ -157,10 +158,10 @@ class FakeGit:
         return tuple(Commit(id=name, message=made.message.strip(), parents=made.parents) for name, made in found)
 
     def _touches(self, made: Object, paths: Sequence[str]) -> bool:
-        """Return whether a commit changes, over its first parent, a path below one of the folders `:(glob)DIR/**`."""
+        """Return whether a commit changes, over its first parent, a path below one of the folders `DIR/**`."""
         changed = self._differing(made, made.parents[0] if made.parents else None)
-        wanted = [path.removeprefix(":(glob)").removesuffix("**") for path in paths if path.startswith(":(glob)")]
-        out = [path.removeprefix(":(exclude,glob)").removesuffix("**") for path in paths if "exclude" in path]
+        wanted = [path.removeprefix(INCLUDED).removesuffix("**") for path in paths if path.startswith(INCLUDED)]
+        out = [path.removeprefix(EXCLUDED).removesuffix("**") for path in paths if path.startswith(EXCLUDED)]
         return any(path.startswith(tuple(wanted)) and not path.startswith(tuple(out)) for path in changed)
 
     def log(self, commit: str, *, since: str | None, paths: Sequence[str] = ()) -> tuple[Commit, ...]:

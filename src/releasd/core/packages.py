@@ -20,8 +20,8 @@ from releasd.core.version import tag_name, versions_in
 from releasd.model import BuildSpec, Gate, Package, ProjectConfig, Tag
 
 _TRIED = ("1.2.3", "1.2.3-beta.1")
-INCLUDED = ":(glob)"  # what a pathspec begins with
-EXCLUDED = ":(exclude,glob)"  # … and one that takes files out
+INCLUDED = ":(top,glob)"  # what a pathspec begins with; `top`: it is meant from the root, wherever git is started
+EXCLUDED = ":(top,exclude,glob)"  # … and one that takes files out
 OWN_KEYS = ("path", "paths", "depends", "group")
 _SHARED_ONLY = ("packages", "shared", "name", "gates")  # what a package does not take over
 

@@ -49,7 +49,7 @@ class History(Protocol):
     def log(self, commit: str, *, since: str | None, paths: Sequence[str] = ()) -> Sequence[Commit]:
         """Return the commits reachable from `commit` and not from `since`, newest first, in git's default order.
 
-        With `paths`, pathspecs, only those that touch them; a merge counts by what it brings into its first parent.
+        With `paths`, pathspecs, only those that touch them; a merge does where it differs from a parent in the range.
         """
         ...
 

@@ -22,7 +22,7 @@ _LOG = (
     f"--format={'%x00'.join(_LOG_FIELDS)}",
 )
 _FULL = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
-_FULL_HISTORY = ("--full-history", "--show-pulls")  # else git leaves side branches out that come to the same files
+_FULL_HISTORY = ("--full-history",)  # else git leaves side branches out that come to the same files
 _TAG_FIELDS = ("%(refname)", "%(objectname)", "%(*objectname)", "%(*objecttype)")
 
 
@@ -145,7 +145,7 @@ class Reading(Changes):
     def log(self, commit: str, *, since: str | None, paths: Sequence[str] = ()) -> Sequence[Commit]:
         """Return the commits reachable from `commit` and not from `since`, newest first, in git's default order.
 
-        With `paths`, pathspecs, only those that touch them; a merge counts by what it brings into its first parent.
+        With `paths`, pathspecs, only those that touch them; a merge does where it differs from a parent in the range.
         Of very many the newest are kept, and git is asked for the others whenever they are gone through.
         """
         range_ = (commit, *((f"^{since}",) if since else ()), "--", *paths)
