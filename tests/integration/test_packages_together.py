@@ -8,6 +8,7 @@ import pytest
 
 from releasd.adapters.git.read import Reading
 from releasd.core.packages import pathspecs
+from releasd.core.walks import kept_of
 from releasd.engine import ranges
 from releasd.engine.ranges import Asked, Together
 from releasd.model import Commit, Package
@@ -83,6 +84,25 @@ def test_a_straight_history_is_asked_for_package_by_package(tmp_path: Path) -> N
     answers = [both(git, tip, together, each) for each in asked]
     assert [walked for walked, _ in answers] == [alone for _, alone in answers]
     assert [len(alone[0]) for _, alone in answers] == [0, 0, 2, 4, 8]
+
+
+def test_fifty_packages_keep_fifty_times_as_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is kept of all packages is bounded, each has its share, and the others are read again: none is missing."""
+    monkeypatch.setattr(ranges, "KEPT", 12)
+    made = [
+        replace(each, files={f"p{number % 5}/f": str(number)}) for number, each in enumerate(line(["feat: x"] * 50))
+    ]
+    git = Reading(make_history(tmp_path / "made.git", made))
+    tip = git.resolve("main")
+    assert tip
+    asked: list[Asked] = [(Package(name=f"p{each}", areas=(pathspecs([f"p{each}/**"]),)), None) for each in range(5)]
+    together = Together(git, tip, asked)
+    kept = [len(kept_of(found[0])) for each in asked if (found := together.found(*each))]
+    assert kept == [10, 2, 2, 2, 2]
+    for each in asked:
+        walked, alone = both(git, tip, together, each)
+        assert walked == alone
+        assert len(alone[0]) == 10
 
 
 def test_a_merged_branch_that_took_main_in_is_asked_of_git(tmp_path: Path) -> None:

@@ -152,8 +152,9 @@ class FakeGit:
                 paths = tuple(self._differing(made, parent) for parent in made.parents or (None,))
                 yield Changed(each.id, made.parents, tuple({path.encode() for path in some} for some in paths))
 
-    def listed(self, names: Sequence[str]) -> tuple[Commit, ...]:
-        """Return the commits of these names, in that order."""
+    def listed(self, names: Sequence[str], *, keep: int) -> tuple[Commit, ...]:
+        """Return the commits of these names, in that order; all of them are kept."""
+        del keep
         found = ((name, self.remote.objects[name]) for name in names)
         return tuple(Commit(id=name, message=made.message.strip(), parents=made.parents) for name, made in found)
 

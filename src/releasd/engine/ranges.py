@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from releasd.core.packages import EXCLUDED
-from releasd.core.walks import Walk
+from releasd.core.walks import KEPT, Walk
 from releasd.model import Commit, Package
 
 if TYPE_CHECKING:
@@ -45,12 +45,15 @@ class Together:
     """One walk over history for the packages that were asked for; nothing is read before the first of them is.
 
     Packages without a release have a walk of their own: theirs is over all of history, and the others' need not be.
+    Of all packages' commits together not many more are kept in memory than of one range (`core/walks`): the first take
+    what they need, and each has its share.
     """
 
     def __init__(self, git: "History", commit: str, asked: Sequence[Asked]) -> None:
         self._git = git
         self._commit = commit
         self._asked = asked
+        self._left = KEPT
         self._walks: dict[bool, tuple[Touched, dict[tuple[str, ...], int]] | None] = {}
 
     def found(self, package: Package, since: str | None) -> Found | None:
@@ -90,7 +93,9 @@ class Together:
         except Unsure:
             return None
         through = set(every).difference(direct) if package.indirect else set()
-        return self._git.listed(_names(touched, every)), frozenset(map(touched.name, through))
+        keep = max(self._left, KEPT // len(self._asked), 1)
+        self._left -= min(len(every), keep)
+        return self._git.listed(_names(touched, every), keep=keep), frozenset(map(touched.name, through))
 
 
 def _names(touched: "Touched", numbers: "array[int]") -> Sequence[str]:

@@ -61,8 +61,8 @@ class History(Protocol):
         """Yield the commits reachable from `commit` and not from all of `since`, in the order of `log`."""
         ...
 
-    def listed(self, names: Sequence[str]) -> Sequence[Commit]:
-        """Return the commits of these full names, in that order, as `log` does."""
+    def listed(self, names: Sequence[str], *, keep: int) -> Sequence[Commit]:
+        """Return the commits of these full names, in that order, as `log` does; no more than `keep` are kept."""
         ...
 
     def read(self, commit: str, paths: Sequence[str]) -> Mapping[str, bytes]:

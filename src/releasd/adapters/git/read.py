@@ -157,8 +157,8 @@ class Reading(Changes):
 
         return walked(walk, lambda each: len(each.message))
 
-    def listed(self, names: Sequence[str]) -> Sequence[Commit]:
-        """Return the commits of these full names, in that order, as `log` does."""
+    def listed(self, names: Sequence[str], *, keep: int) -> Sequence[Commit]:
+        """Return the commits of these full names, in that order, as `log` does; no more than `keep` are kept."""
 
         def walk(skip: int) -> Iterator[Commit]:
             wanted = islice(names, skip, None)
@@ -167,7 +167,7 @@ class Reading(Changes):
             options = ("--no-walk=unsorted", "--stdin")
             return self._commits(*options, action="read commits", requests=asked) if first else iter(())
 
-        return walked(walk, lambda each: len(each.message))
+        return walked(walk, lambda each: len(each.message), keep=keep)
 
     def _commits(self, *asked: str, action: str, requests: Iterable[bytes] = ()) -> Iterator[Commit]:
         chunks = self._stream("log", *_LOG, *asked, action=action, requests=requests)
