@@ -53,6 +53,11 @@ def _monorepo() -> Iterator[Figure]:
             ("one package since its tag", 'tag_format = "pkg-7-v{version}"\n', "pkg-7-v1.19.0..HEAD"),
             ("one package, whole history", 'tag_format = "none-{version}"\n', "HEAD"),
             ("50 packages since their tags", ranges.packages("pkg-{}-v{{version}}"), "pkg-0-v1.19.0..HEAD"),
+            (
+                "50 packages in chains of five, since their tags",
+                ranges.packages("pkg-{}-v{{version}}", chained=True),
+                "pkg-0-v1.19.0..HEAD",
+            ),
             ("50 packages, whole history", ranges.packages("none-{}-{{version}}"), "HEAD"),
         ):
             config = Path(folder, "own.toml")

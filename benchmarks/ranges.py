@@ -73,13 +73,17 @@ def monorepo(cache: Path, commits: int) -> Path:
     return ready
 
 
-def packages(tag_format: str) -> str:
-    """Return a configuration of the monorepo's packages; `{}` in the tag format is a package's number."""
+def packages(tag_format: str, *, chained: bool = False) -> str:
+    """Return a configuration of the monorepo's packages; `{}` in the tag format is a package's number.
+
+    `chained`: they share a path, and each depends on the one before it, five in a row.
+    """
     tables = (
         f'[packages.pkg-{number}]\npath = "packages/pkg-{number}"\ntag_format = "{tag_format.format(number)}"\n'
+        + (f'depends = ["pkg-{number - 1}"]\n' if chained and number % 5 else "")
         for number in range(PACKAGES)
     )
-    return "\n".join(tables)
+    return ('shared = ["docs/**"]\n' if chained else "") + "\n".join(tables)
 
 
 def _of_packages(commits: int) -> Iterator[Made]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from releasd.core.packages import EXCLUDED, INCLUDED
+from releasd.core.touched import Changed
 from releasd.errors import GitError, ReleasdError, Replan
 from releasd.model import Commit, Tag
 
@@ -136,12 +138,31 @@ class FakeGit:
         """Return the names of the commits that `log` returns."""
         return frozenset(each.id for each in self.log(commit, since=since, paths=paths))
 
+    def _differing(self, made: Object, parent: str | None) -> set[str]:
+        """Return the paths that a commit changes over a parent."""
+        before = self.remote.objects[parent].files if parent else {}
+        return {path for path in {*before, *made.files} if before.get(path) != made.files.get(path)}
+
+    def changes(self, commit: str, *, since: Sequence[str]) -> Iterator[Changed]:
+        """Yield the commits reachable from `commit` and not from all of `since`, in the order of `log`."""
+        hidden = set[str].intersection(*map(self._reachable, since)) if since else set()
+        for each in self.log(commit, since=None):
+            made = self.remote.objects[each.id]
+            if each.id not in hidden:
+                paths = tuple(self._differing(made, parent) for parent in made.parents or (None,))
+                yield Changed(each.id, made.parents, tuple({path.encode() for path in some} for some in paths))
+
+    def listed(self, names: Sequence[str], *, keep: int) -> tuple[Commit, ...]:
+        """Return the commits of these names, in that order; all of them are kept."""
+        del keep
+        found = ((name, self.remote.objects[name]) for name in names)
+        return tuple(Commit(id=name, message=made.message.strip(), parents=made.parents) for name, made in found)
+
     def _touches(self, made: Object, paths: Sequence[str]) -> bool:
-        """Return whether a commit changes, over its first parent, a path below one of the folders `:(glob)DIR/**`."""
-        before = self.remote.objects[made.parents[0]].files if made.parents else {}
-        changed = {path for path in {*before, *made.files} if before.get(path) != made.files.get(path)}
-        wanted = [path.removeprefix(":(glob)").removesuffix("**") for path in paths if path.startswith(":(glob)")]
-        out = [path.removeprefix(":(exclude,glob)").removesuffix("**") for path in paths if "exclude" in path]
+        """Return whether a commit changes, over its first parent, a path below one of the folders `DIR/**`."""
+        changed = self._differing(made, made.parents[0] if made.parents else None)
+        wanted = [path.removeprefix(INCLUDED).removesuffix("**") for path in paths if path.startswith(INCLUDED)]
+        out = [path.removeprefix(EXCLUDED).removesuffix("**") for path in paths if path.startswith(EXCLUDED)]
         return any(path.startswith(tuple(wanted)) and not path.startswith(tuple(out)) for path in changed)
 
     def log(self, commit: str, *, since: str | None, paths: Sequence[str] = ()) -> tuple[Commit, ...]:

@@ -1,6 +1,7 @@
 """A package index in memory. What a test changes are plain attributes."""
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime

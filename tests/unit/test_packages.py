@@ -47,11 +47,11 @@ def test_packages_come_after_what_they_depend_on() -> None:
 def test_what_belongs_to_a_package() -> None:
     """Its folder without those of other groups, what is shared, and through others what it depends on."""
     found = read(MONO)
-    base = (":(glob)**", ":(exclude,glob)packages/cli/**", ":(exclude,glob)packages/core/**")
-    assert package(found["cli"]).areas == ((":(glob)packages/cli/**",), (":(glob)common/**",))
+    base = (":(top,glob)**", ":(top,exclude,glob)packages/cli/**", ":(top,exclude,glob)packages/core/**")
+    assert package(found["cli"]).areas == ((":(top,glob)packages/cli/**",), (":(top,glob)common/**",))
     assert package(found["cli"]).depends == ("base", "core")
-    assert set(package(found["cli"]).indirect) == {base, (":(glob)packages/core/**",)}
-    assert set(package(found["core"]).areas) == {(":(glob)packages/core/**",), base, (":(glob)common/**",)}
+    assert set(package(found["cli"]).indirect) == {base, (":(top,glob)packages/core/**",)}
+    assert set(package(found["core"]).areas) == {(":(top,glob)packages/core/**",), base, (":(top,glob)common/**",)}
     assert package(found["core"]).group == ("base-v{version}",)
 
 
@@ -185,7 +185,7 @@ def test_the_repositorys_gates_and_branches_hold_for_every_package() -> None:
 
 def test_a_folder_whose_name_means_something_to_a_glob() -> None:
     """It is meant by its name alone."""
-    assert package(read("[packages.a]\npath = 'x[id]'\n")["a"]).areas == ((":(glob)x\\[id\\]/**",),)
+    assert package(read("[packages.a]\npath = 'x[id]'\n")["a"]).areas == ((":(top,glob)x\\[id\\]/**",),)
 
 
 def test_a_member_that_inherits_the_workspaces_version_is_no_package_of_its_own() -> None:

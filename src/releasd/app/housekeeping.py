@@ -43,8 +43,11 @@ def ticks(
             own.tidy()
 
     def warn() -> None:
-        for told in warn_of_closing(world.store, tuple(world.projects), now=world.clock.now()):
-            complain("publish", told)
+        told = warn_of_closing(world.store, tuple(world.projects), now=world.clock.now())
+        for each in told:
+            complain("publish", each)
+        if told:
+            inbox.put(Wake())  # the audit file gets the events from the main thread
 
     return (
         Tick(name="reconcile", every=daemon.reconcile_every, do=lambda: inbox.put(DrainSpool())),

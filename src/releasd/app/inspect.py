@@ -11,13 +11,14 @@ from releasd.adapters.git.read import Reading
 from releasd.core.files import GIVEN
 from releasd.core.plan import SCHEMA, to_json
 from releasd.core.version import decide
-from releasd.engine.facts import Ahead, Snapshot, config_of, gather, snapshot
+from releasd.engine.facts import Ahead, Snapshot, config_of, gather, snapshot, together
 from releasd.errors import GitError, ReleasdError, UsageError
 from releasd.model import Bump, Decision, Facts, ProjectConfig
 
 if TYPE_CHECKING:
     from releasd.app.whereabouts import Where
     from releasd.core.preview import Change
+    from releasd.engine.ranges import Together
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +61,10 @@ def plan(asked: Asked) -> dict[str, Any]:
     if not seen.config.packages or asked.package:
         return _document(git, seen, remote, asked, wanted[0])
     found = []
+    walk = together(git, seen, wanted)
     for config in wanted:
         try:
-            found.append(_document(git, seen, remote, asked, config))
+            found.append(_document(git, seen, remote, asked, config, walk=walk))
         except ReleasdError as error:
             found.append(_refused(seen, config, error))
     return _whole(seen, found)
@@ -120,9 +122,11 @@ def previews(asked: Asked, environ: Mapping[str, str]) -> Iterator[Preview]:
     from releasd.core.preview import changes  # noqa: PLC0415
 
     git, seen, remote = _read(asked)
-    for config in _wanted(seen, asked):
+    wanted = _wanted(seen, asked)
+    walk = together(git, seen, wanted)
+    for config in wanted:
         try:
-            facts, decision = _decided(git, seen, remote, config)
+            facts, decision = _decided(git, seen, remote, config, walk)
         except ReleasdError as error:
             if asked.package or not seen.config.packages:
                 raise
@@ -143,8 +147,10 @@ def _wanted(seen: Snapshot, asked: Asked) -> tuple[ProjectConfig, ...]:
     return tuple(replace(each, repository_url=given_url(asked.repository_url, each)) for each in read)
 
 
-def _document(git: Reading, seen: Snapshot, remote: str, asked: Asked, config: ProjectConfig) -> dict[str, Any]:
-    facts, decision = _decided(git, seen, remote, config)
+def _document(
+    git: Reading, seen: Snapshot, remote: str, asked: Asked, config: ProjectConfig, *, walk: "Together | None" = None
+) -> dict[str, Any]:
+    facts, decision = _decided(git, seen, remote, config, walk)
     return to_json(facts, config, decision, date=asked.date)
 
 
@@ -185,8 +191,10 @@ def _read(asked: Asked) -> tuple[Reading, Snapshot, str]:
     return git, seen, sshalias.resolve(next(iter(urls.result()), ""))
 
 
-def _decided(git: Reading, seen: Snapshot, remote: str, config: ProjectConfig) -> tuple[Facts, Decision]:
-    facts = replace(gather(git, seen, config), remote_url=remote)
+def _decided(
+    git: Reading, seen: Snapshot, remote: str, config: ProjectConfig, walk: "Together | None"
+) -> tuple[Facts, Decision]:
+    facts = replace(gather(git, seen, config, walk), remote_url=remote)
     return facts, decide(facts, config, None)
 
 

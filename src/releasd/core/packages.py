@@ -21,7 +21,8 @@ from releasd.core.version import tag_name, versions_in
 from releasd.model import BuildSpec, Gate, Package, ProjectConfig, Tag
 
 _TRIED = ("1.2.3", "1.2.3-beta.1")
-EXCLUDED = ":(exclude,glob)"  # what a pathspec that takes files out begins with
+INCLUDED = ":(top,glob)"  # what a pathspec begins with; `top`: it is meant from the root, wherever git is started
+EXCLUDED = ":(top,exclude,glob)"  # … and one that takes files out
 OWN_KEYS = ("path", "paths", "depends", "group")
 _SHARED_ONLY = ("packages", "shared", "name", "gates", "crates")  # what a package does not take over
 
@@ -159,4 +160,4 @@ def _gate_in(gate: Gate, folder: str) -> Gate:
 
 def pathspecs(paths: Iterable[str], apart: Iterable[str] = ()) -> tuple[str, ...]:
     """Return globs as git's pathspecs, which no name in a repository can change the meaning of."""
-    return (*(f":(glob){path}" for path in paths), *(f"{EXCLUDED}{path}" for path in apart))
+    return (*(f"{INCLUDED}{path}" for path in paths), *(f"{EXCLUDED}{path}" for path in apart))

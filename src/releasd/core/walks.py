@@ -31,6 +31,11 @@ class Walk(Sequence[T_co]):
         """Make the values after those in `kept` anew."""
         return iter(self._further())
 
+    def mapped(self, change: Callable[[T_co], T]) -> "Walk[T]":
+        """Return what `change` makes of each value; of those that are not kept, whenever they are gone through."""
+        further = self._further  # and not self: what is kept here may be more than what is kept there
+        return Walk(tuple(map(change, self.kept)), lambda: map(change, further()), length=self._length)
+
     def __len__(self) -> int:
         if self._length is None:
             self._length = len(self.kept) + sum(1 for _ in self.further())

@@ -1,6 +1,7 @@
 """Reads from git everything that a decision may depend on, and decides. Changes nothing."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from threading import Thread
@@ -10,11 +11,12 @@ from releasd.core import files as version_files
 from releasd.core import lines, project, version
 from releasd.core.containers import ImagePolicy
 from releasd.core.lines import Standing
-from releasd.core.packages import EXCLUDED
 from releasd.core.plan import Policy, plan
 from releasd.core.semver import parse_semver
-from releasd.errors import ConfigError, GitError, UsageError
-from releasd.model import Bump, Commit, Facts, NoRelease, Package, Plan, Project, ProjectConfig, Tag
+from releasd.engine import ranges
+from releasd.engine.ranges import LEAST, Together
+from releasd.errors import ConfigError, GitError, ReleasdError, UsageError
+from releasd.model import Bump, Facts, NoRelease, Package, Plan, Project, ProjectConfig, Tag
 
 if TYPE_CHECKING:
     from releasd.ports import History, Hosts
@@ -102,18 +104,31 @@ def _tags(git: "History", commit: str, config: ProjectConfig, names: Sequence[st
     return git.tags_merged(commit)
 
 
-def gather(git: "History", seen: Snapshot, config: ProjectConfig) -> Facts:
+def together(git: "History", seen: Snapshot, configs: Sequence[ProjectConfig]) -> Together | None:
+    """Return what reads history once for these packages; None where they are few."""
+    if len(configs) < LEAST:
+        return None
+    asked: list[tuple[Package, str | None]] = []
+    for config in configs:
+        with suppress(ReleasdError):  # `gather` says so, of this package alone
+            where = _standing(git, seen, config)
+            if config.package:
+                asked.append((config.package, _since(where, _group(git, seen, config, where))))
+    return Together(git, seen.commit, asked)
+
+
+def gather(git: "History", seen: Snapshot, config: ProjectConfig, walk: Together | None = None) -> Facts:
     """Return the facts about the repository, or about the one of its packages that `config` is of.
 
-    Raises `ConfigError` where the branches or the tag format that it names cannot be used.
+    `walk` is what `together` returned, where several packages are asked about. Raises `ConfigError` where the branches
+    or the tag format that it names cannot be used.
     """
     where = _standing(git, seen, config)
     group = _group(git, seen, config, where)
-    base = group.last if group else where.last
-    if base is None:
+    since = _since(where, group)
+    if since is None:
         _check_tags(git, seen)
-    since = base.commit if base else None
-    commits, indirect = _commits(git, seen.commit, since, config.package)
+    commits, indirect = ranges.commits(git, seen.commit, since, config.package, walk)
     return Facts(
         repository=seen.repository,
         ref=seen.commit,
@@ -128,21 +143,10 @@ def gather(git: "History", seen: Snapshot, config: ProjectConfig) -> Facts:
     )
 
 
-def _commits(
-    git: "History", commit: str, since: str | None, package: Package | None
-) -> tuple[Sequence[Commit], frozenset[str]]:
-    """Return the commits that concern a package, and the names of those that do so through its dependencies alone."""
-    if package is None:
-        return git.log(commit, since=since), frozenset()
-    areas = (*package.areas, *package.indirect)
-    if len(areas) == 1:
-        return git.log(commit, since=since, paths=areas[0]), frozenset()
-    touching = [git.touching(commit, since=since, paths=area) for area in areas]
-    direct = frozenset[str]().union(*touching[: len(package.areas)])
-    every = direct.union(*touching)
-    wide = tuple(dict.fromkeys(path for area in areas for path in area if not path.startswith(EXCLUDED)))
-    found = git.log(commit, since=since, paths=wide)
-    return tuple(each for each in found if each.id in every), every - direct
+def _since(where: Standing, group: Standing | None) -> str | None:
+    """Return the commit of the release that the next one follows."""
+    base = group.last if group else where.last
+    return base.commit if base else None
 
 
 def _standing(git: "History", seen: Snapshot, config: ProjectConfig) -> Standing:
@@ -232,13 +236,17 @@ def decide(
     package: str,
     bump: Bump | None,
     now: datetime,
+    walk: Together | None = None,
 ) -> Plan | NoRelease:
-    """Plan the release of a registered project, or of one of its packages; "" is the repository as a whole."""
+    """Plan the release of a registered project, or of one of its packages; "" is the repository as a whole.
+
+    `walk` is as for `gather`.
+    """
     known = [each.package.name for each in seen.config.packages if each.package]
     if package and package not in known:
         return NoRelease(reason=f"no release: there is no package {package} any more")
     config = config_of(seen.config, package)
-    return plan(gather(git, seen, config), config, policy_of(registered, bump, hosts), now)
+    return plan(gather(git, seen, config, walk), config, policy_of(registered, bump, hosts), now)
 
 
 def plugins_policy(registered: Project) -> project.UnknownPlugins:

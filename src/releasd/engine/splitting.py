@@ -6,7 +6,8 @@ before it, and finds on the index what it needs from there.
 
 from datetime import datetime, timedelta
 
-from releasd.engine.facts import Snapshot, config_of, decide
+from releasd.engine.facts import Snapshot, config_of, decide, together
+from releasd.engine.ranges import Together
 from releasd.engine.world import World
 from releasd.errors import Permanent, ReleasdError
 from releasd.model import Job, JobState, NoRelease, Plan, Project
@@ -65,7 +66,8 @@ def split(world: World, job: Job, project: Project, git: Git, seen: Snapshot) ->
             f"a bump is for one package, and {job.project} has {len(names)}",
             advice=f"releasd release {job.project} --branch {job.branch} --package {names[0]} --bump {job.bump}",
         )
-    wanted = [name for name in names if _wants_job(world, project, git, seen, name)]
+    walk = together(git, seen, seen.config.packages)
+    wanted = [name for name in names if _wants_job(world, project, git, seen, name, walk=walk)]
     queued = [_queue(world, job, name) for name in wanted]
     world.store.supersede_packages(job.project, job.branch, job.commit, keep=wanted, now=world.clock.now())
     world.fault("job.split")
@@ -74,10 +76,13 @@ def split(world: World, job: Job, project: Project, git: Git, seen: Snapshot) ->
     return NoRelease(reason=f"{len(queued)} of {len(names)} packages: {', '.join(queued)}")
 
 
-def _wants_job(world: World, project: Project, git: Git, seen: Snapshot, package: str) -> bool:
+def _wants_job(
+    world: World, project: Project, git: Git, seen: Snapshot, package: str, *, walk: Together | None
+) -> bool:
     """Return whether a package is released, or cannot be decided about, which its own job then says."""
     try:
-        decided = decide(git, seen, project, world.hosts, package=package, bump=None, now=world.clock.now())
+        now = world.clock.now()
+        decided = decide(git, seen, project, world.hosts, package=package, bump=None, now=now, walk=walk)
     except ReleasdError:
         return True
     return isinstance(decided, Plan) or bool(decided.hold)

@@ -3,9 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from releasd.model import Commit, Tag
+
+if TYPE_CHECKING:
+    from releasd.core.touched import Changed
 
 
 class History(Protocol):
@@ -46,12 +49,20 @@ class History(Protocol):
     def log(self, commit: str, *, since: str | None, paths: Sequence[str] = ()) -> Sequence[Commit]:
         """Return the commits reachable from `commit` and not from `since`, newest first, in git's default order.
 
-        With `paths`, pathspecs, only those that touch them; a merge counts by what it brings into its first parent.
+        With `paths`, pathspecs, only those that touch them; a merge does where it differs from a parent in the range.
         """
         ...
 
     def touching(self, commit: str, *, since: str | None, paths: Sequence[str]) -> frozenset[str]:
         """Return the names of the commits that `log` returns."""
+        ...
+
+    def changes(self, commit: str, *, since: Sequence[str]) -> Iterator["Changed"]:
+        """Yield the commits reachable from `commit` and not from all of `since`, in the order of `log`."""
+        ...
+
+    def listed(self, names: Sequence[str], *, keep: int) -> Sequence[Commit]:
+        """Return the commits of these full names, in that order, as `log` does; no more than `keep` are kept."""
         ...
 
     def read(self, commit: str, paths: Sequence[str]) -> Mapping[str, bytes]:

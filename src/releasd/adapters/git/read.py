@@ -3,8 +3,10 @@
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
 
-from releasd.adapters.git.stream import Streaming, texts
+from releasd.adapters.git.changes import Changes
+from releasd.adapters.git.stream import texts
 from releasd.core.semrel.jstext import trim
 from releasd.core.walks import walked
 from releasd.errors import GitError
@@ -20,11 +22,11 @@ _LOG = (
     f"--format={'%x00'.join(_LOG_FIELDS)}",
 )
 _FULL = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
-_FULL_HISTORY = ("--full-history", "--show-pulls")  # else git leaves side branches out that come to the same files
+_FULL_HISTORY = ("--full-history",)  # else git leaves side branches out that come to the same files
 _TAG_FIELDS = ("%(refname)", "%(objectname)", "%(*objectname)", "%(*objecttype)")
 
 
-class Reading(Streaming):
+class Reading(Changes):
     """The half of the port that looks."""
 
     def resolve(self, ref: str) -> str | None:
@@ -143,7 +145,7 @@ class Reading(Streaming):
     def log(self, commit: str, *, since: str | None, paths: Sequence[str] = ()) -> Sequence[Commit]:
         """Return the commits reachable from `commit` and not from `since`, newest first, in git's default order.
 
-        With `paths`, pathspecs, only those that touch them; a merge counts by what it brings into its first parent.
+        With `paths`, pathspecs, only those that touch them; a merge does where it differs from a parent in the range.
         Of very many the newest are kept, and git is asked for the others whenever they are gone through.
         """
         range_ = (commit, *((f"^{since}",) if since else ()), "--", *paths)
@@ -154,6 +156,18 @@ class Reading(Streaming):
             return self._commits(*options, action=f"read the history of {commit}")
 
         return walked(walk, lambda each: len(each.message))
+
+    def listed(self, names: Sequence[str], *, keep: int) -> Sequence[Commit]:
+        """Return the commits of these full names, in that order, as `log` does; no more than `keep` are kept."""
+
+        def walk(skip: int) -> Iterator[Commit]:
+            wanted = islice(names, skip, None)
+            first = tuple(islice(wanted, 1))  # git takes HEAD where it is given none
+            asked = (f"{name}\n".encode() for name in chain(first, wanted))
+            options = ("--no-walk=unsorted", "--stdin")
+            return self._commits(*options, action="read commits", requests=asked) if first else iter(())
+
+        return walked(walk, lambda each: len(each.message), keep=keep)
 
     def _commits(self, *asked: str, action: str, requests: Iterable[bytes] = ()) -> Iterator[Commit]:
         chunks = self._stream("log", *_LOG, *asked, action=action, requests=requests)

@@ -74,7 +74,6 @@ class Walking(Streaming):
         chunks = self._stream(
             "rev-list",
             "--full-history",
-            "--show-pulls",
             "--stdin",
             action="read the history",
             requests=(f"{line}\n".encode() for line in asked),

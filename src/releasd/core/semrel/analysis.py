@@ -1,22 +1,24 @@
 """What each commit of a range asks for, as semantic-release's analyzer says, and the breaking changes that it loses."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from releasd.core import rules as specification
-from releasd.core.semrel.filter import drop_reverted, skips_release
+from releasd.core.semrel.filter import Reverts, skips_release
 from releasd.core.semrel.gitlog import subject_of
 from releasd.core.semrel.jstext import trim, truthy
 from releasd.core.semrel.options import Options, check
 from releasd.core.semrel.parser import Parsed, parser
-from releasd.core.semrel.rules import RELEASE_TYPES, Answer, Rule, is_higher, prepare, release_of
+from releasd.core.semrel.rules import RELEASE_TYPES, Answer, Prepared, Rule, is_higher, prepare, release_of
+from releasd.core.walks import Walk, beyond, kept_of
 from releasd.errors import ConfigError
 from releasd.model import Bump, Commit, Verdict
 
 _SHORT = specification.SHORT
 _BUMPS: Mapping[str | None, Bump] = {"major": Bump.MAJOR, "minor": Bump.MINOR, "patch": Bump.PATCH}
+_REFUSED = frozenset(RELEASE_TYPES) - _BUMPS.keys()
 _MAYBE_BREAKING = re.compile(r"BREAKING[ -]CHANGE:|!:")
 
 
@@ -30,20 +32,23 @@ class _Judged:
     out: str | None
 
 
-def judge(commits: Sequence[Commit], options: Options) -> tuple[Verdict, ...]:
+def judge(commits: Sequence[Commit], options: Options) -> Sequence[Verdict]:
     """Return a verdict for every commit, in the order given (newest first).
+
+    Of the commits that `commits` does not keep no verdict is kept either: each is made when it is asked for.
 
     Raises `ConfigError` for options that cannot be honoured, and where a rule makes the whole range a `premajor`,
     `preminor`, `prepatch` or `prerelease`, which semantic-release's core refuses too.
     """
     judged = _judged(commits, options)
-    outcome = _outcome(judged)
+    asked = {rule.get("release") for rule in options.release_rules or ()}
+    outcome = None if asked.isdisjoint(_REFUSED) else _outcome(judged)
     if outcome is not None and outcome not in _BUMPS:
         raise ConfigError(
             f"releaseRules make these commits a {outcome}, which semantic-release refuses",
             advice="let every rule release major, minor, patch or nothing; pre-releases come from a branch",
         )
-    return tuple(map(_verdict, judged))
+    return judged.mapped(_verdict) if isinstance(judged, Walk) else tuple(map(_verdict, judged))
 
 
 def release_type(commits: Sequence[Commit], options: Options) -> str | None:
@@ -82,22 +87,45 @@ def fields_of(commit: Commit, parsed: Parsed) -> dict[str, Any]:
     return fields
 
 
-def _judged(commits: Sequence[Commit], options: Options) -> list[_Judged]:
+@dataclass(slots=True)
+class _Range:
+    """A range and how it is read; `gone` are the places of the commits that cancel each other."""
+
+    commits: Sequence[Commit]
+    read: Callable[[str], Parsed]
+    rules: Sequence[Prepared]
+    gone: Collection[int] = ()
+
+    def parsed(self, commit: Commit) -> Parsed | None:
+        return self.read(commit.message) if trim(commit.message) else None
+
+    def judged(self, place: int, commit: Commit, message: Parsed | None) -> _Judged:
+        asked = message is not None and not skips_release(commit.message)
+        counts = message is not None and asked and place not in self.gone
+        answer = release_of(fields_of(commit, message), self.rules) if message and counts else None
+        return _Judged(commit, message, answer, _left_out(message, reverted=asked))
+
+    def further(self) -> Iterator[_Judged]:
+        """Judge the commits that are not kept."""
+        for place, commit in enumerate(beyond(self.commits), len(kept_of(self.commits))):
+            yield self.judged(place, commit, self.parsed(commit))
+
+
+def _judged(commits: Sequence[Commit], options: Options) -> Sequence[_Judged]:
+    """Judge a range; of the commits that `commits` does not keep nothing is kept but what reverts name."""
     check(options)
-    read = parser(options)
-    parsed = [(commit, read(commit.message) if trim(commit.message) else None) for commit in commits]
-    asked = [
-        (place, fields_of(commit, message))
-        for place, (commit, message) in enumerate(parsed)
-        if message is not None and not skips_release(commit.message)
-    ]
-    rules = prepare(options.release_rules or ())
-    answers = {place: release_of(fields, rules) for place, fields in drop_reverted(asked, lambda each: each[1])}
-    analysed = {place for place, _ in asked}
-    return [
-        _Judged(commit, message, answers.get(place), _left_out(message, reverted=place in analysed))
-        for place, (commit, message) in enumerate(parsed)
-    ]
+    found = _Range(commits, parser(options), prepare(options.release_rules or ()))
+    kept: list[tuple[Commit, Parsed | None]] = []
+    keep, reverts, place = len(kept_of(commits)), Reverts(), -1
+    for place, commit in enumerate(commits):
+        message = found.parsed(commit)
+        if place < keep:
+            kept.append((commit, message))
+        if message is not None and not skips_release(commit.message) and (reverts or truthy(message.revert)):
+            reverts.take(place, fields_of(commit, message))
+    found.gone = reverts.gone
+    judged = [found.judged(place, *each) for place, each in enumerate(kept)]
+    return Walk(judged, found.further, length=place + 1) if place >= keep else judged
 
 
 def _left_out(message: Parsed | None, *, reverted: bool) -> str:

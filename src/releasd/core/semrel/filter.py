@@ -5,7 +5,7 @@ Source: semantic-release 24.2.9 `definitions/plugins.js`, conventional-commits-f
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from releasd.core.semrel.jstext import S, trim, truthy
@@ -21,50 +21,51 @@ def skips_release(message: str) -> bool:
     return _SKIP.search(message) is not None
 
 
-def drop_reverted(commits: Iterable[T], fields: Callable[[T], Fields]) -> Iterator[T]:
+def drop_reverted(commits: Sequence[T], fields: Callable[[T], Fields]) -> Iterator[T]:
     """Yield the commits, newest first, without those that a later one takes back, and without the latter.
 
-    `fields` gives a commit's fields by npm's names: what git says, overlaid with what the message says. A revert holds
-    what comes before it until it is seen whether its own commit comes; what was held comes in its order. Linear in the
-    number of commits, however many reverts are held.
+    `fields` gives a commit's fields by npm's names: what git says, overlaid with what the message says. The commits are
+    gone through twice, and nothing is kept of them but what reverts name.
     """
-    held: dict[int, T] = {}
-    reverts = _Held()
+    reverts = Reverts()
     for place, commit in enumerate(commits):
-        own = fields(commit)
-        found = reverts.take(own.get("raw") or own) if reverts else None  # npm believes a field `raw` of a message
-        if found is not None:
-            del held[found]
-        elif truthy(own.get("revert")):
-            held[place] = commit
-            reverts.add(place, own["revert"])
-        elif reverts:
-            held[place] = commit
-        else:
-            yield from held.values()
-            held.clear()
-            yield commit
-    yield from held.values()
+        reverts.take(place, fields(commit))
+    return (commit for place, commit in enumerate(commits) if place not in reverts.gone)
 
 
-class _Held:
-    """The reverts that are held, by the fields that they name and those fields' values."""
+class Reverts:
+    """Takes commits one by one, newest first, and says which of them cancel each other: `gone`, by place.
+
+    The reverts that wait for their commit are known by the fields that they name and those fields' values, so that it
+    is linear in the number of commits, however many wait. (npm holds all commits after a waiting revert as well, but
+    gives them on in their order.)
+    """
 
     def __init__(self) -> None:
+        self.gone: set[int] = set()
         self._places: dict[tuple[str, ...], dict[tuple[Any, ...], deque[int]]] = {}
         self._count = 0
 
     def __bool__(self) -> bool:
+        """Return whether any revert waits."""
         return self._count > 0
 
-    def add(self, place: int, revert: Any) -> None:
+    def take(self, place: int, own: Fields) -> None:
+        """Take the commit at `place`."""
+        found = self._take(own.get("raw") or own) if self else None  # npm believes a field `raw` of a message
+        if found is not None:
+            self.gone |= {found, place}
+        elif truthy(own.get("revert")):
+            self._add(place, own["revert"])
+
+    def _add(self, place: int, revert: Any) -> None:
         """Hold a revert; one that is a text, as a line `-revert-` makes it, takes nothing back."""
         self._count += 1
         if isinstance(revert, Mapping):
             same = self._places.setdefault(tuple(revert), {})
             same.setdefault(tuple(map(_trimmed, revert.values())), deque()).append(place)
 
-    def take(self, raw: Any) -> int | None:
+    def _take(self, raw: Any) -> int | None:
         """Return the place of the first revert that names these fields, and hold it no longer; None where none does."""
         if not isinstance(raw, Mapping):
             raw = {}

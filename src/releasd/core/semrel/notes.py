@@ -5,7 +5,7 @@ abbreviated name. One shows by itself: where a message's header does not match, 
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from releasd.core.semrel.parser import Parsed, parser
 from releasd.core.semrel.presets import SHORT, CommitValues, Context, Preset, angular, conventionalcommits
 from releasd.core.semrel.urls import Place, place
 from releasd.core.semrel.writer import write
+from releasd.core.walks import Walk, beyond, kept_of
 from releasd.errors import ConfigError
 from releasd.model import Commit, LastRelease, NotesOptions, SemanticReleaseOptions
 
@@ -52,8 +53,9 @@ def render(
     if repository_url is None and options.host is None:
         preset = replace(preset, transform=_unlinked(preset.transform))
         context |= {"linkCompare": False, "linkReferences": False}
+    parsed = _parsed(commits, options, where)
     return write(
-        unreverted(_parsed(commits, options, where)),
+        drop_reverted(parsed, lambda each: each),
         context,
         preset=preset,
         writer_opts=options.writer_opts,
@@ -61,7 +63,7 @@ def render(
     )
 
 
-def unreverted(commits: Iterable[CommitValues]) -> list[CommitValues]:
+def unreverted(commits: Sequence[CommitValues]) -> list[CommitValues]:
     """Return the commits, newest first, without reverts that match a commit and those commits.
 
     Source: conventional-commits-filter 5.0.0. A commit that has been transformed is compared as it was before.
@@ -115,7 +117,14 @@ def _context(
     return context | {key: value for key, value in given.items() if value is not None}
 
 
-def _parsed(commits: Sequence[Commit], options: NotesOptions, where: Place) -> Iterable[CommitValues]:
+def _parsed(commits: Sequence[Commit], options: NotesOptions, where: Place) -> Sequence[CommitValues]:
+    """Return what there is to say of each commit; of those that `commits` does not keep, anew for each walk."""
+    values = _reader(options, where)
+    kept = list(values(kept_of(commits)))
+    return Walk(kept, lambda: values(beyond(commits))) if isinstance(commits, Walk) else kept
+
+
+def _reader(options: NotesOptions, where: Place) -> Callable[[Iterable[Commit]], Iterator[CommitValues]]:
     base = {
         "referenceActions": tuple(where.forge.reference_actions),
         "issuePrefixes": tuple(where.forge.issue_prefixes),
@@ -126,9 +135,13 @@ def _parsed(commits: Sequence[Commit], options: NotesOptions, where: Place) -> I
     read = parser(parsing, base)
     ignored = options.preset_config.get("ignoreCommits")
     ignore = jsregex.matcher(ignored) if ignored else None
-    for commit in commits:
-        if trim(commit.message) and not (ignore and ignore(commit.message)):
-            yield _values(commit, read(commit.message))
+
+    def values(commits: Iterable[Commit]) -> Iterator[CommitValues]:
+        for commit in commits:
+            if trim(commit.message) and not (ignore and ignore(commit.message)):
+                yield _values(commit, read(commit.message))
+
+    return values
 
 
 def _values(commit: Commit, parsed: Parsed) -> CommitValues:
