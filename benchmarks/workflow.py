@@ -5,6 +5,7 @@ as they are, and with each build taking `PADDED` seconds, most of which it sleep
 """
 
 import contextlib
+import platform
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -52,7 +53,8 @@ def _measured(zig: Path, node: tuple[str, ...] | None, pad: int) -> list[tuple[T
     with _stage(zig) as (stage, servers):
         for name, server, script in zip(("one", "two"), servers, builds, strict=True):
             workdir = str(stage.folder / name / "builds")
-            stage.config["hosts"][name] = over_ssh(server, stage, labels=[name], workdir=workdir)
+            labels = ["linux", platform.machine(), name]  # the first two as `releasd hosts add` finds them out
+            stage.config["hosts"][name] = over_ssh(server, stage, labels=labels, workdir=workdir)
             stage.build_with(script, labels=[name], tools=TOOLS, artifacts=["*.whl"], cache="full")
         stage.build_with('maturin sdist --out "$RELEASD_OUT"', tools=TOOLS, artifacts=["*.tar.gz"])
         hand = HandRun(stage, servers[1], builds, node)
