@@ -107,8 +107,9 @@ def _hosts_for(ctx: Context, build: BuildSpec, hosts: Sequence[Host], looks: Loo
     told = "; ".join(f"{host.spec.name}: {verdicts.get(host.spec.name) or out.get(host.spec.name)}" for host in hosts)
     if away:
         raise farm.waits_for(build.name, away, f"no host can do the build {build.name} now: {told}")
+    other = "" if build.container else ", or name a container's image that has it (docs/project.md, Containers)"
     raise Permanent(
-        f"no host can do the build {build.name}: {told}", advice="install what is missing, then releasd retry"
+        f"no host can do the build {build.name}: {told}", advice=f"install what is missing{other}, then releasd retry"
     )
 
 
