@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-_RATE = "/s"
+_MORE_IS_BETTER = ("/s", "x")  # a rate, a ratio
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,7 +13,7 @@ class Figure:
     """One line of the table: the median of `samples`, its aim, and what it stands beside.
 
     Attributes:
-        unit: "ms", "s", "MB", "%", "/s" (where more is better) or "" for a count.
+        unit: "ms", "s", "MB", "%", "/s" or "x" (of which more is better), or "" for a count.
         samples: every measurement, warm-ups left out.
         aim: what DESIGN.md asks for; None where the line only explains another.
         beside: measured in the same run, in the same unit: peers and physical limits.
@@ -39,7 +39,7 @@ class Figure:
         """Return whether the median meets the aim; None without one."""
         if self.aim is None:
             return None
-        return self.median >= self.aim if self.unit == _RATE else self.median <= self.aim
+        return self.median >= self.aim if self.unit in _MORE_IS_BETTER else self.median <= self.aim
 
     def to_json(self) -> dict[str, Any]:
         """Return the figure as JSON values."""
@@ -66,7 +66,7 @@ def summary(samples: Iterable[float]) -> dict[str, float]:
 def lines(figure: Figure) -> list[str]:
     """Return the figure as lines of text."""
     verdict = {None: "", True: "met", False: "MISSED"}[figure.is_met]
-    sign = ">=" if figure.unit == _RATE else "<="
+    sign = ">=" if figure.unit in _MORE_IS_BETTER else "<="
     aim = "" if figure.aim is None else f"aim {sign} {figure.aim:g} {figure.unit}"
     shown = [f"{figure.what:<58} {_value(figure.median, figure.unit):>12}  {aim:<15} {verdict:<7} {_spread(figure)}"]
     for name, samples in figure.beside.items():
@@ -78,7 +78,7 @@ def lines(figure: Figure) -> list[str]:
 
 
 def _value(value: float, unit: str) -> str:
-    digits = 0 if unit in {"", _RATE} else 3 if unit == "s" else 2 if unit == "%" else 1
+    digits = 0 if unit in {"", "/s"} else 3 if unit == "s" else 2 if unit in {"%", "x"} else 1
     return f"{value:.{digits}f} {unit}".rstrip()
 
 

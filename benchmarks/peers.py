@@ -50,6 +50,8 @@ PYTHON = (
     ),
 )
 
+ZIG = Python(title="zig", requirement="ziglang==0.17.1", program="python-zig", arguments=())
+
 
 def commands() -> Iterator[tuple[str, tuple[str, ...]]]:
     """Yield title and command of each peer that is here or can be installed."""
@@ -58,15 +60,30 @@ def commands() -> Iterator[tuple[str, tuple[str, ...]]]:
             yield peer.title, (str(_installed(peer)), *peer.arguments)
         except (subprocess.SubprocessError, OSError) as error:
             _left_out(peer.title, error)
+    node = semantic_release()
+    if node:
+        yield "npm semantic-release", node
+
+
+def semantic_release() -> tuple[str, ...] | None:
+    """Return the command that asks npm's semantic-release; None, said loudly, where it cannot be had."""
     try:
         if not (shutil.which("node") and shutil.which("npm")):
             raise FileNotFoundError("node and npm are not on PATH")
         program = npm.packages() / "node_modules" / ".bin" / "semantic-release"
     except (subprocess.SubprocessError, OSError) as error:
         _left_out("npm semantic-release", error)
-        return
-    options = ("--dry-run", "--no-ci", "--branches", "main", "--plugins", NPM_PLUGINS)
-    yield "npm semantic-release", (str(program), *options)
+        return None
+    return (str(program), "--dry-run", "--no-ci", "--branches", "main", "--plugins", NPM_PLUGINS)
+
+
+def zig() -> Path | None:
+    """Return an environment whose Python has zig as a module; None, said loudly, where it cannot be installed."""
+    try:
+        return _installed(ZIG).parent
+    except (subprocess.SubprocessError, OSError) as error:
+        _left_out(ZIG.title, error)
+        return None
 
 
 def cache() -> Path:

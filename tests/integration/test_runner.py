@@ -9,6 +9,7 @@ import tarfile
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import FunctionType
 
 import pytest
 
@@ -117,6 +118,32 @@ def test_what_is_not_ours_to_remove_is_said_to_be_left(own_folder: Path) -> None
 def test_the_runner_is_written_in_python_3_8(name: str) -> None:
     """No syntax that an older host's Python cannot read."""
     ast.parse((Path(runner.__file__).parent / f"{name}.py").read_text(), feature_version=(3, 8))
+
+
+def test_what_is_sent_is_the_runner_without_what_people_read() -> None:
+    """Texts that are no docstrings stay to the byte, lines stay where they were; comments do not travel."""
+    source = '''"""Docstring.
+
+    More of it."""
+from __future__ import annotations
+TEXT = """# no comment
+
+two lines up is none"""
+def f():
+    """One line."""
+    return TEXT  # a comment
+class C:
+    """Of a class."""
+'''
+    bare = runner.bare(source)
+    found: dict[str, object] = {}
+    exec(bare, found)
+    function = found["f"]
+    assert isinstance(function, FunctionType)
+    assert function() == "# no comment\n\ntwo lines up is none"
+    assert function.__code__.co_firstlineno == 8
+    assert not any(word in bare for word in ("Docstring", "More", "One line", "a comment", "Of a class"))
+    assert len(runner.bundle()) < 25_000
 
 
 def test_a_python_that_cannot_run_the_runner_is_told_with_its_words(

@@ -25,6 +25,7 @@ from support.sshd import sshd
 from support.tools import require_tool
 
 __all__ = ["sshd"]
+BOTH = pytest.mark.parametrize("made", ["by the runner", "by git"], indirect=True)
 SMALL = 4000  # bytes; what the first release takes is two hundred times as much
 
 
@@ -38,11 +39,11 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
 
 
 @pytest.fixture
-def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Sources, str]:
-    """A repository of awkward files, and its first commit."""
+def made(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Sources, str]:
+    """A repository of awkward files, and its first commit; the runner writes them, or has git do it (`BOTH`)."""
     for name, value in ISOLATED.items():
         monkeypatch.setenv(name, value)
-    return make_sources(tmp_path)
+    return make_sources(tmp_path, changing=getattr(request, "param", "by the runner") == "by git")
 
 
 @pytest.fixture
@@ -71,6 +72,7 @@ def as_ever(sources: Sources, place: Place, commit: str) -> bytes:
     return sources.listing(place, commit, objects=None)
 
 
+@BOTH
 def test_sources_from_the_store_are_those_of_a_tar(
     sources: Sources, first: str, second: str, place: Place, request: pytest.FixtureRequest
 ) -> None:
@@ -151,6 +153,7 @@ def test_a_damaged_store_heals_itself(sources: Sources, first: str, second: str,
     assert sources.packs[-1] < SMALL
 
 
+@BOTH
 def test_a_file_that_somebody_exchanged_in_the_store_is_found(sources: Sources, first: str, place: Place) -> None:
     """The git program believes a loose object; the runner hashes each before it is used."""
     sources.build(place, first)
@@ -168,6 +171,16 @@ def test_a_file_that_somebody_exchanged_in_the_store_is_found(sources: Sources, 
     assert "has other bytes than its name says" in told
 
 
+def test_a_tree_in_which_one_name_is_twice_is_what_git_makes_of_it(sources: Sources, first: str, place: Place) -> None:
+    """Whoever may push may make a tree that no git makes: the build has the daemon's files all the same."""
+    blobs = [git(sources.clone.path, "rev-parse", f"{first}:{name}") for name in ("empty", "pyproject.toml")]
+    raw = b"".join(b"100644 twice\0" + bytes.fromhex(blob) for blob in blobs)
+    tree = git(sources.clone.path, "hash-object", "-t", "tree", "-w", "--literally", "--stdin", stdin=raw)
+    commit = git(sources.clone.path, "commit-tree", tree, "-m", "evil")
+    assert sources.listing(place, commit) == as_ever(sources, place, commit)
+
+
+@BOTH
 def test_a_store_s_own_settings_change_nothing(sources: Sources, first: str, place: Place) -> None:
     """Configuration, attributes and replacements that somebody left in a store are not honoured."""
     sources.build(place, first)
@@ -292,6 +305,7 @@ def test_a_store_that_nobody_used_for_long_is_removed(sources: Sources, first: s
     assert len(list(objects.glob("demo-*.git"))) == 1
 
 
+@BOTH
 @pytest.mark.parametrize("name", ["..", "../../evil"])
 def test_names_that_lead_out_of_the_folder_are_refused(sources: Sources, first: str, place: Place, name: str) -> None:
     """A tree is made by whoever may push; neither the host nor the daemon makes files of such names."""
@@ -308,6 +322,7 @@ def test_names_that_lead_out_of_the_folder_are_refused(sources: Sources, first: 
         sources.task(place, commit)
 
 
+@BOTH
 def test_a_link_that_leads_out_of_the_folder_is_refused(sources: Sources, first: str, place: Place) -> None:
     """The same for links, which git itself would have made."""
     assert first

@@ -21,9 +21,13 @@ AWKWARD: dict[str, bytes] = {
     "empty": b"",
     "a file with spaces": b"1",
     "gr\u00fc\u00df.txt": b"2",
-    ".gitattributes": b"*.bat text eol=crlf\nident.txt ident\nleft-out.txt export-ignore export-subst\n",
+    ".gitattributes": b"left-out.txt export-ignore export-subst\n*.bin -diff\n",
+    "vendored/.gitattributes": b"# lib\n*.h linguist-vendored\n",
+    "vendored/lib.h": b"x",
+    "vendored/copy-of-a-link-s-target": b"src",
     "*": b"3",
 }
+CHANGING = b"*.bat text eol=crlf\nident.txt ident\n"  # attributes by which git writes other bytes than it keeps
 # Writes what is there into a file: kind, permissions, time and content of everything.
 LISTING = """\
 python3 - > "$RELEASD_OUT/listing.whl" <<'END'
@@ -92,20 +96,23 @@ class Sources:
             yield chunk
 
 
-def make_sources(folder: Path) -> tuple[Sources, str]:
-    """Make the repository, and return it with its first commit: every awkward file, links and a submodule."""
+def make_sources(folder: Path, *, changing: bool = False) -> tuple[Sources, str]:
+    """Make the repository, and return it with its first commit: every awkward file, links and a submodule.
+
+    `changing`: some files are to be written with other bytes than git keeps.
+    """
     work = make_work(folder / "work", make_remote(folder / "remote.git"))
     for name, data in AWKWARD.items():
         path = work.path / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
+        path.write_bytes(data + (CHANGING if changing and name == ".gitattributes" else b""))
     (work.path / "run.sh").write_text("#!/bin/sh\n")
     (work.path / "run.sh").chmod(0o755)
     (work.path / "link").symlink_to("src/demo/data.bin")
     (work.path / "folder-link").symlink_to("src")
     (work.path / "large.bin").write_bytes(b"".join(hashlib.sha256(b"%d" % n).digest() for n in range(20_000)))
     git(work.path, "add", "--all")
-    git(work.path, "update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},vendored")
+    git(work.path, "update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},submodule")
     made = Sources(work, clone_of(work))
     return made, made.release({})
 

@@ -117,6 +117,29 @@ def test_a_missing_tool_is_named(scene: Scene) -> None:
     with pytest.raises(Permanent, match="no host can do the build wheel: one: lacks cargo") as caught:
         preflight.apply(scene.context())
     assert "releasd retry" in caught.value.advice
+    assert "container's image" in caught.value.advice
+
+
+def test_a_host_is_looked_at_once_for_all_builds(scene: Scene) -> None:
+    """Each look starts a process there: the tools of all builds are asked for together, and judged build by build."""
+    tools = {**TOOLS, "cargo": "/usr/bin/cargo"}
+    host = FakeHost(host_spec("one"), tools=tools)
+    asked: list[tuple[str, ...]] = []
+    plain = host.probe
+
+    def probe(tools: Iterable[str], container: ContainerSpec | None = None) -> Probe:
+        asked.append(tuple(tools))
+        return plain(asked[-1], container)
+
+    host.probe = probe  # type: ignore[method-assign]
+    scene.hosts = FakeHosts([host])
+    first = build(tools=("cargo",))[0]
+    scene.plan = replace(scene.plan, builds=(first, replace(first, name="other", tools=("sh",))))
+    assert preflight.apply(scene.context())["hosts"] == {"wheel": ["one"], "other": ["one"]}
+    assert [set(tools) for tools in asked] == [{"cargo", "sh", preflight.TRIAL_TOOL}]
+    scene.plan = replace(scene.plan, builds=(first, replace(first, name="other", tools=("rustc",))))
+    with pytest.raises(Permanent, match="build other: one: lacks rustc"):
+        preflight.apply(scene.context())
 
 
 def test_one_able_host_is_enough(scene: Scene) -> None:

@@ -17,10 +17,10 @@ from releasd.steps.context import Context
 
 LIMIT = 300.0  # seconds for one wheel
 _TAG, _ABI = "auditwheel.json", "abi3audit.json"
-# Both end badly where they find something, and say so in the report; abi3audit keeps a cache in the home folder.
+# Side by side. Both end badly where they find something, and say so in the report; abi3audit has a cache in its home.
 _SCRIPTS = {
-    _TAG: '{python} -I -m auditwheel show --json "$RELEASD_INPUTS"/*.whl > "$RELEASD_OUT/auditwheel.json" || :\n',
-    _ABI: '{python} -I -m abi3audit --report --output "$RELEASD_OUT/abi3audit.json" "$RELEASD_INPUTS"/*.whl || :\n',
+    _TAG: '{python} -I -m auditwheel show --json "$RELEASD_INPUTS"/*.whl > "$RELEASD_OUT/auditwheel.json" &\n',
+    _ABI: '{python} -I -m abi3audit --report --output "$RELEASD_OUT/abi3audit.json" "$RELEASD_INPUTS"/*.whl &\n',
 }
 _HOME = 'export HOME="$TMPDIR" XDG_CACHE_HOME="$TMPDIR"\n'
 
@@ -28,19 +28,22 @@ _HOME = 'export HOME="$TMPDIR" XDG_CACHE_HOME="$TMPDIR"\n'
 def problems(ctx: Context, artifact: Artifact) -> tuple[Problem, ...]:
     """Return what is dishonest in a wheel's tags; the file has passed core/distfiles.py."""
     if any(macos_of(platform) for platform in platforms(artifact.filename)):
-        ctx.say(
-            artifact.filename, "which libraries its binaries want from outside is not looked at (delocate-listdeps)"
-        )
+        ctx.say(_part(artifact), "which libraries its binaries want from outside is not looked at (delocate-listdeps)")
     wanted = _wanted(ctx, artifact)
     if not wanted:
         return ()
-    result = ctx.hosts.here.run(_task(ctx, artifact, wanted), ctx.sink(artifact.filename), ctx.should_stop)
+    result = ctx.hosts.here.run(_task(ctx, artifact, wanted), ctx.sink(_part(artifact)), ctx.should_stop)
     found: tuple[Problem, ...] = ()
     if _TAG in wanted:
         found += audits.platform_tag(artifact.filename, _report(result, _TAG))
     if _ABI in wanted:
         found += audits.stable_abi(artifact.filename, _report(result, _ABI))
     return found
+
+
+def _part(artifact: Artifact) -> str:
+    """Return the name of the output; the wheel's own is that of its trial, which runs at the same time."""
+    return f"audit-{artifact.filename}"
 
 
 def _wanted(ctx: Context, artifact: Artifact) -> tuple[str, ...]:
@@ -58,7 +61,7 @@ def _task(ctx: Context, artifact: Artifact, wanted: tuple[str, ...]) -> Task:
     python = shlex.quote(sys.executable)
     return Task(
         id=f"{ctx.plan.project}-{ctx.job.id}-{ctx.job.token}-audit-{artifact.sha256[:12]}",
-        script=_HOME + "".join(_SCRIPTS[name].format(python=python) for name in wanted),
+        script=_HOME + "".join(_SCRIPTS[name].format(python=python) for name in wanted) + "wait\n",
         dest=dest,
         inputs=(ctx.artifacts.path(artifact),),
         outputs=wanted,

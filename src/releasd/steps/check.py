@@ -6,6 +6,7 @@ as its users will (steps/trial.py); where the operator asks for it, every build 
 """
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from releasd.core.distfiles import problems, too_many_sdists
@@ -17,6 +18,7 @@ from releasd.model import Artifact, Evidence, IndexRules
 from releasd.steps import attest, audit, reproduce, trial, version
 from releasd.steps.context import Context
 
+AT_ONCE = 4  # audits and trials; each is a process or two, most of them on the daemon's own machine
 NOWHERE = IndexRules(max_file_size=1 << 40, pypi_rules=False)  # what a release without an index is held to
 
 
@@ -25,28 +27,33 @@ def observe(ctx: Context) -> Evidence | None:
 
 
 def apply(ctx: Context) -> Evidence:
-    """Judge every file, all problems together, then try every wheel, then build again where that is wanted."""
+    """Judge every file, all problems together, and try every wheel; then build again where that is wanted."""
     artifacts = ctx.journal.artifacts()
-    _judge(ctx, artifacts)
-    tried = {a.filename: trial.run(ctx, a) for a in artifacts if a.filename.endswith(".whl")}
+    tried = _judge_and_try(ctx, artifacts)
     again = reproduce.run(ctx, artifacts)
     made = {"reproduced": again} if again else {}
     return {"files": [a.filename for a in artifacts], "installed": tried, **made, **attest.seal(ctx)}
 
 
-def _judge(ctx: Context, artifacts: Sequence[Artifact]) -> None:
-    expected = Expected(
-        distribution=ctx.plan.distribution,
-        version=ctx.plan.pep440,
-        tracked=_tracked(ctx, artifacts),
-        generated=ctx.plan.sdist_generated,
-        semver=ctx.plan.version,
-        crates=ctx.plan.crates,
-    )
-    held = ((artifact, replace(expected, rules=_rules(ctx, artifact))) for artifact in artifacts)
-    found = [problem for artifact, promised in held for problem in _problems(ctx, artifact, promised)]
+def _judge_and_try(ctx: Context, artifacts: Sequence[Artifact]) -> Mapping[str, str]:
+    """Have each wheel audited and tried at the same time as the others; what was judged wrong is told before the rest.
+
+    Only a file that can be read safely is given to other programs, and nothing is tried where one cannot.
+    """
+    expected = _expected(ctx, artifacts)
+    found = {each: _problems(ctx, each, replace(expected, rules=_rules(ctx, each))) for each in artifacts}
+    wheels = [artifact for artifact in artifacts if artifact.filename.endswith(".whl")]
+    sound = [wheel for wheel in wheels if all(problem.is_note for problem in found[wheel])]
+    with ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="check") as pool:
+        trials = {} if len(sound) < len(wheels) else {w.filename: pool.submit(trial.run, ctx, w) for w in wheels}
+        audits = {wheel: pool.submit(audit.problems, ctx, wheel) for wheel in sound}
+    problems = [problem for a in artifacts for problem in (*found[a], *(audits[a].result() if a in audits else ()))]
     names = [artifact.filename for artifact in artifacts]
-    found += (*too_many_sdists(names), *missing(names, expected))
+    _raise_if_wrong(ctx, [*problems, *too_many_sdists(names), *missing(names, expected)])
+    return {name: future.result() for name, future in trials.items()}
+
+
+def _raise_if_wrong(ctx: Context, found: Sequence[Problem]) -> None:
     for note in found:
         if note.is_note and not ctx.plan.package:  # a package leaves out what the others hold
             ctx.say("judge", str(note))
@@ -55,13 +62,20 @@ def _judge(ctx: Context, artifacts: Sequence[Artifact]) -> None:
         raise CheckFailed("\n".join(("the built files are not what was planned:", *wrong)))
 
 
+def _expected(ctx: Context, artifacts: Sequence[Artifact]) -> Expected:
+    return Expected(
+        distribution=ctx.plan.distribution,
+        version=ctx.plan.pep440,
+        tracked=_tracked(ctx, artifacts),
+        generated=ctx.plan.sdist_generated,
+        semver=ctx.plan.version,
+        crates=ctx.plan.crates,
+    )
+
+
 def _problems(ctx: Context, artifact: Artifact, expected: Expected) -> tuple[Problem, ...]:
-    """Judge one file; only one that can be read safely is given to other programs."""
     with ctx.artifacts.open(artifact) as file:
-        found = problems(artifact.filename, file, expected)
-    if artifact.filename.endswith(".whl") and all(problem.is_note for problem in found):
-        found += audit.problems(ctx, artifact)
-    return found
+        return problems(artifact.filename, file, expected)
 
 
 def _tracked(ctx: Context, artifacts: Sequence[Artifact]) -> Mapping[str, str] | None:

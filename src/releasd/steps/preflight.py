@@ -6,7 +6,8 @@ can be reached, its token can be had, and the version is not on it, the project'
 """
 
 import shlex
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 
 from releasd.core import crates
 from releasd.core.tools import lacking, programs
@@ -18,7 +19,10 @@ from releasd.steps.context import Context
 
 TRIAL_TOOL = "uv"  # `check` installs every wheel on the host that built it
 LACKS = "releasd: the image lacks "  # before a tool's name
+AT_ONCE = 16  # hosts that are looked at
 DISK_NEEDED = 256 << 20  # bytes; less free space than this on a host means that a build there is bound to fail
+
+Looks = Mapping[tuple[str, str], Future[Probe]]  # by host, and by the container that is to run there
 
 
 def observe(ctx: Context) -> Evidence | None:
@@ -78,31 +82,56 @@ def _is_free(index: Index, distribution: str, number: str) -> None:
 def _able_hosts(ctx: Context) -> dict[str, list[str]]:
     if not ctx.plan.builds:
         return {}
-    with ThreadPoolExecutor(max_workers=8, thread_name_prefix="preflight") as pool:
-        found = pool.map(lambda build: _hosts_for(ctx, build), ctx.plan.builds)
+    hosts = {build.name: farm.candidates(ctx, build.labels) for build in ctx.plan.builds}
+    usable = {b.name: farm.usable(ctx, b.name, hosts[b.name], b.labels) for b in ctx.plan.builds}
+    with ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="preflight") as pool:
+        looks = _looks(ctx, usable, pool)
+        found = pool.map(lambda build: _hosts_for(ctx, build, hosts[build.name], looks), ctx.plan.builds)
         return {build.name: names for build, names in zip(ctx.plan.builds, found, strict=True)}
 
 
-def _hosts_for(ctx: Context, build: BuildSpec) -> list[str]:
-    hosts = farm.candidates(ctx, build.labels)
+def _looks(ctx: Context, usable: Mapping[str, Iterable[Host]], pool: Executor) -> Looks:
+    """Look at each host at once, and only once for all the builds that it may get: a look starts a process there."""
+    hosts: dict[tuple[str, str], Host] = {}
+    builds: dict[tuple[str, str], list[BuildSpec]] = {}
+    for build in ctx.plan.builds:
+        for host in usable[build.name]:
+            key = _key(host, build)
+            hosts[key] = host
+            builds.setdefault(key, []).append(build)
+    return {
+        key: pool.submit(hosts[key].probe, _programs(theirs), theirs[0].container) for key, theirs in builds.items()
+    }
+
+
+def _programs(builds: Iterable[BuildSpec]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*(tool for build in builds for tool in programs(build.host_tools)), TRIAL_TOOL)))
+
+
+def _key(host: Host, build: BuildSpec) -> tuple[str, str]:
+    return host.spec.name, repr(build.container)
+
+
+def _hosts_for(ctx: Context, build: BuildSpec, hosts: Sequence[Host], looks: Looks) -> list[str]:
     out = ctx.journal.hosts_out()
-    looked_at = farm.usable(ctx, build.name, hosts, build.labels)
-    verdicts = {host.spec.name: _verdict(ctx, host, build) for host in looked_at}
+    looked_at = [host for host in hosts if _key(host, build) in looks]
+    verdicts = {host.spec.name: _verdict(ctx, host, build, looks[_key(host, build)]) for host in looked_at}
     able = [name for name, why in verdicts.items() if why is None]
     if able:
         return able
     away = [h for h in hosts if isinstance(verdicts.get(h.spec.name), farm.QUARANTINED) or h.spec.name in out]
-    told = "; ".join(f"{host.spec.name}: {verdicts.get(host.spec.name) or out[host.spec.name]}" for host in hosts)
+    told = "; ".join(f"{host.spec.name}: {verdicts.get(host.spec.name) or out.get(host.spec.name)}" for host in hosts)
     if away:
         raise farm.waits_for(build.name, away, f"no host can do the build {build.name} now: {told}")
+    other = "" if build.container else ", or name a container's image that has it (docs/project.md, Containers)"
     raise Permanent(
-        f"no host can do the build {build.name}: {told}", advice="install what is missing, then releasd retry"
+        f"no host can do the build {build.name}: {told}", advice=f"install what is missing{other}, then releasd retry"
     )
 
 
-def _verdict(ctx: Context, host: Host, build: BuildSpec) -> Exception | str | None:
+def _verdict(ctx: Context, host: Host, build: BuildSpec, look: Future[Probe]) -> Exception | str | None:
     try:
-        return _problem(ctx, host, build)
+        return _problem(ctx, host, build, look.result())
     except OwnDiskFull:
         raise
     except farm.QUARANTINED as error:
@@ -112,8 +141,7 @@ def _verdict(ctx: Context, host: Host, build: BuildSpec) -> Exception | str | No
         return error
 
 
-def _problem(ctx: Context, host: Host, build: BuildSpec) -> str | None:
-    probe: Probe = host.probe((*programs(build.host_tools), TRIAL_TOOL), build.container)
+def _problem(ctx: Context, host: Host, build: BuildSpec, probe: Probe) -> str | None:
     if missing := lacking((*build.host_tools, TRIAL_TOOL), probe.missing):
         return f"lacks {', '.join(missing)}"
     if probe.disk_free < DISK_NEEDED:

@@ -80,7 +80,7 @@ def _hosts(ctx: Context, artifact: Artifact) -> tuple[Host, ...]:
     """Return the hosts that can try a wheel: its builder where it is of that platform, then those with the labels."""
     wanted = labels_for(artifact.filename)
     builder = next((host for host in ctx.hosts.able(()) if host.spec.name == artifact.host), None)
-    if builder and wanted <= builder.spec.labels | _nature(builder):
+    if builder and (wanted <= builder.spec.labels or wanted <= builder.spec.labels | _nature(builder)):
         others = (host for host in ctx.hosts.able(wanted) if host is not builder and _is_allowed(ctx, host))
         return (builder, *others)
     return farm.candidates(ctx, sorted(wanted))

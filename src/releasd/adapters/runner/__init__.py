@@ -13,8 +13,12 @@ that dies; a later start or probe removes every folder whose lock is free, and k
 Rules 5 to 7 are about containers and stand in container.py.
 """
 
-import base64
+import ast
+import functools
+import io
+import tokenize
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 # The whole argument of `python3 -c`: the first line on the stream says how many bytes of Python follow.
@@ -22,22 +26,45 @@ BOOTSTRAP = "import sys; i = sys.stdin.buffer; exec(i.read(int(i.readline())))"
 # Each imports only those before it, and names from them: in the bundle there are no packages.
 MODULES = (
     *("leash", "processes", "scope", "container", "folders", "files", "spool", "keeper"),
-    *("kept", "objects", "sources", "caches", "survey", "main"),
+    *("kept", "objects", "checkout", "sources", "caches", "survey", "main"),
 )
 
 
+@functools.cache  # it does not change while a daemon lives, and hosts are asked all the time
 def bundle() -> bytes:
     """Return the runner as one Python text, as `BOOTSTRAP` reads it: nothing may follow before the runner's hello.
 
-    It is packed, for it is sent at each start, and would else be most of what a small release sends.
+    What people read is left out and the rest is packed, for it is sent at each start, and would else be most of what a
+    small release sends.
     """
-    lines = ["import sys, types"]
+    lines = ["import types"]
     for name in MODULES:
         full = f"{__name__}.{name}"
-        source = (Path(__file__).parent / f"{name}.py").read_text(encoding="utf-8")
+        source = bare((Path(__file__).parent / f"{name}.py").read_text(encoding="utf-8"))
         lines.append(f"module = sys.modules[{full!r}] = types.ModuleType({full!r})")
         lines.append(f"exec(compile({source!r}, '{name}.py', 'exec'), module.__dict__)")
     lines.append("sys.exit(module.main())\n")
-    packed = base64.b85encode(zlib.compress("\n".join(lines).encode())).decode("ascii")
-    text = f"import base64, zlib\nexec(zlib.decompress(base64.b85decode({packed!r})))\n".encode()
-    return b"%d\n%b" % (len(text), text)
+    packed = zlib.compress("\n".join(lines).encode(), 9)
+    text = b"import zlib\nexec(zlib.decompress(i.read(%d)))\n" % len(packed)
+    return b"%d\n%b%b" % (len(text), text, packed)
+
+
+def bare(source: str) -> str:
+    """Return Python without comments and docstrings, each line where it was."""
+    lines = source.split("\n")
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            row, column = token.start
+            lines[row - 1] = lines[row - 1][:column].rstrip()
+    for text in _docstrings(ast.parse(source)):
+        lines[text.lineno - 1] = " " * text.col_offset + '""'
+        lines[text.lineno : text.end_lineno] = [""] * ((text.end_lineno or text.lineno) - text.lineno)
+    return "\n".join(lines)
+
+
+def _docstrings(tree: ast.Module) -> Iterator[ast.expr]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            first = node.body[0]
+            if isinstance(first, ast.Expr):
+                yield first.value

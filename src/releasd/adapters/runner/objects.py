@@ -6,11 +6,13 @@ import hashlib
 import io
 import os
 import time
-from typing import Any, BinaryIO, Iterator  # noqa: UP035 - also read by Python 3.8
+from typing import Any, BinaryIO, Callable, Iterator, Tuple  # noqa: UP035 - also read by Python 3.8
 
 from releasd.adapters.runner.leash import CHUNK, TICK, Leash
 
 NAME_BYTES = 20
+FOLDER, SUBMODULE, LINK = b"40000", b"160000", b"120000"  # modes
+Entry = Tuple[bytes, str]  # noqa: UP006 - Python 3.8; a thing's mode, and the name of its object
 
 
 class Broken(Exception):
@@ -40,8 +42,8 @@ class Patient(io.RawIOBase):
         return len(data)
 
 
-def content(answers: BinaryIO, name: str, kind: bytes) -> bytes:
-    """Read one answer of `cat-file --batch`, and judge it by its hash."""
+def content(answers: BinaryIO, name: str, kind: bytes, sink: Callable[[bytes], object]) -> bytes:
+    """Read one answer of `cat-file --batch`, and judge it by its hash. What a blob holds goes to `sink`, unjudged."""
     head = answers.readline().split()
     if head[:2] != [name.encode(), kind] or len(head) != 3:  # noqa: PLR2004 - name, kind, size
         raise Broken(f"{kind.decode()} {name} is missing")
@@ -55,7 +57,9 @@ def content(answers: BinaryIO, name: str, kind: bytes) -> bytes:
             raise Broken(f"{kind.decode()} {name} is cut off")
         digest.update(chunk)
         left -= len(chunk)
-        if kind != b"blob":
+        if kind == b"blob":
+            sink(chunk)
+        else:
             parts.append(chunk)
     answers.read(1)
     if digest.hexdigest() != name:
@@ -63,14 +67,13 @@ def content(answers: BinaryIO, name: str, kind: bytes) -> bytes:
     return b"".join(parts)
 
 
-def entries(tree: bytes) -> Iterator[tuple[bytes, str]]:
-    """Yield kind and name of what is in a folder; submodules are not here, and come out as empty folders."""
+def entries(tree: bytes) -> Iterator[tuple[bytes, Entry]]:
+    """Yield the name of each thing in a folder, with its mode and its object's name; a submodule has none here."""
     at = 0
     while at < len(tree):
         end = tree.find(b"\0", at)
-        mode = tree[at:end].partition(b" ")[0].lstrip(b"0")
         if end < 0:
             raise Broken("a folder cannot be read")
+        mode, _, name = tree[at:end].partition(b" ")
         at = end + 1 + NAME_BYTES
-        if mode != b"160000":
-            yield b"tree" if mode == b"40000" else b"blob", tree[end + 1 : at].hex()
+        yield name, (mode.lstrip(b"0"), tree[end + 1 : at].hex())

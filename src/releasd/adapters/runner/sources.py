@@ -18,12 +18,13 @@ import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO, Callable, Iterable, Iterator  # noqa: UP035 - also read by Python 3.8
+from typing import Any, BinaryIO, Callable, Iterable, Iterator, Mapping  # noqa: UP035 - also read by Python 3.8
 
+from releasd.adapters.runner.checkout import ATTRIBUTES_FILE, Checkout, is_changing, time_of
 from releasd.adapters.runner.folders import PRIVATE, remove
 from releasd.adapters.runner.kept import drop_unused, kept_folder, size_of, take_lock
 from releasd.adapters.runner.leash import CHUNK, OUTPUT, TICK, Leash
-from releasd.adapters.runner.objects import Broken, Patient, content, entries
+from releasd.adapters.runner.objects import FOLDER, SUBMODULE, Broken, Entry, Patient, content, entries
 
 KEPT_COMMITS = 10  # releases whose files are kept
 MOST_PACKS = 20  # packs, one of each release, before they are made one
@@ -46,11 +47,19 @@ CONFIG = """\
 \tumask = 0022
 """
 
+Sink = Callable[[bytes], object]
+
+
+def _no_sink(_: str) -> Sink:
+    return lambda _: None
+
 
 def bring_sources(
     leash: Leash, spec: dict[str, Any], folder: Path, path: str, receive: Callable[[Leash, Path], bool]
 ) -> bool:
-    """Tell the daemon what is here, take the rest, and leave `source.tar`; return False when told to end instead.
+    """Tell the daemon what is here, take the rest, and have the files in `src`, or else in `source.tar`.
+
+    Returns False when told to end instead.
 
     git is looked for on `path`; `receive` takes files into a folder until told to go.
     """
@@ -62,7 +71,8 @@ def bring_sources(
             if store is None or have is None:
                 return True
             try:
-                store.export(folder)
+                if store.export(folder):
+                    spec["source"] = None  # it is where it belongs
             except Broken as why:
                 have = [] if store.renew() and have else None
                 leash.control(sources="again", have=have, why=str(why))
@@ -134,28 +144,31 @@ class Store:
         names = [path for path in (self._folder / HAVE).iterdir() if NAME.fullmatch(path.name)]
         return [path.name for path in sorted(names, key=lambda path: -path.stat().st_mtime)]
 
-    def export(self, task: Path) -> None:
-        """Take `source.pack` in, prove what is here, and write the commit's files to `source.tar`.
+    def export(self, task: Path) -> bool:
+        """Take `source.pack` in, prove what is here, and put the commit's files in place; return whether they are.
 
-        A tar that the daemon sent instead is left as it is. Raises `Broken`.
+        Where git has to write them, they are in `source.tar` instead, as is what the daemon sent itself. Raises
+        `Broken`.
         """
         pack, part = task / "source.pack", task / "source.part"
         if (task / "source.tar").exists():
-            return
+            return False
         try:
             with pack.open("rb") as file:
                 self._git("index-pack", "--stdin", "--fix-thin", stdin=file)
-            self._verify()
-            with part.open("wb") as file:
-                self._git("archive", "--format=tar", self._commit, stdout=file)
+            checkout = self._prove(task / "src")
+            if checkout is None:
+                with part.open("wb") as file:
+                    self._git("archive", "--format=tar", self._commit, stdout=file)
+                part.rename(task / "source.tar")
             _replace(self._folder / HAVE / self._commit, f"{self._commit}\n")
-            part.rename(task / "source.tar")
         except OSError as error:
             raise Broken(str(error)) from error
         finally:
             for path in (pack, part):
                 if path.exists():
                     path.unlink()
+        return checkout is not None
 
     def renew(self) -> bool:
         """Empty the store; return whether it can be used. Others that work in it are waited for, but not for long."""
@@ -197,21 +210,55 @@ class Store:
     def _size(self) -> int:
         return size_of(self._leash, self._folder)
 
-    def _verify(self) -> None:
-        """Prove that the commit and all that it is made of are here, each with the bytes that its name stands for."""
-        (commit,) = self._contents([self._commit], b"commit")
-        folders = {commit.partition(b"\n")[0].partition(b" ")[2].decode("ascii", "replace")}
-        known, files = set(folders), set()
-        while folders:
-            found = {entry for tree in self._contents(sorted(folders), b"tree") for entry in entries(tree)}
-            files |= {name for kind, name in found if kind == b"blob"}
-            folders = {name for kind, name in found if kind == b"tree"} - known
-            known |= folders
-        for _ in self._contents(sorted(files), b"blob"):
-            pass
+    def _prove(self, src: Path) -> Checkout | None:
+        """Prove that the commit and all that it is made of are here, each with the bytes that its name stands for.
 
-    def _contents(self, names: Iterable[str], kind: bytes) -> Iterator[bytes]:
-        """Yield the content of each object, of a blob its size alone. Raises `Broken` unless each is what it should."""
+        Returns what has written the files into `src` on the way; None where git has to.
+        """
+        (commit,) = self._contents([self._commit], b"commit")
+        found = self._entries(commit.partition(b"\n")[0].partition(b" ")[2].decode("ascii", "replace"))
+        blobs = sorted({name for mode, name in found.values() if mode not in (FOLDER, SUBMODULE)})
+        at = time_of(commit)
+        if at is None or self._is_changed_on_the_way(found):
+            for _ in self._contents(blobs, b"blob"):
+                pass
+            return None
+        checkout = Checkout(src, found, at)
+        try:
+            checkout.make_folders()
+            for _ in self._contents(blobs, b"blob", checkout.sink):
+                pass
+            checkout.finish()
+        except BaseException:
+            checkout.undo(self._leash.beat)
+            raise
+        return checkout
+
+    def _entries(self, root: str) -> dict[bytes, Entry]:
+        """Return all that is below a folder, by path."""
+        found: dict[bytes, Entry] = {}
+        level = {b"": root}
+        while level:
+            names = sorted(set(level.values()))
+            trees = {name: tree for tree, name in zip(self._contents(names, b"tree"), names)}  # noqa: B905 - Python 3.8
+            below = {path + name: entry for path, tree in level.items() for name, entry in entries(trees[tree])}
+            found.update(below)
+            level = {path + b"/": name for path, (mode, name) in below.items() if mode == FOLDER}
+        return found
+
+    def _is_changed_on_the_way(self, found: Mapping[bytes, Entry]) -> bool:
+        """Return whether attributes may have git write other bytes than it keeps."""
+        names = sorted({name for path, (_, name) in found.items() if path.rpartition(b"/")[2] == ATTRIBUTES_FILE})
+        text = bytearray()
+        for _ in self._contents(names, b"blob", lambda _: text.extend):
+            pass
+        return is_changing(bytes(text))
+
+    def _contents(self, names: Iterable[str], kind: bytes, sink: Callable[[str], Sink] = _no_sink) -> Iterator[bytes]:
+        """Yield the content of each object, of a blob b"", for that goes to its sink.
+
+        Raises `Broken` unless each is what it should be.
+        """
         with tempfile.TemporaryFile() as request:
             request.write("".join(f"{name}\n" for name in names).encode())
             request.seek(0)
@@ -220,7 +267,7 @@ class Store:
             with process, io.BufferedReader(Patient(self._leash, process.stdout.fileno(), GIT_LIMIT), CHUNK) as answers:
                 try:
                     for name in names:
-                        yield content(answers, name, kind)
+                        yield content(answers, name, kind, sink(name))
                 finally:
                     _end(process)
 
