@@ -28,6 +28,7 @@ ROWS = {
     "commands": "releasd status and plan",
     "scheduler": "200 builds of 50 projects over 20 simulated hosts",
     "plan": "releasd plan beside git log and the peers that are installed",
+    "publish": "twelve files to an index, and an index that fails now and then, beside uv and twine",
     "sources": "a one-commit change on its way to a host, beside rsync and tar",
     "workflow": "a maturin package for two targets on two hosts, beside the workflow by hand",
 }

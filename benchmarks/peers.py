@@ -57,9 +57,9 @@ def commands() -> Iterator[tuple[str, tuple[str, ...]]]:
     """Yield title and command of each peer that is here or can be installed."""
     for peer in PYTHON:
         try:
-            yield peer.title, (str(_installed(peer)), *peer.arguments)
+            yield peer.title, (str(installed(peer)), *peer.arguments)
         except (subprocess.SubprocessError, OSError) as error:
-            _left_out(peer.title, error)
+            left_out(peer.title, error)
     node = semantic_release()
     if node:
         yield "npm semantic-release", node
@@ -72,7 +72,7 @@ def semantic_release() -> tuple[str, ...] | None:
             raise FileNotFoundError("node and npm are not on PATH")
         program = npm.packages() / "node_modules" / ".bin" / "semantic-release"
     except (subprocess.SubprocessError, OSError) as error:
-        _left_out("npm semantic-release", error)
+        left_out("npm semantic-release", error)
         return None
     return (str(program), "--dry-run", "--no-ci", "--branches", "main", "--plugins", NPM_PLUGINS)
 
@@ -80,9 +80,9 @@ def semantic_release() -> tuple[str, ...] | None:
 def zig() -> Path | None:
     """Return an environment whose Python has zig as a module; None, said loudly, where it cannot be installed."""
     try:
-        return _installed(ZIG).parent
+        return installed(ZIG).parent
     except (subprocess.SubprocessError, OSError) as error:
-        _left_out(ZIG.title, error)
+        left_out(ZIG.title, error)
         return None
 
 
@@ -93,7 +93,8 @@ def cache() -> Path:
     return folder
 
 
-def _installed(peer: Python) -> Path:
+def installed(peer: Python) -> Path:
+    """Return the program of a peer, installed once into a folder of its own."""
     folder = cache() / peer.requirement
     program = folder / "bin" / peer.program
     if not program.exists():
@@ -107,5 +108,6 @@ def _installed(peer: Python) -> Path:
     return program
 
 
-def _left_out(title: str, error: Exception) -> None:
+def left_out(title: str, error: Exception) -> None:
+    """Say loudly that a peer is missing."""
     print(f"!!! {title} IS LEFT OUT: it could not be installed: {error}", file=sys.stderr, flush=True)

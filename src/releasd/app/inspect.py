@@ -76,11 +76,13 @@ def forward(asked: Asked) -> list[dict[str, Any]]:
     Of several packages each is in the list. Raises as `plan` does.
     """
     git, seen, remote = _read(asked)
-    return [_next(git, seen, remote, config) for config in _wanted(seen, asked)]
+    wanted = _wanted(seen, asked)
+    walk = together(git, seen, wanted)
+    return [_next(git, seen, remote, config, walk) for config in wanted]
 
 
-def _next(git: Reading, seen: Snapshot, remote: str, config: ProjectConfig) -> dict[str, Any]:
-    facts, decision = _decided(git, seen, remote, config)
+def _next(git: Reading, seen: Snapshot, remote: str, config: ProjectConfig, walk: "Together | None") -> dict[str, Any]:
+    facts, decision = _decided(git, seen, remote, config, walk)
     reason, commits = decision.reason, len(decision.verdicts)
     if decision.version is None:
         decision = decide(facts, config, Bump.PATCH)
