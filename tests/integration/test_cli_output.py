@@ -84,7 +84,7 @@ def job(state: str = "succeeded", **changes: object) -> dict[str, object]:
         "reason": "because", "version": "1.1.0", "tag": "v1.1.0", "source": "hook", "created_at": AT,
         "started_at": AT, "finished_at": AT,
         "attempt": 1, "not_before": None, "owner": None, "steps": [step], "builds": [build],
-        "artifacts": [], "announcements": [],
+        "artifacts": [], "announcements": [], "destinations": [],
         "waiting": [{"name": "mac", "reason": "no host is usable", "since": AT}], **changes,
     }  # fmt: skip
 

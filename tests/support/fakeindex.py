@@ -39,6 +39,7 @@ class FakeIndex:
     uploads: list[tuple[str, ...]] = field(default_factory=list)
     downloads: list[str] = field(default_factory=list)
     looks: int = 0
+    requires_python: str | None = None
     kinds: tuple[str, ...] = (".whl", ".tar.gz")  # endings of what it takes
     asked: list[tuple[str, str]] = field(default_factory=list)
     _hidden: dict[str, int] = field(default_factory=dict)
@@ -57,7 +58,12 @@ class FakeIndex:
         ]
         self._hidden = {name: left - 1 for name, left in self._hidden.items()}
         return tuple(
-            ServedFile(filename=name, sha256=self.listing.get(name, self.stored[name]), url=f"https://i/{name}")
+            ServedFile(
+                filename=name,
+                sha256=self.listing.get(name, self.stored[name]),
+                url=f"https://i/{name}",
+                requires_python=self.requires_python,
+            )
             for name in sorted(shown)
         )
 

@@ -60,5 +60,5 @@ def test_a_registry_is_verified_without_an_installation(scene: Scene) -> None:
     """Listing and bytes are compared; there is nothing that Python could install."""
     publish.apply(scene.context())
     seen = verify.apply(scene.context())["indexes"]
-    assert seen["crates"] == {"files": 2, "installed": "not tried: nothing can be installed from crates itself"}
+    assert seen["crates"] == {"files": 2, "installed": "not tried: crates is no place to install from"}
     assert set(scene.indexes["crates"].downloads) == set(CRATES)

@@ -153,3 +153,45 @@ def test_the_scratch_folder_is_where_the_trial_runs(scene: Scene) -> None:
     scene.scratch = Path("/scratch/3-5")
     verify.apply(scene.context())
     assert scene.hosts.registered[0].tasks[0].dest == Path("/scratch/3-5")
+
+
+def test_each_interpreter_that_is_here_installs_it(scene: Scene) -> None:
+    """The script tries those that a wheel is for, and the evidence names those that were there."""
+    said = b"releasd: installs for python3.12\nreleasd: installs for python3.13\n"
+    scene.hosts.registered = [FakeHost(host_spec(), lambda _: Scripted(output=said))]
+    evidence = verify.apply(scene.context())["indexes"]["pypi"]
+    assert evidence["interpreters"] == ["python3.12", "python3.13"]
+    (task,) = scene.hosts.registered[0].tasks
+    assert "python3.12 python3.13" in task.script
+
+
+def test_an_interpreter_that_no_wheel_is_for_is_not_tried() -> None:
+    """Neither by the wheel's tags, nor by what it says of the Python that it requires."""
+    scene = Scene()
+    scene.index.put(scene.seal("demo-1.1.0-py3-none-any.whl", b"w"))
+    scene.index.requires_python = ">=3.13"
+    verify.apply(scene.context())
+    (task,) = scene.hosts.registered[0].tasks
+    assert "python3.13" in task.script
+    assert "python3.12" not in task.script
+
+
+def test_the_smoke_command_runs_where_the_index_was_installed_from(scene: Scene) -> None:
+    """What the project calls working is asked of what users get; a failure is looked at again, not believed at once."""
+    scene.plan = replace(scene.plan, smoke="demo --version")
+    scene.hosts.registered = [
+        FakeHost(host_spec(), lambda task: Scripted(exit_status=70 if "SMOKE" in task.env else 0))
+    ]
+    with pytest.raises(Transient, match=r"the smoke command fails with demo==1\.1\.0 from pypi"):
+        verify.apply(scene.context())
+
+
+def test_a_place_that_nothing_installs_from_is_proven_by_its_bytes(scene: Scene) -> None:
+    """A private bucket serves bytes and no installation; the evidence says so, and a gate runs all the same."""
+    scene.index.install_options = lambda: None
+    scene.index.rules = replace(scene.index.rules, gate="true")
+    evidence = verify.apply(scene.context())["indexes"]["pypi"]
+    assert evidence == {"files": 2, "installed": "not tried: pypi is no place to install from", "gate": "passed"}
+    (task,) = scene.hosts.registered[0].tasks
+    assert task.env["RELEASD_INDEX"] == "pypi"
+    assert "uv pip install" not in task.script

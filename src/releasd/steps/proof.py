@@ -21,14 +21,24 @@ from releasd.steps.context import Context
 PAUSE = 1.0  # seconds between looks while the index catches up
 INSTALL_LIMIT = 600.0  # seconds
 MINORS = range(8, 16)  # of Python 3: those that may be on this machine
-NO_INTERPRETER = 69  # sysexits.h: EX_UNAVAILABLE
 SMOKED = 70  # EX_SOFTWARE: it installs, and its own command fails
 GATED = 71
+_INSTALLS = b"releasd: installs for "  # before an interpreter's name
+_MOST_SAID = 1 << 16  # bytes of output that are looked at
 
 INSTALL = """
-{python} -I -c '' || exit 69
 uv venv --quiet --no-config --python {python} "$TMPDIR/fresh"
 uv pip install --quiet --no-config --no-cache --no-deps --only-binary :all: --python "$TMPDIR/fresh" {arguments}
+"""
+# A shim of a version manager is no interpreter: it asks its manager each time, and for most versions starts nothing.
+_OTHERS = """
+for python in {pythons}; do
+  case "$(command -v "$python" || :)" in ''|*/shims/*) continue ;; esac
+  "$python" -I -c '' || continue
+  uv venv --quiet --no-config --python "$python" "$TMPDIR/$python"
+  uv pip install --quiet --no-config --no-cache --no-deps --only-binary :all: --python "$TMPDIR/$python" {arguments}
+  echo "releasd: installs for $python"
+done
 """
 # What the release needs comes from wherever this machine takes packages; the release itself is there already.
 _SMOKE = """
@@ -95,16 +105,27 @@ def _served(ctx: Context, index: Index, *, download: bool) -> bool:
 def _tried(ctx: Context, index: Index) -> Evidence:
     """Install what was served, and run the operator's gate: with the release installed where it can be."""
     gate: Evidence = {"gate": "passed"} if index.rules.gate else {}
-    wheels = [each.filename for each in wanted(ctx, index) if each.filename.endswith(".whl")]
-    why = _not_installed(index, wheels)
+    why = _not_installed(index, wheels := _wheels(ctx, index))
     if why:
         if gate:
-            _judge(ctx, index, _run(ctx, index, f"verify-{index.name}", _GATE))
+            _run(ctx, index, _GATE)
         return {"installed": f"not tried: {why}", **gate}
-    _install(ctx, index, sys.executable, gate=bool(gate))
-    others = [minor for minor in _others(ctx, index, wheels) if _install(ctx, index, f"python3.{minor}")]
-    interpreters = {"interpreters": [f"3.{minor}" for minor in others]} if others else {}
-    return {"installed": _requirement(ctx), **interpreters, **gate}
+    said = _run(ctx, index, _script(ctx, index, _others(ctx, index, wheels)))
+    others = [line.rpartition(b" ")[2].decode() for line in said.splitlines() if line.startswith(_INSTALLS)]
+    return {"installed": _requirement(ctx), **({"interpreters": others} if others else {}), **gate}
+
+
+def _wheels(ctx: Context, index: Index) -> list[str]:
+    return [each.filename for each in wanted(ctx, index) if each.filename.endswith(".whl")]
+
+
+def _script(ctx: Context, index: Index, others: Sequence[str]) -> str:
+    requirement = _requirement(ctx)
+    arguments = shlex.join((*(index.install_options() or ()), requirement))
+    script = INSTALL.format(python=shlex.quote(sys.executable), arguments=arguments)
+    script += _OTHERS.format(pythons=" ".join(others), arguments=arguments) if others else ""
+    script += _SMOKE.format(requirement=shlex.quote(requirement)) if ctx.plan.smoke else ""
+    return script + (_GATE if index.rules.gate else "")
 
 
 def _not_installed(index: Index, wheels: Sequence[str]) -> str:
@@ -116,22 +137,6 @@ def _not_installed(index: Index, wheels: Sequence[str]) -> str:
 
 def _requirement(ctx: Context) -> str:
     return f"{ctx.plan.distribution}=={ctx.plan.pep440}"
-
-
-def _install(ctx: Context, index: Index, python: str, *, gate: bool = False) -> bool:
-    """Install into a fresh environment; return False where this interpreter does not start at all."""
-    requirement = _requirement(ctx)
-    arguments = shlex.join((*(index.install_options() or ()), requirement))
-    script = INSTALL.format(python=shlex.quote(python), arguments=arguments)
-    if ctx.plan.smoke:
-        script += _SMOKE.format(requirement=shlex.quote(requirement))
-    is_own = python == sys.executable
-    name = f"verify-{index.name}" if is_own else f"verify-{index.name}-{python}"
-    result = _run(ctx, index, name, script + (_GATE if gate else ""))
-    if result.exit_status == NO_INTERPRETER and not is_own:
-        return False
-    _judge(ctx, index, result)
-    return True
 
 
 def _judge(ctx: Context, index: Index, result: TaskResult) -> None:
@@ -153,17 +158,32 @@ def _judge(ctx: Context, index: Index, result: TaskResult) -> None:
         )
 
 
-def _run(ctx: Context, index: Index, name: str, script: str) -> TaskResult:
-    about = {"RELEASD_INDEX": index.name, "RELEASD_VERSION": ctx.plan.pep440, "RELEASD_PROJECT": ctx.plan.project}
-    scripts = {"SMOKE": ctx.plan.smoke, "GATE": index.rules.gate}
+def _run(ctx: Context, index: Index, script: str) -> bytes:
+    """Run a script on this machine and return what it wrote. Raises as `_judge` does."""
     task = Task(
-        id=f"{ctx.plan.project}-{ctx.job.id}-{ctx.job.token}-{name}",
+        id=f"{ctx.plan.project}-{ctx.job.id}-{ctx.job.token}-verify-{index.name}",
         script=script,
         dest=ctx.scratch,
-        env={"UV_PYTHON_DOWNLOADS": "never"} | about | {key: text for key, text in scripts.items() if text},
+        env={"UV_PYTHON_DOWNLOADS": "never"} | _scripts(ctx, index),
         timeout=INSTALL_LIMIT,
     )
-    return ctx.hosts.here.run(task, ctx.sink(index.name), ctx.should_stop)
+    said, log = bytearray(), ctx.sink(index.name)
+
+    def sink(data: bytes) -> None:
+        said.extend(data[: _MOST_SAID - len(said)])
+        log(data)
+
+    _judge(ctx, index, ctx.hosts.here.run(task, sink, ctx.should_stop))
+    return bytes(said)
+
+
+def _scripts(ctx: Context, index: Index) -> dict[str, str]:
+    """Return the variables by which the project's and the operator's own commands are handed over."""
+    smoke = {"SMOKE": ctx.plan.smoke} if ctx.plan.smoke else {}
+    if index.rules.gate is None:
+        return smoke
+    about = {"RELEASD_INDEX": index.name, "RELEASD_VERSION": ctx.plan.pep440, "RELEASD_PROJECT": ctx.plan.project}
+    return smoke | about | {"GATE": index.rules.gate}
 
 
 def runs_here(wheels: Iterable[str]) -> bool:
@@ -172,12 +192,10 @@ def runs_here(wheels: Iterable[str]) -> bool:
     return any(here & parse_wheel_filename(name)[3] for name in wheels)
 
 
-def _others(ctx: Context, index: Index, wheels: Iterable[str]) -> list[int]:
-    """Return the minor versions of the other interpreters that are here and that a wheel says it is for."""
+def _others(ctx: Context, index: Index, wheels: Iterable[str]) -> list[str]:
+    """Return the names of the other interpreters that a wheel says it is for, wherever they are."""
     served = [file for file in listing(ctx, index) if file.filename in set(wheels)]
-    able = [minor for minor in MINORS if minor != sys.version_info.minor and _is_for(served, minor)]
-    missing = ctx.hosts.here.probe(tuple(f"python3.{minor}" for minor in able)).missing if able else ()
-    return [minor for minor in able if f"python3.{minor}" not in missing]
+    return [f"python3.{minor}" for minor in MINORS if minor != sys.version_info.minor and _is_for(served, minor)]
 
 
 def _is_for(served: Iterable[ServedFile], minor: int) -> bool:
