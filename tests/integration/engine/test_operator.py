@@ -19,7 +19,7 @@ JOB = {
     "finished_at": str | None,
 }  # fmt: skip
 DETAILS = JOB | {
-    "children": list, "announcements": list,
+    "children": list, "announcements": list, "destinations": list,
     "attempt": int, "not_before": str | None, "owner": str | None, "steps": list, "builds": list, "waiting": list,
     "artifacts": list,
 }  # fmt: skip
