@@ -18,6 +18,7 @@ from packaging.utils import (
 )
 from packaging.version import Version
 
+from releasd.core import simplepage
 from releasd.core.crates import ENDING, split_filename
 from releasd.core.judging import crates, sdists, wheels
 from releasd.core.judging.names import platforms
@@ -42,14 +43,8 @@ def release_of(filename: str) -> tuple[str, str] | None:
     """Return the normalised project and the version that a file's own name tells; None where it tells neither."""
     if filename.endswith(ENDING):
         return split_filename(filename)
-    try:
-        if filename.endswith(".whl"):
-            name, version, _, _ = parse_wheel_filename(filename)
-        else:
-            name, version = parse_sdist_filename(filename)
-    except (InvalidWheelFilename, InvalidSdistFilename):
-        return None
-    return name, str(version)
+    found = simplepage.split(filename)
+    return (found[0], str(found[1])) if found else None
 
 
 def _judge(filename: str, file: BinaryIO, expected: Expected) -> tuple[Problem, ...]:

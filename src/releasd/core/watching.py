@@ -13,13 +13,7 @@ It implements this set of rules:
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from packaging.utils import (
-    InvalidSdistFilename,
-    InvalidWheelFilename,
-    parse_sdist_filename,
-    parse_wheel_filename,
-)
-
+from releasd.core import simplepage
 from releasd.model import IndexAlarm, ListedFile, Origin, Suspicion, WatchedFile
 
 GONE = 2  # looks in a row
@@ -40,14 +34,8 @@ class Seen:
 
 def name_and_version(filename: str) -> tuple[str, str] | None:
     """Return the distribution (normalised) and the version that a file's name says, None where it says neither."""
-    try:
-        if filename.endswith(".whl"):
-            name, version, _, _ = parse_wheel_filename(filename)
-        else:
-            name, version = parse_sdist_filename(filename)
-    except (InvalidWheelFilename, InvalidSdistFilename):
-        return None
-    return name, str(version)
+    found = simplepage.split(filename)
+    return (found[0], str(found[1])) if found else None
 
 
 def version_of(filename: str) -> str:
