@@ -78,7 +78,7 @@ def test_failure_at_the_third_file_is_completed_by_the_next_attempt(
     """One file failed, the others are public all the same: the same call again sends the one that is lacking."""
     tags = ("cp311-abi3-manylinux_2_17_x86_64", "cp311-abi3-musllinux_1_2_x86_64", "py3-none-any")
     paths = [*(make_wheel(tmp_path, "demo", "1.0", tag=tag) for tag in tags), make_sdist(tmp_path, "demo", "1.0")]
-    rules.fault("status", status=502, skip=2)
+    rules.fault("status", status=502, skip=2, times=2)
     with pytest.raises(Transient):
         index.upload(paths, _ignore)
     assert len(rules.files) == 3

@@ -31,7 +31,7 @@ class Uploader:
 def test_the_first_file_goes_alone_and_all_arrive() -> None:
     """It makes the version on the index; the others follow in as many batches as may run at once."""
     uploader = Uploader()
-    upload(PATHS, uploader, parallel=2)
+    upload(PATHS, uploader, batches=2)
     assert uploader.calls[0] == ("0.whl",)
     assert sorted(uploader.calls[1:]) == [("1.whl", "3.whl", "5.whl"), ("2.whl", "4.whl")]
     assert uploader.taken == {path.name for path in PATHS}
@@ -41,7 +41,7 @@ def test_a_rejected_file_does_not_keep_the_others() -> None:
     """All but the rejected ones go up, and both rejections are told together."""
     uploader = Uploader(_1=Permanent("too large"), _4=Permanent("bad tag"))
     with pytest.raises(Permanent) as caught:
-        upload(PATHS, uploader, parallel=2)
+        upload(PATHS, uploader, batches=2)
     assert uploader.taken == {"0.whl", "2.whl", "3.whl", "5.whl"}
     assert caught.value.by_file == {"1.whl": "too large", "4.whl": "bad tag"}
 
@@ -58,7 +58,7 @@ def test_a_batch_that_met_a_passing_fault_is_finished_file_by_file() -> None:
             uploader.refused.clear()
             raise
 
-    upload(PATHS, once, parallel=1)
+    upload(PATHS, once, batches=1)
     assert uploader.taken == {path.name for path in PATHS}
 
 
@@ -66,7 +66,7 @@ def test_a_refused_credential_is_not_shown_again_and_again() -> None:
     """Denied at the first file: nothing else is tried, and every file is named as not taken."""
     uploader = Uploader(_0=Denied("403"))
     with pytest.raises(Denied) as caught:
-        upload(PATHS, uploader, parallel=4)
+        upload(PATHS, uploader, batches=4)
     assert uploader.calls == [("0.whl",)]
     assert caught.value.by_file.keys() == {path.name for path in PATHS}
 
@@ -75,9 +75,26 @@ def test_a_token_that_expires_between_two_files_stops_its_batch() -> None:
     """Denied in the middle: what was sent before stays, what follows is not tried, and nobody loops."""
     uploader = Uploader(_3=Denied("403 expired"))
     with pytest.raises(Denied) as caught:
-        upload(PATHS, uploader, parallel=1)
-    assert len(uploader.calls) == 2
+        upload(PATHS, uploader, batches=1)
+    assert len(uploader.calls) == 1
     assert "3.whl" in caught.value.by_file
+
+
+def test_a_small_release_is_one_call() -> None:
+    """Starting an uploader for each file would take longer than sending them."""
+    uploader = Uploader()
+    upload(PATHS, uploader, batches=1)
+    assert uploader.calls == [tuple(path.name for path in PATHS)]
+
+
+def test_a_refused_file_is_not_sent_twice() -> None:
+    """What the index refused for good is left out of what is sent after it (never 400 again)."""
+    uploader = Uploader(_2=Permanent("Failed to publish `2.whl` to the index: 400"))
+    with pytest.raises(Permanent) as caught:
+        upload(PATHS, uploader, batches=1)
+    assert sum("2.whl" in call for call in uploader.calls) == 1
+    assert uploader.taken == {path.name for path in PATHS} - {"2.whl"}
+    assert caught.value.by_file.keys() == {"2.whl"}
 
 
 def test_batches_run_at_the_same_time() -> None:
@@ -88,11 +105,11 @@ def test_batches_run_at_the_same_time() -> None:
         if paths[0] is not PATHS[0]:
             meeting.wait()
 
-    upload(PATHS[:3], send, parallel=2)
+    upload(PATHS[:3], send, batches=2)
 
 
 def test_one_file_is_one_call() -> None:
     """Nothing is made of a release of a single file."""
     uploader = Uploader()
-    upload(PATHS[:1], uploader, parallel=4)
+    upload(PATHS[:1], uploader, batches=4)
     assert uploader.calls == [("0.whl",)]

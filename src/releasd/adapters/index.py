@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _JSON = "application/vnd.pypi.simple.v1+json"
 _NOT_FOUND = 404
 PUBLIC = IndexRules()
+WORTH_A_BATCH = 8 << 20  # bytes; what is smaller goes up faster in one go than in several at once
 
 
 class HttpIndex:
@@ -121,9 +122,9 @@ class HttpIndex:
         return http.sha256_of(file.url, what=what, timeout=self._download_timeout)
 
     def upload(self, paths: Sequence[Path], sink: Sink) -> None:
-        """Upload exactly these files through uv, several at the same time; returning proves nothing.
+        """Upload exactly these files through uv, large ones several at the same time; returning proves nothing.
 
-        The first goes alone: it makes the version on the index. Raises as `uploading.upload` does.
+        Raises as `uploading.upload` does.
         """
         token = self._token()
 
@@ -137,7 +138,8 @@ class HttpIndex:
                 timeout=self._upload_timeout,
             )
 
-        uploading.upload(paths, send, parallel=self._parallel)
+        size = sum(path.stat().st_size for path in paths if path.is_file())
+        uploading.upload(paths, send, batches=min(self._parallel, 1 + size // WORTH_A_BATCH))
 
     def install_options(self) -> tuple[str, ...]:
         """Return the options that make `uv pip install` take packages from this index and no other."""

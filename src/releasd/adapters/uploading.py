@@ -1,7 +1,8 @@
-"""Several files to one index: the first alone, the others in batches at the same time, what a batch left one by one.
+"""Several files to one index: small releases in one go, larger ones in batches at the same time, each file judged.
 
 An uploader stops at the first file that is refused (publishing-facts.md §2); here every file is judged, and all that is
-wrong is told together. What a batch of several sent before it stopped is skipped by the uploader itself.
+wrong is told together. A file that was refused is not sent again; what a batch sent before it stopped is skipped by the
+uploader itself.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,43 +10,58 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from releasd.core.delivering import combined
-from releasd.errors import Denied, ReleasdError, SecretError
+from releasd.errors import Denied, Permanent, ReleasdError, SecretError
 
 Send = Callable[[Sequence[Path]], None]
 Failures = dict[str, ReleasdError]  # by file name
 _NO_CREDENTIAL = (Denied, SecretError)
 
 
-def upload(paths: Sequence[Path], send: Send, *, parallel: int) -> None:
+def upload(paths: Sequence[Path], send: Send, *, batches: int) -> None:
     """Send all files by `send`, which takes some of them and raises at the first that is not taken.
 
-    Raises one error for all that were not taken (core/delivering.py, `combined`). Where a credential is refused, what
-    was not begun by then is not begun any more.
+    With more than one batch the first file goes alone: it makes the version on the index. Raises one error for all
+    that were not taken (core/delivering.py, `combined`). Where a credential is refused, what was not begun by then is
+    not begun any more.
     """
-    failures = _alone(paths[:1], send)
+    failures: Failures = {}
+    if batches > 1:
+        failures, paths = _batch(paths[:1], send), paths[1:]
     refused = next((error for error in failures.values() if isinstance(error, _NO_CREDENTIAL)), None)
     if refused:
-        failures |= {path.name: refused for path in paths[1:]}
+        failures |= {path.name: refused for path in paths}
     else:
-        with ThreadPoolExecutor(max_workers=parallel, thread_name_prefix="upload") as pool:
-            for found in pool.map(lambda some: _batch(some, send), _batches(paths[1:], parallel)):
+        with ThreadPoolExecutor(max_workers=batches, thread_name_prefix="upload") as pool:
+            for found in pool.map(lambda some: _batch(some, send), _split(paths, batches)):
                 failures |= found
     if failures:
         raise combined(failures)
 
 
-def _batches(paths: Sequence[Path], count: int) -> list[Sequence[Path]]:
+def _split(paths: Sequence[Path], count: int) -> list[Sequence[Path]]:
     return [paths[start::count] for start in range(min(count, len(paths)))]
 
 
 def _batch(paths: Sequence[Path], send: Send) -> Failures:
-    try:
-        send(paths)
-    except _NO_CREDENTIAL as error:
-        return {path.name: error for path in paths}
-    except ReleasdError as error:
-        return {paths[0].name: error} if len(paths) == 1 else _alone(paths, send)
-    return {}
+    """Send files together; one that is refused is left out, and what may pass is tried file by file."""
+    failures: Failures = {}
+    left = list(paths)
+    while left:
+        try:
+            send(left)
+        except _NO_CREDENTIAL as error:
+            return failures | {path.name: error for path in left}
+        except ReleasdError as error:
+            named = [path for path in left if f"`{path.name}`" in error.message]  # uv's own words
+            if len(left) == 1:
+                return failures | {left[0].name: error}
+            if not named or not isinstance(error, Permanent):
+                return failures | _alone(left, send)
+            failures[named[0].name] = error
+            left.remove(named[0])
+        else:
+            return failures
+    return failures
 
 
 def _alone(paths: Sequence[Path], send: Send) -> Failures:
