@@ -57,7 +57,7 @@ def found(tmp_path: Path, index: dict[str, object], **rest: str) -> Finding:
         ({**BUCKET, "bucket": "Not_a_bucket"}, "not a bucket's name; it has 3 to 63 small letters"),
         ({"kind": "folder", "path": "srv"}, "not an absolute path"),
         ({**BUCKET, "url": "s3://packages"}, "not a web address"),
-        ({"kind": "ftp"}, "'index', 'folder' or 's3'"),
+        ({"kind": "ftp"}, "'index', 'crates', 'folder' or 's3'"),
         ({**BUCKET, "secret": "kye"}, "kye is not defined as [secrets.kye]"),
     ],
 )

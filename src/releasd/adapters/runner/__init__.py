@@ -13,12 +13,12 @@ that dies; a later start or probe removes every folder whose lock is free, and k
 Rules 5 to 7 are about containers and stand in container.py.
 """
 
-import ast
 import functools
 import io
 import tokenize
 import zlib
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 # The whole argument of `python3 -c`: the first line on the stream says how many bytes of Python follow.
@@ -28,6 +28,9 @@ MODULES = (
     *("leash", "processes", "scope", "container", "folders", "files", "spool", "keeper"),
     *("kept", "objects", "checkout", "sources", "caches", "survey", "main"),
 )
+
+
+_BETWEEN = (tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)  # two statements
 
 
 @functools.cache  # it does not change while a daemon lives, and hosts are asked all the time
@@ -50,21 +53,28 @@ def bundle() -> bytes:
 
 
 def bare(source: str) -> str:
-    """Return Python without comments and docstrings, each line where it was."""
+    """Return Python without comments and docstrings, each line where it was.
+
+    By its tokens alone: CPython 3.11 makes no syntax trees for Python in two threads at once (its recursion depth of
+    one is checked against that of the other), and builds begin in several.
+    """
     lines = source.split("\n")
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type == tokenize.COMMENT:
-            row, column = token.start
-            lines[row - 1] = lines[row - 1][:column].rstrip()
-    for text in _docstrings(ast.parse(source)):
-        lines[text.lineno - 1] = " " * text.col_offset + '""'
-        lines[text.lineno : text.end_lineno] = [""] * ((text.end_lineno or text.lineno) - text.lineno)
+    for token in _unread(list(tokenize.generate_tokens(io.StringIO(source).readline))):
+        (row, column), (last, _) = token.start, token.end
+        rest = '""' if token.type == tokenize.STRING else ""
+        lines[row - 1] = (lines[row - 1][:column] + rest).rstrip()
+        lines[row:last] = [""] * (last - row)
     return "\n".join(lines)
 
 
-def _docstrings(tree: ast.Module) -> Iterator[ast.expr]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
-            first = node.body[0]
-            if isinstance(first, ast.Expr):
-                yield first.value
+def _unread(tokens: list[tokenize.TokenInfo]) -> Iterator[tokenize.TokenInfo]:
+    """Yield the comments, and the strings that are statements of their own."""
+    before = tokenize.NEWLINE
+    for token, following in pairwise(tokens):
+        if token.type == tokenize.COMMENT:
+            yield token
+            continue
+        if token.type == tokenize.STRING and before in _BETWEEN and following.type == tokenize.NEWLINE:
+            yield token
+        if token.type != tokenize.NL:
+            before = token.type
