@@ -1,5 +1,6 @@
 """What is known of a job's failures: by its errors, and by what its failed builds and steps wrote last."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,13 @@ def explain(job: Mapping[str, Any], logs: "JobLog") -> list[dict[str, str]]:
         output = _tail(logs, JobId(job["id"]), step, part)
         known = recognise(error, output, upload=step is StepName.PUBLISH)
         if known:
-            entry = {"step": step.value, "part": part, "name": known.name, "cause": known.cause, "fix": known.fix}
+            entry = {
+                "step": step.value,
+                "part": part,
+                "name": known.name,
+                "cause": known.cause,
+                "fix": re.sub(r"\bJOB\b", str(job["id"]), known.fix),
+            }
             found.setdefault(known.name, entry)
     return list(found.values())
 
