@@ -1,23 +1,11 @@
 """Several destinations in order: what the first one refuses, the second never sees."""
 
-from collections.abc import Iterator
-
-import pytest
-
+from support.mirror import mirror
 from support.parts import IndexProcess
-from support.stage import TOKEN, Stage
+from support.stage import Stage
 from support.truth import assert_published, assert_tagged
 
-
-@pytest.fixture
-def mirror(stage: Stage) -> Iterator[IndexProcess]:
-    """A second index, to which the project's files go after the first."""
-    index = IndexProcess(stage.folder / "mirror", token=TOKEN)
-    urls = {key: value for key, value in index.urls.items() if key != "url"}
-    stage.config["indexes"]["mirror"] = {**urls, "secret": "token"}
-    stage.config["projects"]["demo"]["publish"] = ["local", "mirror"]
-    yield index
-    index.close()
+__all__ = ["mirror"]
 
 
 def test_every_destination_serves_the_same_bytes(stage: Stage, mirror: IndexProcess) -> None:

@@ -1,27 +1,17 @@
 """SIGKILL around every destination of a release that goes to two: ledger, indexes and `status` agree afterwards."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from releasd.app.fault import VARIABLE
 from releasd.steps.faultpoints import OF_DESTINATIONS
+from support.mirror import mirror
 from support.parts import IndexProcess
-from support.stage import TOKEN, Stage
+from support.stage import Stage
 from support.truth import assert_tagged
 
+__all__ = ["mirror"]
+
 POINTS = ("publish.uploaded:1", "publish.uploaded:2", *OF_DESTINATIONS)
-
-
-@pytest.fixture
-def mirror(stage: Stage) -> Iterator[IndexProcess]:
-    """A second index, which outlives the daemon."""
-    index = IndexProcess(stage.folder / "mirror", token=TOKEN)
-    urls = {key: value for key, value in index.urls.items() if key != "url"}
-    stage.config["indexes"]["mirror"] = {**urls, "secret": "token"}
-    stage.config["projects"]["demo"]["publish"] = ["local", "mirror"]
-    yield index
-    index.close()
 
 
 @pytest.mark.parametrize("point", POINTS)

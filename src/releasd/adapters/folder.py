@@ -20,7 +20,7 @@ from packaging.utils import canonicalize_name
 
 from releasd.core import simplepage
 from releasd.errors import Conflict, Denied, DiskFull, Permanent, ReleasdError, Transient
-from releasd.model import IndexRules
+from releasd.model import IndexRules, ListedFile
 from releasd.ports import ServedFile, Sink
 
 EVERYTHING = IndexRules(max_file_size=1 << 40, pypi_rules=False)
@@ -55,6 +55,19 @@ class FolderIndex:
                 ServedFile(filename=name, sha256=_digest(folder / name), url=(folder / name).as_uri())
                 for name in sorted(names)
                 if simplepage.belongs(name, distribution, version) and not any(_parts(name, names))
+            )
+
+    def all_files(self, distribution: str) -> tuple[ListedFile, ...]:
+        """Return the files of all versions, with the digests of the bytes that are there now (`ports.Listing`)."""
+        project = canonicalize_name(distribution)
+        folder = self._path / project
+        with self._causes():
+            self._require()
+            names = _names(folder)
+            return tuple(
+                ListedFile(filename=name, sha256=_digest(folder / name), url=(folder / name).as_uri())
+                for name in sorted(names)
+                if simplepage.is_of(name, project) and not any(_parts(name, names))
             )
 
     def download_sha256(self, file: ServedFile) -> str:

@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 from releasd.adapters.s3bucket import Bucket, Place, key_pair, require_library
 from releasd.core import simplepage
 from releasd.errors import Conflict, Permanent, Transient
-from releasd.model import IndexRules
+from releasd.model import IndexRules, ListedFile
 from releasd.ports import Secret, ServedFile, Sink
 
 RULES = IndexRules(max_file_size=5 << 30, pypi_rules=False)  # the most that a store takes in one request
@@ -52,6 +52,18 @@ class S3Index:
             ServedFile(filename=name, sha256=digest or None, url=f"s3://{self._place.bucket}/{folder}{name}")
             for name, digest in found.items()
             if digest is not None and digest in {"", listed.get(name)}
+        )
+
+    def all_files(self, distribution: str) -> tuple[ListedFile, ...]:
+        """Return the files of all versions as stored (`ports.Listing`); None is the digest of what others put there."""
+        project, bucket = canonicalize_name(distribution), self._bucket()
+        folder = self._folder(project)
+        names = sorted(name for name in bucket.names(folder) if simplepage.is_of(name, project))
+        found = {name: bucket.digest(folder + name) for name in names}
+        return tuple(
+            ListedFile(filename=name, sha256=digest or None, url=f"s3://{self._place.bucket}/{folder}{name}")
+            for name, digest in found.items()
+            if digest is not None
         )
 
     def download_sha256(self, file: ServedFile) -> str:

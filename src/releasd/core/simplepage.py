@@ -39,6 +39,12 @@ def belongs(filename: str, distribution: str, version: str) -> bool:
     return split(filename) == (canonicalize_name(distribution), Version(version))
 
 
+def is_of(filename: str, project: str) -> bool:
+    """Return whether the file's own name says that it is of this project, given normalised."""
+    found = split(filename)
+    return found is not None and found[0] == project
+
+
 def render(project: str, files: Mapping[str, str | None]) -> bytes:
     """Return the page that links `files`, given as digests by name, beside it."""
     links = "".join(f"{_link(name, files[name])}<br>\n" for name in sorted(files))
