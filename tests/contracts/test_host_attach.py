@@ -151,6 +151,12 @@ def bridges() -> list[psutil.Process]:
     return found
 
 
+def cut_all() -> None:
+    """Kill what connects the builds with us."""
+    for process in bridges():
+        process.kill()
+
+
 @linux_only
 @pytest.mark.parametrize("when", ["building", "fetching"])
 def test_a_connection_that_breaks_is_made_again(place: Place, tmp_path: Path, when: str) -> None:
@@ -164,15 +170,32 @@ def test_a_connection_that_breaks_is_made_again(place: Place, tmp_path: Path, wh
         is_time = b"line 5\n" in b"".join(seen) if when == "building" else (place.dest / ".big.whl.part").exists()
         if is_time and not cut:
             cut.append(len(seen))
-            for process in bridges():
-                if str(tmp_path) in " ".join(process.environ().values()) or True:
-                    process.kill()
+            cut_all()
         return False
 
     result = place.host.run(task, seen.append, cut_once)
     assert b"".join(seen) == LINES
     assert {output.path.name: output.size for output in result.outputs} == {"a.whl": 6, "big.whl": 3_000_000}
     assert (tmp_path / "starts").read_text() == "once\n"
+
+
+@linux_only
+def test_a_connection_that_breaks_while_a_build_is_taken_over_is_made_again(place: Place, tmp_path: Path) -> None:
+    """The successor found the build, and lost the link before the first byte: it returns, and begins nothing anew."""
+    task = kept(place, COUNTING, tmp_path)
+    first = begin(place, task)
+    seen: list[bytes] = []
+    found: list[int] = []
+
+    def cut() -> int:
+        found.append(len(first))
+        cut_all()
+        return len(first)
+
+    result = place.host.attach(replace(task, token=6), seen.append, never, cut)
+    assert result is not None
+    assert first + b"".join(seen) == LINES
+    assert ((tmp_path / "starts").read_text(), len(found)) == ("once\n", 1)
 
 
 def test_output_that_nobody_takes_is_bounded_on_the_host(place: Place, tmp_path: Path) -> None:

@@ -200,6 +200,10 @@ class Stage:
         """Return all output of a job."""
         return "".join(path.read_text(errors="replace") for path in _files(self.state / "logs" / str(job)))
 
+    def said(self, job: int) -> str:
+        """Return what the daemon itself wrote into the output of a job."""
+        return "\n".join(line for line in self.log_text(job).splitlines() if line.startswith("releasd: "))
+
     def leftovers(self, *folders: Path) -> list[str]:
         """Return what must not be there while nothing is released: things in these folders, and processes."""
         kept = [str(path) for folder in folders for path in _entries(folder)]

@@ -121,41 +121,32 @@ class TaskRun:
     def run(self) -> TaskResult:
         """Run the task to the removal of its folder. Errors are those of `ports.Host.run`."""
         self._talk = self._dial(self._spec.lost_after)
-        try:
-            self._begin()
-        except BaseException as error:
-            self._part(error)
-            raise
-        return self._see_through()
+        return self._see_through(self._begin)
 
     def attach(self, found: Callable[[], int]) -> TaskResult | None:
         """See the task through that is there already; None where it is not. Errors are those of `ports.Host.attach`."""
         if not self._come_back(time.monotonic()):
             return None
-        try:
-            self._go_on(found())
-        except BaseException as error:
-            self._part(error)
-            raise
         self._may_return = True
-        return self._see_through()
+        return self._see_through(lambda: self._go_on(found()))
 
     def _begin(self) -> None:
         self._talk.send(wire.SPEC, json.dumps(self._question()).encode())
         self._bring_sources(self._message("ready")["have"])
         self._may_return = self._task.kept
 
-    def _see_through(self) -> TaskResult:
-        """Follow the task to its end, again and again where the link breaks."""
+    def _see_through(self, begin: Callable[[], None]) -> TaskResult:
+        """Begin, and follow the task to its end, again and again where the link breaks."""
         while True:
             try:
+                begin()
                 return self._follow()
             except HostLost:
-                heard = self._talk.heard
                 self._talk.close()
                 if not self._may_return:
                     raise
-                self._return(heard)
+                self._return(self._talk.heard)
+                begin = self._go_on_from_here
             except BaseException as error:
                 self._part(error)
                 raise
@@ -166,6 +157,8 @@ class TaskRun:
                 f"host {self._spec.name} was reached again, and knows nothing of {self._task.id} any more",
                 advice=f"see whether {self._spec.name} was restarted: `uptime`",
             )
+
+    def _go_on_from_here(self) -> None:
         self._go_on(self._taken)
 
     def _follow(self) -> TaskResult:
