@@ -56,7 +56,7 @@ def test_unfinished_release_goes_before_the_next(stage: Stage) -> None:
 
 def test_index_goes_down_during_publish(stage: Stage) -> None:
     """The job says what it waits for, is tried again by itself, and completes when the index is back."""
-    stage.index.fault("status", method="POST", status=503, times=1)
+    stage.index.fault("status", method="POST", status=503, times=3)  # for both files at once, then for each
     stage.start()
     stage.push("feat: more")
     job = stage.wait_for(lambda job: job["not_before"])

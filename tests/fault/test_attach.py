@@ -3,6 +3,8 @@
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -50,6 +52,17 @@ def assert_whole(stage: Stage, name: str, text: str | None = None) -> None:
     assert found == list(range(1, len(found) + 1))
 
 
+@contextmanager
+def following(stage: Stage) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run `releasd log --follow` of the build step; it is gone at the end of the block."""
+    argv = (sys.executable, "-m", "releasd.cli", "log", "1", "--step", "build", "--follow")
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, env=stage.environ, cwd=stage.folder) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 @pytest.mark.parametrize("how", ["kill", "stop"])
 def test_three_builds_go_on_while_the_daemon_is_away(stage: Stage, sshd: Sshd, how: str) -> None:
     """Killed or stopped, and started again: here and over SSH, each build is attached to and not begun again."""
@@ -62,14 +75,18 @@ def test_three_builds_go_on_while_the_daemon_is_away(stage: Stage, sshd: Sshd, h
     for name in ("one", "two", "three"):
         stage.wait_file(stage.folder / f"starts-{name}")
     eventually(lambda: all(numbers(stage, name) for name in ("one", "two", "three")), "output of all")
-    follower = subprocess.Popen(
-        (sys.executable, "-m", "releasd.cli", "log", "1", "--step", "build", "--follow"),
-        stdout=subprocess.PIPE,
-        env=stage.environ,
-        cwd=stage.folder,
-    )
-    getattr(stage.daemon, how)()
-    stage.daemon.start()
+    with following(stage) as follower:
+        getattr(stage.daemon, how)()
+        stage.daemon.start()
+        assert_all_go_on(stage)
+        followed = follower.communicate(timeout=30)[0].decode()
+    for name in ("one", "two", "three"):
+        assert_whole(stage, name)
+        assert set(numbers(stage, name, followed)) == set(numbers(stage, name))
+
+
+def assert_all_go_on(stage: Stage) -> None:
+    """Fail unless all three builds still run, are let go, and make a release without being begun again."""
     stage.wait_for(lambda job: len([b for b in job["builds"] if b["state"] == "started"]) == 3)
     running = stage.status("1")["builds"]
     assert all(re.fullmatch(r"\w+ line \d+", build["last_line"]) for build in running), running
@@ -79,10 +96,6 @@ def test_three_builds_go_on_while_the_daemon_is_away(stage: Stage, sshd: Sshd, h
     assert [build["attempts"] for build in job["builds"]] == [1, 1, 1], f"{stage.said(1)}\n{stage.events()}"
     assert {build["evidence"]["host"] for build in job["builds"]} == {"here", "far"}
     assert len([event for event in stage.events() if event["event"] == "build.attached"]) == 3
-    followed = follower.communicate(timeout=30)[0].decode()
-    for name in ("one", "two", "three"):
-        assert_whole(stage, name)
-        assert set(numbers(stage, name, followed)) == set(numbers(stage, name))
 
 
 @pytest.mark.parametrize("point", ATTACHING)
