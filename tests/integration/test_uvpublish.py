@@ -72,6 +72,32 @@ def test_each_status_becomes_its_cause(
     assert (rules.posts(), rules.files) == (1, {})
 
 
+@pytest.mark.parametrize("status", [429, 503])
+def test_the_wait_that_the_index_asks_for_is_known(
+    rules: PypiRules, index: HttpIndex, tmp_path: Path, status: int
+) -> None:
+    """uv's messages leave Retry-After out; its log has it, and the log is for us alone."""
+    rules.fail_next(status, retry_after="7")
+    seen: list[bytes] = []
+    with pytest.raises(Transient) as caught:
+        index.upload([make_wheel(tmp_path, "demo", name) for name in ("1.0", "1.1")], seen.append)
+    assert caught.value.retry_after == 7.0
+    assert rules.posts() == 1
+    assert b"Uploading" in b"".join(seen)
+    assert not any(line.startswith(("TRACE", "DEBUG")) for line in b"".join(seen).decode().splitlines())
+
+
+def test_the_page_that_an_index_answers_with_does_not_flood_the_log(
+    rules: PypiRules, index: HttpIndex, tmp_path: Path
+) -> None:
+    """Its lines are in uv's log too, once more: they are said once, in the error."""
+    rules.fault("status", status=400, text="<html>\nerror in a page\n</html>")
+    seen: list[bytes] = []
+    with pytest.raises(Permanent, match="error in a page"):
+        index.upload([make_wheel(tmp_path, "demo", "1.0")], seen.append)
+    assert b"".join(seen).count(b"error in a page") == 1
+
+
 def test_failure_at_the_third_file_is_completed_by_the_next_attempt(
     rules: PypiRules, index: HttpIndex, tmp_path: Path
 ) -> None:

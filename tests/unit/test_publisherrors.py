@@ -2,7 +2,7 @@
 
 import pytest
 
-from releasd.core.publisherrors import classify
+from releasd.core.publisherrors import LIMITED_PAUSE, classify
 from releasd.errors import Conflict, Denied, Permanent, ReleasdError, Transient
 
 _FILE = "demo-1.0-py3-none-any.whl"
@@ -148,3 +148,24 @@ def test_silence_is_said() -> None:
     found = classify(2, "")
     assert found is not None
     assert "no output" in found.message
+
+
+@pytest.mark.parametrize(
+    ("status", "asked", "wait"),
+    [
+        ("429 Too Many Requests", None, LIMITED_PAUSE),
+        ("429 Too Many Requests", 7.0, 7.0),
+        ("503 Service Unavailable", 7.0, 7.0),
+        ("503 Service Unavailable", None, None),
+    ],
+)
+def test_the_index_says_how_long_to_wait(status: str, asked: float | None, wait: float | None) -> None:
+    """Its Retry-After counts; a 429 without one costs a minute."""
+    error = classify(2, _says(status), asked=asked)
+    assert isinstance(error, Transient)
+    assert error.retry_after == wait
+
+
+def test_a_refusal_is_not_put_off() -> None:
+    """Where nothing may be repeated, a Retry-After changes nothing."""
+    assert isinstance(classify(2, _says("403 Forbidden"), asked=7.0), Denied)

@@ -113,3 +113,26 @@ def test_one_file_is_one_call() -> None:
     uploader = Uploader()
     upload(PATHS[:1], uploader, batches=4)
     assert uploader.calls == [("0.whl",)]
+
+
+def test_an_index_that_asks_for_time_gets_it() -> None:
+    """429 with Retry-After: no other file is sent meanwhile, and the whole waits that long."""
+    uploader = Uploader(_1=Transient("429", retry_after=7.0))
+    with pytest.raises(Transient) as caught:
+        upload(PATHS, uploader, batches=1)
+    assert len(uploader.calls) == 1
+    assert caught.value.retry_after == 7.0
+
+
+def test_an_index_that_asks_for_time_while_files_go_alone_gets_it() -> None:
+    """A fault that passed, and then a 429: what follows is not sent."""
+    errors = [Transient("502"), Transient("429", retry_after=7.0)]
+    calls = []
+
+    def send(paths: Sequence[Path]) -> None:
+        calls.append(len(paths))
+        raise errors.pop(0)
+
+    with pytest.raises(Transient) as caught:
+        upload(PATHS, send, batches=1)
+    assert (calls, caught.value.retry_after) == ([len(PATHS), 1], 7.0)

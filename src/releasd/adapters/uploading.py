@@ -2,7 +2,7 @@
 
 An uploader stops at the first file that is refused (publishing-facts.md §2); here every file is judged, and all that is
 wrong is told together. A file that was refused is not sent again; what a batch sent before it stopped is skipped by the
-uploader itself.
+uploader itself. Where a credential is refused, or the index asks for time, nothing more is sent.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,32 +10,36 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from releasd.core.delivering import combined
-from releasd.errors import Denied, Permanent, ReleasdError, SecretError
+from releasd.errors import Denied, Permanent, ReleasdError, SecretError, Transient
 
 Send = Callable[[Sequence[Path]], None]
 Failures = dict[str, ReleasdError]  # by file name
-_NO_CREDENTIAL = (Denied, SecretError)
 
 
 def upload(paths: Sequence[Path], send: Send, *, batches: int) -> None:
     """Send all files by `send`, which takes some of them and raises at the first that is not taken.
 
     With more than one batch the first file goes alone: it makes the version on the index. Raises one error for all
-    that were not taken (core/delivering.py, `combined`). Where a credential is refused, what was not begun by then is
-    not begun any more.
+    that were not taken (core/delivering.py, `combined`).
     """
     failures: Failures = {}
     if batches > 1:
         failures, paths = _batch(paths[:1], send), paths[1:]
-    refused = next((error for error in failures.values() if isinstance(error, _NO_CREDENTIAL)), None)
-    if refused:
-        failures |= {path.name: refused for path in paths}
+    end = next((error for error in failures.values() if _ends_all(error)), None)
+    if end:
+        failures |= {path.name: end for path in paths}
     else:
         with ThreadPoolExecutor(max_workers=batches, thread_name_prefix="upload") as pool:
             for found in pool.map(lambda some: _batch(some, send), _split(paths, batches)):
                 failures |= found
     if failures:
         raise combined(failures)
+
+
+def _ends_all(error: ReleasdError) -> bool:
+    """Return whether the same would be said of the other files, or the index does not want to hear of them now."""
+    is_busy = isinstance(error, Transient) and error.retry_after is not None
+    return is_busy or isinstance(error, Denied | SecretError)
 
 
 def _split(paths: Sequence[Path], count: int) -> list[Sequence[Path]]:
@@ -49,9 +53,9 @@ def _batch(paths: Sequence[Path], send: Send) -> Failures:
     while left:
         try:
             send(left)
-        except _NO_CREDENTIAL as error:
-            return failures | {path.name: error for path in left}
         except ReleasdError as error:
+            if _ends_all(error):
+                return failures | {path.name: error for path in left}
             named = [path for path in left if f"`{path.name}`" in error.message]  # uv's own words
             if len(left) == 1:
                 return failures | {left[0].name: error}
@@ -69,8 +73,8 @@ def _alone(paths: Sequence[Path], send: Send) -> Failures:
     for at, path in enumerate(paths):
         try:
             send([path])
-        except _NO_CREDENTIAL as error:
-            return failures | {each.name: error for each in paths[at:]}
         except ReleasdError as error:
+            if _ends_all(error):
+                return failures | {each.name: error for each in paths[at:]}
             failures[path.name] = error
     return failures

@@ -4,7 +4,6 @@ uv sees exactly the files it is given, no configuration but ours, and the token 
 (uvtoken.py). Its exit status proves nothing (publishing-facts.md §2); the caller reads the index afterwards.
 """
 
-import functools
 import os
 import subprocess
 import tempfile
@@ -15,9 +14,10 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
-from releasd.adapters import uvtoken
+from releasd.adapters import http, uvtoken
 from releasd.adapters.pipes import chunks, kill_group
 from releasd.adapters.secrets.redact import redacted
+from releasd.adapters.uvtrace import LEVEL, Trace
 from releasd.core.publisherrors import ROTATE, classify
 from releasd.core.uploadtoken import limits
 from releasd.errors import Permanent, SecretDenied, SecretError, Transient
@@ -109,9 +109,17 @@ def publish(
         names = _link(paths, Path(scratch))
         argv = _argv(handed.binary, names, publish_url=publish_url, check_url=check_url)
         env = _environment(scratch, handed, timeout=timeout)
-        redact = functools.partial(redacted, secrets=[token])
-        code, output = _run(argv, env, handed, cwd=scratch, sink=sink, redact=redact, timeout=timeout)
-    error = classify(code, output.decode("utf-8", "replace"))
+        trace = Trace()
+        code, output = _run(
+            argv,
+            env,
+            handed,
+            cwd=scratch,
+            sink=sink,
+            clean=lambda pieces: trace.words(redacted(pieces, [token])),
+            timeout=timeout,
+        )
+    error = classify(code, output.decode("utf-8", "replace"), asked=http.retry_after(trace.headers))
     if error is not None:
         raise error
 
@@ -151,6 +159,7 @@ def _environment(scratch: str, handed: uvtoken.Handover, *, timeout: float) -> d
         "HOME": scratch,
         "TMPDIR": scratch,
         "NO_COLOR": "1",
+        "RUST_LOG": LEVEL,
         "UV_NO_CONFIG": "1",  # neither a repository's nor a user's configuration may redirect an upload
         "UV_NO_CACHE": "1",
         "UV_HTTP_RETRIES": "1",  # of dropped connections, at once; longer patience is the engine's
@@ -165,10 +174,10 @@ def _run(
     *,
     cwd: str,
     sink: Sink,
-    redact: Callable[[Iterable[bytes]], Iterable[bytes]],
+    clean: Callable[[Iterable[bytes]], Iterable[bytes]],
     timeout: float,
 ) -> tuple[int, bytes]:
-    """Run to the end and return the exit status (negative for a signal) and the redacted end of the output.
+    """Run to the end and return the exit status (negative for a signal) and the end of the cleaned output.
 
     Raises `Transient` on time-out.
     """
@@ -186,9 +195,9 @@ def _run(
     with process:
         try:
             kept = b""
-            for clean in redact(chunks(process, deadline)):
-                sink(clean)
-                kept = (kept + clean)[-_KEPT:]
+            for line in clean(chunks(process, deadline)):
+                sink(line)
+                kept = (kept + line)[-_KEPT:]
             code = process.wait(max(0.0, deadline - time.monotonic()))
             return (_SIGNALLED - code if code > _SIGNALLED else code), kept
         except (TimeoutError, subprocess.TimeoutExpired):

@@ -13,16 +13,16 @@ from releasd.errors import Permanent, ReleasdError, Transient
 __all__ = ["LIMITED_PAUSE", "ROTATE", "classify"]
 
 _SHOWN = 600  # characters; some indexes answer with a whole web page
-LIMITED_PAUSE = 60.0  # seconds; uv does not show the Retry-After that came with a 429
-
+LIMITED_PAUSE = 60.0  # seconds to wait after a 429 that asks for no time of its own
 
 _LIMITED = re.compile(STATUS + "429", re.IGNORECASE)
 
 
-def classify(exit_code: int, text: str) -> ReleasdError | None:
+def classify(exit_code: int, text: str, *, asked: float | None = None) -> ReleasdError | None:
     """Return what ended `uv publish`, to be raised, or None where it claims success.
 
-    `exit_code` is negative for a signal, as Python has it; `text` is all its output, already free of secrets.
+    `exit_code` is negative for a signal, as Python has it; `text` is all its output, already free of secrets; `asked` is
+    the index's wish in seconds (Retry-After), which counts where the upload may be repeated.
     """
     if exit_code == 0:
         return None
@@ -31,8 +31,9 @@ def classify(exit_code: int, text: str) -> ReleasdError | None:
     said = _said(text)
     for known in UPLOADS:
         if known.error and known.match(said):
-            if known.name == "index-busy" and _LIMITED.search(said):
-                return Transient(f"uv publish: {said[:_SHOWN]}", advice=known.fix, retry_after=LIMITED_PAUSE)
+            if known.name == "index-busy":
+                wait = LIMITED_PAUSE if asked is None and _LIMITED.search(said) else asked
+                return Transient(f"uv publish: {said[:_SHOWN]}", advice=known.fix, retry_after=wait)
             return known.error(f"uv publish: {said[:_SHOWN]}", advice=known.fix)
     return Permanent(
         f"uv publish failed with {exit_code}: {said[:_SHOWN]}",
