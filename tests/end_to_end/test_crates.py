@@ -69,6 +69,14 @@ def assert_out(stage: Stage, registry: CratesRegistry, job: dict[str, Any], tmp_
     assert TOKEN not in written
 
 
+def publish_as_a_stranger(registry: CratesRegistry, version: str, tmp_path: Path) -> None:
+    """Publish one of the crates with the real cargo, past the daemon."""
+    folder = cargo.write(tmp_path / "other", cargo.workspace(version))
+    environ = {**registry.environ, "CARGO_REGISTRIES_LOCAL_TOKEN": TOKEN}
+    arguments = ("publish", "--no-verify", "--registry", "local", "-p", "demo-core")
+    cargo.cargo(*arguments, cwd=folder, home=tmp_path / "home", environ=environ)
+
+
 def test_killed_between_two_crates(crates_stage: Stage, registry: CratesRegistry, tmp_path: Path) -> None:
     """The daemon dies while it sends the second crate; the next sends that alone, and a stranger builds with both."""
     registry.fault("hold", skip=1)
@@ -97,10 +105,7 @@ def test_a_registry_that_fails_between_two_crates(
 
 def test_a_crate_that_somebody_else_published(crates_stage: Stage, registry: CratesRegistry, tmp_path: Path) -> None:
     """One of the crates has that version already: nothing is built, tagged or published."""
-    folder = cargo.write(tmp_path / "other", cargo.workspace("1.1.0"))
-    environ = {**registry.environ, "CARGO_REGISTRIES_LOCAL_TOKEN": TOKEN}
-    arguments = ("publish", "--no-verify", "--registry", "local", "-p", "demo-core")
-    cargo.cargo(*arguments, cwd=folder, home=tmp_path / "home", environ=environ)
+    publish_as_a_stranger(registry, "1.1.0", tmp_path)
     crates_stage.start()
     crates_stage.push("feat: more")
     job = crates_stage.wait_over()
@@ -108,3 +113,19 @@ def test_a_crate_that_somebody_else_published(crates_stage: Stage, registry: Cra
     assert "demo-core 1.1.0 is on the index crates already" in job["reason"]
     assert crates_stage.tags().keys() == {"v1.0.0"}
     assert registry.order == ["demo-core-1.1.0"]
+
+
+def test_a_crate_published_past_the_daemon_is_an_alarm(
+    crates_stage: Stage, registry: CratesRegistry, tmp_path: Path
+) -> None:
+    """The registry is watched from the first release on; `yank` shows cargo's own command."""
+    crates_stage.config["daemon"]["watch_indexes_every"] = "1s"
+    crates_stage.start()
+    crates_stage.push("feat: more")
+    assert_out(crates_stage, registry, crates_stage.wait_over(timeout=90), tmp_path)
+    eventually(lambda: len(crates_stage.status()["watched"]) == 2, "both crates are watched")
+    assert crates_stage.status()["alarms"] == []
+    publish_as_a_stranger(registry, "9.9.9", tmp_path)
+    (alarm,) = eventually(lambda: crates_stage.status()["alarms"], "the alarm")
+    assert (alarm["kind"], alarm["filename"]) == ("foreign", "demo-core-9.9.9.crate")
+    assert "cargo yank demo-core@9.9.9" in crates_stage.run("yank", "demo", "9.9.9").stdout

@@ -180,6 +180,21 @@ def test_other_bytes_under_the_same_version(
     assert len(registry.told) == 2
 
 
+def test_all_versions_of_a_crate_are_listed_for_the_watcher(
+    registry: CratesRegistry, adapter: CratesIndex, pack: Callable[..., list[Path]]
+) -> None:
+    """Each with its digest and whether it is yanked; of a crate that there is not, nothing."""
+    adapter.upload(pack("1.1.0"), quiet)
+    adapter.upload(pack("1.2.0"), quiet)
+    registry.yank("demo-core", "1.1.0")
+    listed = adapter.all_files("demo-core")
+    assert {file.filename: file.sha256 for file in listed} == {
+        name: digest for name, digest in registry.stored().items() if name.startswith("demo-core-")
+    }
+    assert [file.yanked for file in listed] == [True, False]
+    assert adapter.all_files("nobody") == ()
+
+
 @pytest.mark.parametrize(
     ("fault", "error", "words"),
     [

@@ -76,7 +76,7 @@ def test_each_status_becomes_its_cause(
 def test_the_wait_that_the_index_asks_for_is_known(
     rules: PypiRules, index: HttpIndex, tmp_path: Path, status: int
 ) -> None:
-    """uv's messages leave Retry-After out; its log has it, and the log is for us alone."""
+    """The messages of uv leave Retry-After out; its log has it, and the log is for us alone."""
     rules.fail_next(status, retry_after="7")
     seen: list[bytes] = []
     with pytest.raises(Transient) as caught:

@@ -108,6 +108,11 @@ class CratesRegistry:
         path = self.folder / "index" / index_path(name)
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
+    def yank(self, name: str, version: str) -> None:
+        """Mark a version as an owner does by `cargo yank`."""
+        lines = [{**line, "yanked": line["vers"] == version} for line in self.lines(name)]
+        (self.folder / "index" / index_path(name)).write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+
     def page(self, path: str) -> bytes | None:
         """Return a page of the index; None where there is none, or not yet."""
         if path == "config.json":

@@ -28,9 +28,16 @@ def test_each_file_has_its_state_by_the_ledger() -> None:
 
 
 def test_the_steps_are_those_of_the_index() -> None:
-    """The public index has its page; another its own manual; a version that is yanked needs none."""
-    public = steps("pypi", "demo", "1.0.0", "bad", public=True, done=False)
+    """The public index has its page, another its own manual."""
+    public = steps("pypi", "demo", "1.0.0", "bad", kind="public")
     assert "Options, Yank" in public[-1]
     assert '"bad"' in public[-1]
-    assert "PEP 592" in steps("own", "demo", "1.0.0", "", public=False, done=False)[0]
-    assert steps("pypi", "demo", "1.0.0", "", public=True, done=True) == ()
+    assert "PEP 592" in steps("own", "demo", "1.0.0", "", kind="other")[0]
+
+
+def test_a_crate_is_yanked_by_cargo() -> None:
+    """A registry has an API for it, and cargo is its client: the command is shown whole."""
+    (step,) = steps("crates", "demo-core", "1.3.0", "", kind="crates")
+    assert "`cargo yank demo-core@1.3.0 --registry NAME`" in step
+    assert is_version("demo-core-1.3.0.crate", "1.3.0")
+    assert not is_version("demo-core-1.3.0-alpha.x.crate", "1.3.0")

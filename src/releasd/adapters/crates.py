@@ -9,7 +9,7 @@ import importlib.metadata
 import json
 import struct
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ from releasd.adapters.secrets.redact import redactor
 from releasd.core import cratefile, crates
 from releasd.core.delivering import combined
 from releasd.errors import Conflict, Denied, Permanent, ReleasdError, Transient
-from releasd.model import IndexRules
+from releasd.model import IndexRules, ListedFile
 from releasd.ports import Secret, ServedFile, Sink
 
 _ABSENT = frozenset({404, 410, 451})  # each means that there is no such crate (the Cargo book, "Index Format")
@@ -91,19 +91,31 @@ class CratesIndex:
 
         Raises `Transient` while the index cannot be read, `Denied` when it wants a credential for reading.
         """
+        return tuple(
+            ServedFile(filename=listed.filename, sha256=listed.sha256, url=listed.url)
+            for listed, found in self._versions(distribution)
+            if listed.sha256 and _is_same(found, version)
+        )
+
+    def all_files(self, distribution: str) -> tuple[ListedFile, ...]:
+        """Return the files of all of a crate's versions as listed now (`ports.Listing`). Raises as `files` does."""
+        return tuple(listed for listed, _ in self._versions(distribution))
+
+    def _versions(self, distribution: str) -> Iterator[tuple[ListedFile, str]]:
+        """Yield each version's file, and the version, from the crate's page of the index."""
         template = str(self._settings().get("dl", ""))  # first: at a wrong address everything is "not found"
         answer = self._get(crates.index_path(distribution))
-        if answer.status in _ABSENT:
-            return ()
-        lines = [line for line in self._lines(answer) if _is_same(str(line.get("vers")), version)]
-        return tuple(
-            ServedFile(
-                filename=_filename(str(line["name"]), str(line["vers"])),
-                sha256=str(line["cksum"]).lower(),
-                url=_download(template, line),
+        for line in () if answer.status in _ABSENT else self._lines(answer):
+            version = str(line["vers"])
+            yield (
+                ListedFile(
+                    filename=_filename(str(line["name"]), version),
+                    sha256=str(line["cksum"]).lower(),
+                    url=_download(template, line),
+                    yanked=bool(line.get("yanked")),
+                ),
+                version,
             )
-            for line in lines
-        )
 
     def download_sha256(self, file: ServedFile) -> str:
         """Fetch the bytes and return their digest. A listed file that is not there yet is `Transient`."""

@@ -1,6 +1,7 @@
 """`releasd yank`: what is to be done about a version, index by index, and the release that goes past it.
 
-Nothing is done: no index has an API for it that a token may use. The daemon is not needed; the ledger is read from the
+Nothing is done: no index of Python packages has an API for it that a token may use, and a registry of crates has a
+command. The daemon is not needed; the ledger is read from the
 store.
 """
 
@@ -14,13 +15,14 @@ from typing import Any
 from packaging.utils import canonicalize_name
 
 from releasd import config
+from releasd.adapters.crates import CratesIndex
 from releasd.adapters.index import HttpIndex
 from releasd.adapters.secrets import SecretStore, Surroundings
 from releasd.app.inspect import Asked, forward
 from releasd.app.repositories import peek
 from releasd.app.world import index_of, registered, secret_sources
-from releasd.core.watching import name_and_version
-from releasd.core.yanking import EFFECTS, is_same, is_version, served, steps
+from releasd.core.watching import distributions
+from releasd.core.yanking import EFFECTS, Kind, is_same, is_version, served, steps
 from releasd.errors import ReleasdError, UsageError
 from releasd.model import JobState, Project
 from releasd.ports import Listing
@@ -91,44 +93,44 @@ def _job(asked: Yank, store: Store | None) -> int | None:
 
 def _places(asked: Yank, store: Store | None) -> Iterator[dict[str, Any]]:
     secrets = SecretStore(secret_sources(asked.settings), Surroundings(environ=asked.environ))
-    distributions = _distributions(asked.project, store)
     for name in asked.project.indexes:
         section = asked.settings.indexes.get(name)
         index: object = index_of(name, section, secrets) if section else None
+        if not isinstance(index, Listing):
+            continue
         public = isinstance(index, HttpIndex) and section is not None and section.publish_url is None
-        for distribution in distributions:
-            yield _place(asked, store, name, index, distribution, public=public)
+        kind: Kind = "crates" if isinstance(index, CratesIndex) else "public" if public else "other"
+        for distribution in _distributions(asked.project, store, name, index):
+            yield _place(asked, store, name, index, distribution, kind=kind)
 
 
 def _place(
-    asked: Yank, store: Store | None, name: str, index: object, distribution: str, *, public: bool
+    asked: Yank, store: Store | None, name: str, index: Listing, distribution: str, *, kind: Kind
 ) -> dict[str, Any]:
     """Return what one index serves, and the steps there; one that cannot be read gets its steps all the same."""
     error = None
     try:
-        listed = index.all_files(distribution) if isinstance(index, Listing) else ()
+        listed = index.all_files(distribution)
     except ReleasdError as failed:
         listed, error = (), failed.message
     mine = [file for file in listed if is_version(file.filename, asked.version)]
     files = served(mine, store.ledger(file.filename for file in mine) if store else None)
-    is_there = bool(files) or error is not None or not isinstance(index, Listing)
     done = all(file.yanked for file in files) and error is None
-    todo = steps(name, distribution, asked.version, asked.reason, public=public, done=done) if is_there else ()
     return {
         "index": name,
         "distribution": distribution,
         "files": [asdict(file) for file in files],
         "error": error,
-        "steps": list(todo),
+        "steps": [] if done else list(steps(name, distribution, asked.version, asked.reason, kind=kind)),
     }
 
 
-def _distributions(project: Project, store: Store | None) -> list[str]:
-    """Return what the project releases: by the ledger and by the looks of the watcher, else its own name."""
+def _distributions(project: Project, store: Store | None, name: str, index: Listing) -> list[str]:
+    """Return what the project has on an index: by the ledger and by the looks of the watcher, else its own name."""
     found = set[str]()
     if store:
-        found = {parts[0] for name in store.released_files(project.name) if (parts := name_and_version(name))}
-        found |= {watch.distribution for watch in store.watches(project.name)}
+        found = distributions(file for file in store.released_files(project.name) if index.takes(file))
+        found |= {watch.distribution for watch in store.watches(project.name) if watch.index == name}
     return sorted(found) or [canonicalize_name(project.name)]
 
 

@@ -16,7 +16,7 @@ Examples:
   releasd yank demo 1.3.0 --reason "loses data on Windows"
   releasd yank demo 1.3.0 --json | jq -r .forward.command
 \b
-Changes nothing: indexes have no API for it. Needs no daemon. Exit code 1 when an index could not be read.
+Changes nothing: it says what to do. Needs no daemon. Exit code 1 when an index could not be read.
 """
 STATES = {"released": "green", "other bytes": "bold red", "foreign": "bold red", "unknown": "yellow"}
 

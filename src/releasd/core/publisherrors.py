@@ -21,8 +21,8 @@ _LIMITED = re.compile(STATUS + "429", re.IGNORECASE)
 def classify(exit_code: int, text: str, *, asked: float | None = None) -> ReleasdError | None:
     """Return what ended `uv publish`, to be raised, or None where it claims success.
 
-    `exit_code` is negative for a signal, as Python has it; `text` is all its output, already free of secrets; `asked` is
-    the index's wish in seconds (Retry-After), which counts where the upload may be repeated.
+    `exit_code` is negative for a signal, as Python has it; `text` is all its output, already free of secrets;
+    `asked` is the index's wish in seconds (Retry-After), which counts where the upload may be repeated.
     """
     if exit_code == 0:
         return None

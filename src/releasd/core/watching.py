@@ -13,7 +13,7 @@ It implements this set of rules:
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from releasd.core import simplepage
+from releasd.core import crates, simplepage
 from releasd.model import IndexAlarm, ListedFile, Origin, Suspicion, WatchedFile
 
 GONE = 2  # looks in a row
@@ -33,9 +33,14 @@ class Seen:
 
 
 def name_and_version(filename: str) -> tuple[str, str] | None:
-    """Return the distribution (normalised) and the version that a file's name says, None where it says neither."""
+    """Return the distribution (normalised) or crate, and the version, that a file's name says; None where it does not."""
     found = simplepage.split(filename)
-    return (found[0], str(found[1])) if found else None
+    return (found[0], str(found[1])) if found else crates.split_filename(filename)
+
+
+def distributions(filenames: Iterable[str]) -> set[str]:
+    """Return the distributions and crates that files are of, by their names."""
+    return {found[0] for name in filenames if (found := name_and_version(name))}
 
 
 def version_of(filename: str) -> str:

@@ -5,12 +5,14 @@ The steps are those of the public index; other indexes that follow PEP 592 have 
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 from packaging.version import InvalidVersion, Version
 
 from releasd.core.watching import Ledger, version_of
 from releasd.model import ListedFile
 
+Kind = Literal["public", "crates", "other"]
 EFFECTS = (
     "Installers pass over a yanked version, unless somebody pins exactly it (`==`): those get it, and your reason.",
     "Its files stay, can be downloaded, and lock files that name them go on working. The same page undoes it.",
@@ -43,7 +45,7 @@ def is_same(one: str, other: str) -> bool:
     try:
         return Version(one) == Version(other)
     except InvalidVersion:
-        return False
+        return one == other
 
 
 def served(files: Iterable[ListedFile], ledger: Ledger | None) -> tuple[Served, ...]:
@@ -62,12 +64,14 @@ def _state(file: ListedFile, ledger: Ledger | None) -> str:
     return "released" if file.sha256 is None or file.sha256 in ledger[file.filename] else "other bytes"
 
 
-def steps(index: str, distribution: str, version: str, reason: str, *, public: bool, done: bool) -> tuple[str, ...]:
-    """Return what is to be done on one index, in order; nothing where every file is yanked already."""
-    if done:
-        return ()
+def steps(index: str, distribution: str, version: str, reason: str, *, kind: Kind) -> tuple[str, ...]:
+    """Return what is to be done on one index, in order."""
     why = f'give the reason "{reason}"' if reason else "give a reason: installers show it"
-    if public:
+    if kind == "crates":
+        command = f"cargo yank {distribution}@{version} --registry NAME"
+        where = f"NAME is what your Cargo configuration calls {index} (leave it out for Cargo's own)"
+        return (f"As an owner of {distribution}: `{command}`, where {where}. `--undo` takes it back.",)
+    if kind == "public":
         return (
             f"Log in on {index} as an owner or maintainer of {distribution}.",
             f"Open the index's page of the project: Manage, then Releases, then {version}.",

@@ -13,7 +13,7 @@ from functools import partial
 
 from packaging.utils import canonicalize_name
 
-from releasd.core.watching import judge, judge_bytes, name_and_version, next_to_read
+from releasd.core.watching import distributions, judge, judge_bytes, next_to_read
 from releasd.engine.facts import look
 from releasd.engine.world import World
 from releasd.errors import Permanent, ReleasdError
@@ -68,9 +68,8 @@ class Watcher:
     def look_at(self, project: Project) -> None:
         """Look at all indexes of a project; one that fails does not keep the others from being looked at."""
         self._next[project.name] = self.world.clock.now() + self.every
-        indexes = self._indexes(project)
-        for distribution in sorted(self._distributions(project)) if indexes else ():
-            for name, index in indexes.items():
+        for name, index in self._indexes(project).items():
+            for distribution in sorted(self._distributions(project, name, index)):
                 watch = Watch(project=project.name, index=name, distribution=distribution)
                 try:
                     self._look(watch, index)
@@ -90,13 +89,17 @@ class Watcher:
         listed = {name: known.get(name) for name in project.indexes}
         return {name: index for name, index in listed.items() if isinstance(index, Listing)}
 
-    def _distributions(self, project: Project) -> set[str]:
-        """Return what a project releases: by the ledger, by earlier looks, and by its repository as it is now."""
+    def _distributions(self, project: Project, name: str, index: Listing) -> set[str]:
+        """Return what a project has on an index: by the ledger, by earlier looks, and by its repository as it is now.
+
+        Of crates the ledger alone knows which are released: a name in a manifest may be somebody else's crate.
+        """
         store = self.world.store
-        released = {found[0] for name in store.released_files(project.name) if (found := name_and_version(name))}
-        known = {record.distribution for record in store.watches(project.name)}
+        released = distributions(file for file in store.released_files(project.name) if index.takes(file))
+        known = {record.distribution for record in store.watches(project.name) if record.index == name}
         try:
-            return released | known | set(self._named(project))
+            named = {each for each in self._named(project) if index.takes(f"{each}-0.tar.gz")}
+            return released | known | named
         except ReleasdError as error:
             self.complain(f"watching {project.name}", error.message)
             return released | known
