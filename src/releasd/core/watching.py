@@ -33,7 +33,7 @@ class Seen:
 
 
 def name_and_version(filename: str) -> tuple[str, str] | None:
-    """Return the distribution (normalised) or crate, and the version, that a file's name says; None where it does not."""
+    """Return the distribution (normalised) or crate, and the version, that a file is of by its name; None where unsaid."""
     found = simplepage.split(filename)
     return (found[0], str(found[1])) if found else crates.split_filename(filename)
 
