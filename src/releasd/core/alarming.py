@@ -1,5 +1,7 @@
 """What an alarm about an index looks like to those who are told of it, as core/announcing.py has it of a release."""
 
+from datetime import datetime
+
 import msgspec
 
 from releasd.core.watching import advice, sentence
@@ -28,10 +30,15 @@ def document(alarm: IndexAlarm) -> dict[str, object]:
         "version": alarm.version or None,
         "expected": alarm.expected,
         "found": alarm.found,
+        "closes_at": _time(alarm.closes_at) if alarm.closes_at else None,
         "why": sentence(alarm),
         "advice": advice(alarm),
-        "at": alarm.at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "at": _time(alarm.at),
     }
+
+
+def _time(at: datetime) -> str:
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def text(alarm: IndexAlarm) -> str:

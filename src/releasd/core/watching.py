@@ -33,7 +33,7 @@ class Seen:
 
 
 def name_and_version(filename: str) -> tuple[str, str] | None:
-    """Return the distribution (normalised) or crate, and the version, that a file is of by its name; None where unsaid."""
+    """Return the distribution (normalised) or crate, and the version, that a file's name says; None for any other."""
     found = simplepage.split(filename)
     return (found[0], str(found[1])) if found else crates.split_filename(filename)
 
@@ -138,11 +138,17 @@ def sentence(alarm: IndexAlarm) -> str:
         return f"{alarm.index} serves {alarm.filename}, which releasd did not publish"
     if alarm.kind == "listed":
         return f"{alarm.index} lists {alarm.filename} with another sha256 than before"
+    if alarm.closes_at is not None:
+        until = "" if alarm.at >= alarm.closes_at else f" after {alarm.closes_at:%Y-%m-%d %H:%M} UTC"
+        return f"{alarm.index} lacks {alarm.filename} and takes no more files of that release{until}"
     return f"{alarm.index} serves other bytes of {alarm.filename} than it should"
 
 
 def advice(alarm: IndexAlarm) -> str:
     """Return what to do about an alarm."""
+    if alarm.closes_at is not None:
+        is_over = alarm.at >= alarm.closes_at
+        return "Release a new version." if is_over else f"`releasd status {alarm.project}` says what it waits for."
     if alarm.kind == "foreign":
         first = "Unless you uploaded it: revoke the index's tokens now, then take the file off the index"
     else:

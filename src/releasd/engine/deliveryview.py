@@ -41,12 +41,13 @@ def destinations(store: Store, job: Job) -> list[dict[str, Any]]:
 
 
 def warn_of_closing(store: Store, projects: tuple[str, ...], *, now: datetime) -> tuple[str, ...]:
-    """Record each warning that is due: releases that are public in part, on an index that soon takes no more files.
+    """Raise each alarm that is due: releases that are public in part, on an index that soon takes no more files.
 
-    Returns a sentence for each new one.
+    One whose files arrived after all is settled. Returns a sentence for each new one.
     """
     told = []
     for project in projects:
+        _settle(store, project, now)
         for job in (*store.unfinished_releases(project), *store.jobs(project, LIVE_STATES)):
             told += _warn(store, job, now)
     return tuple(told)
@@ -59,10 +60,18 @@ def _warn(store: Store, job: Job, now: datetime) -> list[str]:
         records = files.get(each.index, ())
         closing, missing = closes_at(records) if each.closes else None, lacking(records)
         level = warnings_due(closing, now) if closing and missing else 0
-        if closing and level and store.warn_closing(job.id, each.index, level, closes_at=closing, now=now):
+        if not closing or not level:
+            continue
+        if store.warn_closing(job, each.index, level, lacking=missing, closes_at=closing, now=now):
             names = ", ".join(missing)
             told.append(f"job {job.id}: {each.index} lacks {names} and takes no more after {closing:%Y-%m-%d %H:%M}")
     return told
+
+
+def _settle(store: Store, project: str, now: datetime) -> None:
+    for alarm in store.alarms(project):
+        if alarm.kind == "closing" and store.arrived(alarm.index, alarm.filename.split(", ")):
+            store.acknowledge(alarm.id, "the files arrived", by="releasd", now=now)
 
 
 def _time(at: datetime | None) -> str | None:

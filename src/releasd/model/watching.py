@@ -8,8 +8,9 @@ from releasd.model.announcing import Announcement
 
 # Whose a file is: in the ledger; there before releasd looked for the first time; or from nobody knows where.
 Origin = Literal["ledger", "before", "foreign"]
-# What an alarm is about: a file that is not in the ledger, another digest in the listing, other bytes behind it.
-AlarmKind = Literal["foreign", "listed", "bytes"]
+# What an alarm is about: a file that is not in the ledger, another digest in the listing, other bytes behind it; or a
+# release that is there in part, on an index that soon takes no more of its files.
+AlarmKind = Literal["foreign", "listed", "bytes", "closing"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +54,12 @@ class Suspicion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexAlarm:
-    """A suspicion on record, until a person acknowledges it."""
+    """What a person has to look at, until it is acknowledged.
+
+    Attributes:
+        filename: of a "closing" one, the files that lack, divided by commas.
+        closes_at: of a "closing" one, when the index takes no more.
+    """
 
     id: int
     project: str
@@ -65,6 +71,7 @@ class IndexAlarm:
     expected: str | None
     found: str | None
     at: datetime
+    closes_at: datetime | None = None
     acknowledged_at: datetime | None = None
     acknowledged_by: str | None = None
     note: str | None = None

@@ -10,10 +10,11 @@ from datetime import datetime
 from sqlalchemy import Connection, and_, insert, select, update
 
 from releasd.core.delivering import advanced
-from releasd.model import Artifact, DeliveryRecord, DestinationRecord, Evidence, FileState, JobId
+from releasd.model import Artifact, DeliveryRecord, DestinationRecord, Evidence, FileState, Job, JobId
 from releasd.store.codec import clean
 from releasd.store.rows import Part, get_brief, guarded, record
 from releasd.store.tables import delivery, destination
+from releasd.store.watchtables import index_alarm
 
 _DELIVERIES = select(*(delivery.c[field.name] for field in fields(DeliveryRecord)))
 _DESTINATIONS = select(*(destination.c[field.name] for field in fields(DestinationRecord)))
@@ -100,15 +101,34 @@ class Deliveries(Part):
             conn.execute(update(destination).where(*mine).values(proven_at=now, evidence=dict(evidence)))
             record(conn, "destination.verified", job, now=now, index=index, evidence=dict(evidence))
 
-    def warn_closing(self, job_id: JobId, index: str, level: int, *, closes_at: datetime, now: datetime) -> bool:
-        """Record, for any job, the `level`-th warning that a destination closes; return whether it is new."""
+    def warn_closing(
+        self, job: Job, index: str, level: int, *, lacking: Sequence[str], closes_at: datetime, now: datetime
+    ) -> bool:
+        """Raise, for any planned job, the `level`-th alarm that a destination closes; return whether it is new."""
         with self._db.write(durable=False) as conn:
-            mine = (destination.c.job_id == job_id, destination.c.index == index, destination.c.warned < level)
+            mine = (destination.c.job_id == job.id, destination.c.index == index, destination.c.warned < level)
             if conn.execute(update(destination).where(*mine).values(warned=level)).rowcount == 0:
                 return False
-            job, told = get_brief(conn, job_id), {"index": index, "closes_at": closes_at.isoformat()}
-            record(conn, "destination.warned", job, now=now, **told)
+            told = {"index": index, "closes_at": closes_at}
+            values = {
+                "project": job.project,
+                "distribution": job.plan.distribution if job.plan else job.project,
+                "kind": "closing",
+                "filename": ", ".join(lacking),
+                "version": job.plan.pep440 if job.plan else "",
+            }
+            conn.execute(insert(index_alarm).values(**told, **values, at=now))
+            about = {"index": index, "closes_at": closes_at.isoformat(), "files": list(lacking)}
+            record(conn, "destination.warned", get_brief(conn, job.id), now=now, **about)
             return True
+
+    def arrived(self, index: str, filenames: Sequence[str]) -> bool:
+        """Return whether an index took all these files, of whichever release."""
+        query = select(delivery.c.filename).distinct()
+        taken = (delivery.c.index == index, delivery.c.state != FileState.PLANNED)
+        with self._db.read() as conn:
+            found = conn.execute(query.where(*taken, delivery.c.filename.in_(filenames))).scalars()
+            return set(found) >= set(filenames)
 
 
 def _of(conn: Connection, job_id: JobId, index: str) -> dict[str, DeliveryRecord]:

@@ -48,11 +48,12 @@ index_alarm = Table(
     Column("version", String, nullable=False),
     Column("expected", String(64)),
     Column("found", String(64)),
+    Column("closes_at", Utc),
     Column("at", Utc, nullable=False),
     Column("acknowledged_at", Utc),
     Column("acknowledged_by", String),
     Column("note", Text),
-    CheckConstraint("kind IN ('foreign', 'listed', 'bytes')", name="kind"),
+    CheckConstraint("kind IN ('foreign', 'listed', 'bytes', 'closing')", name="kind"),
 )
 
 # Whom an alarm was told to, or tried to. `retry_at` is when it is due again, None: it was told.

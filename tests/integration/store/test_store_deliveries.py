@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy.exc import IntegrityError
 
+from releasd.core.watching import advice, sentence
 from releasd.engine import deliveryview
 from releasd.errors import Fenced
 from releasd.model import Artifact, FileState, JobState
@@ -90,6 +91,28 @@ def test_a_release_public_in_part_is_warned_of_as_its_end_comes_near(store: Stor
     assert all(f"pypi lacks {NAMES[1]}, {NAMES[2]}" in each for _, each in told)
     events = [each for each in store.events_after(0, 100) if each.event == "destination.warned"]
     assert len(events) == 4
+    alarms = store.alarms(job.project)
+    assert [(alarm.kind, alarm.index, alarm.filename) for alarm in alarms] == [
+        ("closing", "pypi", f"{NAMES[1]}, {NAMES[2]}")
+    ] * 4
+    assert "takes no more files of that release after" in sentence(alarms[0])
+    assert sentence(alarms[3]).endswith("takes no more files of that release")
+    assert (advice(alarms[0]), advice(alarms[3])) == (
+        f"`releasd status {job.project}` says what it waits for.",
+        "Release a new version.",
+    )
+
+
+def test_a_release_completed_in_time_settles_its_alarms(store: Store) -> None:
+    """Nobody has to acknowledge what has passed by itself."""
+    job = running(store)
+    store.deliver(job.id, job.token, "pypi", 0, FILES, closes=True, now=NOW)
+    store.delivered(job.id, job.token, "pypi", NAMES[:1], FileState.SERVED, now=NOW)
+    late = NOW + timedelta(days=8)
+    assert len(deliveryview.warn_of_closing(store, (job.project,), now=late)) == 1
+    store.delivered(job.id, job.token, "pypi", NAMES, FileState.UPLOADED, now=late)
+    assert deliveryview.warn_of_closing(store, (job.project,), now=late) == ()
+    assert store.alarms(job.project) == ()
 
 
 def test_a_whole_release_is_not_warned_of(store: Store) -> None:

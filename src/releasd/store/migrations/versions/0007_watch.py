@@ -45,11 +45,12 @@ def upgrade() -> None:
         sa.Column("version", sa.String(), nullable=False),
         sa.Column("expected", sa.String(64), nullable=True),
         sa.Column("found", sa.String(64), nullable=True),
+        sa.Column("closes_at", sa.BigInteger(), nullable=True),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("acknowledged_at", sa.BigInteger(), nullable=True),
         sa.Column("acknowledged_by", sa.String(), nullable=True),
         sa.Column("note", sa.Text(), nullable=True),
-        sa.CheckConstraint("kind IN ('foreign', 'listed', 'bytes')", name=op.f("ck_index_alarm_kind")),
+        sa.CheckConstraint("kind IN ('foreign', 'listed', 'bytes', 'closing')", name=op.f("ck_index_alarm_kind")),
         sa.PrimaryKeyConstraint("id", name="pk_index_alarm"),
     )
     op.create_table(
