@@ -323,3 +323,15 @@ def test_plan_shows_what_a_recipe_builds_where(terminal: Terminal, work: Work) -
     assert "build sdist: mini or big" in shown
     work.commit("feat: for another", {".releasd.toml": 'targets = ["linux-x86_64"]\n'})
     assert "build wheel-linux-x86_64 (linux, x86_64): no registered host has these labels" in terminal.run("plan").out
+
+
+@pytest.mark.parametrize("container", ["", 'container = "manylinux-rust"\n'])
+def test_plan_warns_of_wheels_for_one_hosts_libc(terminal: Terminal, work: Work, container: str) -> None:
+    """A wheel built on a recent Linux installs on no older one; an image for it ends the warning."""
+    backend = '[build-system]\nbuild-backend = "maturin"\nrequires = ["maturin"]\n'
+    work.commit("build: maturin", {"pyproject.toml": PYPROJECT + backend, ".releasd.toml": container or "# none\n"})
+    config = terminal.home / "releasd.toml"
+    config.write_text('[hosts.far]\naddress = "far.example.org"\nlabels = ["linux", "x86_64"]\n')
+    said = terminal.run("plan", environ={"RELEASD_CONFIG": str(config)})
+    assert "wheel-linux-x86_64" in said.out
+    assert ("built on the host itself" in said.out) is not bool(container)

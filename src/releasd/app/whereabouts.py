@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from releasd.config.places import config_path, read_toml
+from releasd.core.maturin import bound_to_host
 from releasd.core.plan import recipe
 from releasd.errors import ConfigError
 from releasd.model import BuildSpec, Facts, ProjectConfig
@@ -33,6 +34,12 @@ def builds(
     project = _project(operator, repo)
     hosts = _hosts(operator, project)
     specs = _specs(facts, config, tuple((hosts or {}).values()), warnings) if "builds" not in project else ()
+    bound = () if config.builds or "container" in project else bound_to_host(specs)
+    if bound:
+        warnings.append(
+            f"{', '.join(bound)}: built on the host itself, so the wheel asks for that host's C library or a newer one; "
+            "set container (docs/project.md, The manylinux recipe)"
+        )
     own = [(build.name, build.labels) for build in specs]
     own += [(str(build.get("name")), tuple(map(str, build.get("labels", ())))) for build in _tables(project)]
     found = tuple(

@@ -31,6 +31,16 @@ def builds(files: Mapping[str, str], document: Mapping[str, Any], targets: Itera
     return (*wheels, sdist)
 
 
+def bound_to_host(builds: Iterable[BuildSpec]) -> tuple[str, ...]:
+    """Return the builds whose wheels ask for the C library of their host, or a newer one: Linux, no container, no zig."""
+    return tuple(
+        build.name
+        for build in builds
+        if build.run.startswith("maturin build") and "linux" in build.labels
+        if not build.container and "--compatibility" not in build.run
+    )
+
+
 def _crate(files: Mapping[str, str], path: str) -> Mapping[str, Any]:
     return toml.read(path, files[path]) if path in files else {}
 
