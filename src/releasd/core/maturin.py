@@ -32,7 +32,7 @@ def builds(files: Mapping[str, str], document: Mapping[str, Any], targets: Itera
 
 
 def bound_to_host(builds: Iterable[BuildSpec]) -> tuple[str, ...]:
-    """Return the builds whose wheels ask for the C library of their host, or a newer one: Linux, no container, no zig."""
+    """Return the builds whose wheels ask for their host's own C library, or a newer one: on Linux, bare, without zig."""
     return tuple(
         build.name
         for build in builds
