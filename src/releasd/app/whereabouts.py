@@ -37,8 +37,8 @@ def builds(
     bound = () if config.builds or "container" in project else bound_to_host(specs)
     if bound:
         warnings.append(
-            f"{', '.join(bound)}: built on the host itself, so the wheel asks for the C library of that host or a newer "
-            "one; set container (docs/project.md, The manylinux recipe)"
+            f"{', '.join(bound)}: built on the host itself, so the wheel asks for the host's C library or a newer one; "
+            "set container (docs/project.md, The manylinux recipe)"
         )
     own = [(build.name, build.labels) for build in specs]
     own += [(str(build.get("name")), tuple(map(str, build.get("labels", ())))) for build in _tables(project)]

@@ -32,7 +32,7 @@ def builds(files: Mapping[str, str], document: Mapping[str, Any], targets: Itera
 
 
 def bound_to_host(builds: Iterable[BuildSpec]) -> tuple[str, ...]:
-    """Return the builds whose wheels ask for their host's own C library, or a newer one: on Linux, bare, without zig."""
+    """Return the builds whose wheels ask for their host's own C library, or a newer one: Linux, bare, without zig."""
     return tuple(
         build.name
         for build in builds
