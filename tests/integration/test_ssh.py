@@ -286,3 +286,11 @@ def test_many_tasks_at_once_each_get_their_own(place: Place) -> None:
     for thread in threads:
         thread.join(60)
     assert outputs == {number: f"{number}\n" for number in range(4)}
+
+
+def test_the_command_to_try_is_the_one_that_reaches_the_host(sshd: Sshd, tmp_path: Path) -> None:
+    """With its port, user and key: copied into a shell it shows the same trouble."""
+    spec = replace(sshd.spec(tmp_path), port=1, identity="/keys/id", user="build")
+    with pytest.raises(HostLost) as caught:
+        SshHost(spec).probe(())
+    assert caught.value.advice == f"`ssh -p 1 -i /keys/id build@{spec.address} true`"

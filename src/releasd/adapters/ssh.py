@@ -226,7 +226,7 @@ def _why(spec: HostSpec, error: Exception) -> ReleasdError:
     if isinstance(error, paramiko.AuthenticationException) or "No authentication methods" in str(error):
         return Denied(
             f"{where} refused our key: {error}",
-            advice=f"`ssh-copy-id {'-i ' + spec.identity + ' ' if spec.identity else ''}USER@{spec.address}`, "
+            advice=f"`ssh-copy-id {_as_ssh_takes_it(spec)}`, "
             "or set user and identity of the host; an identity must have no passphrase, or be in the agent",
         )
     if isinstance(error, FileNotFoundError) and spec.identity:
@@ -234,8 +234,16 @@ def _why(spec: HostSpec, error: Exception) -> ReleasdError:
     if isinstance(error, paramiko.ssh_exception.IncompatiblePeer):
         return Permanent(f"{where} offers no algorithm that we accept: {error}", advice="update its sshd")
     return HostLost(
-        f"{where} cannot be reached: {str(error) or type(error).__name__}", advice=f"`ssh {spec.address} true`"
+        f"{where} cannot be reached: {str(error) or type(error).__name__}",
+        advice=f"`ssh {_as_ssh_takes_it(spec)} true`",
     )
+
+
+def _as_ssh_takes_it(spec: HostSpec) -> str:
+    """Return the arguments by which a person reaches the same place."""
+    port = "" if spec.port == SSH_PORT else f"-p {spec.port} "
+    identity = f"-i {spec.identity} " if spec.identity else ""
+    return f"{port}{identity}{spec.user + '@' if spec.user else ''}{spec.address}"
 
 
 KEY_KINDS = ("ssh-ed25519", "ecdsa", "rsa")  # of each a host may have one

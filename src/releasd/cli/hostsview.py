@@ -22,8 +22,8 @@ def print_hosts(hosts: Sequence[Host]) -> None:
     else:
         for host in hosts:
             busy = f"{len(host['running'])}/{host.get('slots', '?')}"
-            line = f"{host['name']} {state(host)} {busy} {' '.join(host.get('labels', ()))} {host['why']}"
-            out.print(line.rstrip())
+            line = f"{host['name']} {state(host)} {busy} {' '.join(host.get('labels', ()))}"
+            out.print(f"{line} probed {host['at'] or 'never'} {host['why'] or _notes(host)}".rstrip())
 
 
 def table(hosts: Sequence[Host]) -> Table:
