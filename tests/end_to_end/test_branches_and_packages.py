@@ -52,6 +52,28 @@ def test_one_push_releases_the_packages_that_it_touches(make_stage: MakeStage) -
     assert "demo/core" in shown
 
 
+def test_packages_of_a_group_are_released_under_one_version(make_stage: MakeStage) -> None:
+    """A change in one of them moves both, from the highest version that one has; the files and the index agree."""
+    grouped = (
+        MONO[".releasd.toml"]
+        .replace('depends = ["core"]', 'group = "all"')
+        .replace('path = "core"', 'path = "core"\ngroup = "all"')
+    )
+    stage = make_stage(package={**MONO, ".releasd.toml": grouped})
+    stage.work.tag("core-v1.0.0", message="first")
+    stage.work.tag("tool-v1.2.0", message="ahead")
+    stage.work.push()
+    stage.start()
+    said = stage.push("feat: more", {"core/src/core/more.py": "MORE = 1\n"})
+    assert "demo/core 1.3.0 will be released" in said
+    assert "demo/tool 1.3.0 will be released" in said
+    stage.wait_for(lambda job: job["package"] == "tool" and job["state"] == "succeeded")
+    assert set(stage.tags()) >= {"core-v1.3.0", "tool-v1.3.0"}
+    for name in ("core", "tool"):
+        assert 'version = "1.3.0"' in stage.git("show", f"main:{name}/pyproject.toml")
+    assert {name.split("-")[1] for name in stage.index.stats()} == {"1.3.0", "1.3.0.tar.gz"}
+
+
 def test_an_operator_bumps_one_package(make_stage: MakeStage) -> None:
     """`release --package` moves that one alone; a bump for all is refused with the command that works."""
     stage = make_stage(package=MONO)
