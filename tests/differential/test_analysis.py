@@ -84,7 +84,7 @@ def test_ranges_are_released_as_npm_releases_them(batch: int) -> None:
     assert compared > 1500 * TIMES
 
 
-@pytest.mark.parametrize("batch", BATCHES)
+@pytest.mark.parametrize("batch", BATCHES[:2])
 def test_globs_match_as_micromatch_matches(batch: int) -> None:
     """Any glob: what picomatch takes for an accident is one here too."""
     cases = []

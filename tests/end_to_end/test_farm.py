@@ -43,16 +43,17 @@ def test_a_host_that_is_away_is_waited_for_and_comes_back_by_itself(stage: Stage
     folder.mkdir()
     first = start_sshd(folder)
     server = next(first)
-    stage.config["hosts"]["far"] = over_ssh(server, stage, labels=["far"], leash=2)
+    stage.config["hosts"]["far"] = over_ssh(server, stage, labels=["far"], leash=2, lost_after=6)
     begun = tmp_path / "begun"
     stage.build_with(f"test -d {begun} || {{ mkdir {begun}; sleep 613; }}; {MAKE}", labels=["far"])
     stage.start()
     stage.push("feat: more")
     stage.wait_file(begun)
-    for process in psutil.Process(server.pid).children(recursive=True):
-        if process.name().startswith("sshd"):  # the connections; what runs behind them is for the leash to end
-            process.kill()
-    first.close()
+    children = psutil.Process(server.pid).children(recursive=True)
+    connections = [each for each in children if each.name().startswith("sshd")]
+    first.close()  # before them: the daemon dials again at once
+    for process in connections:  # what runs behind them is for the leash to end
+        process.kill()
     waiting = stage.wait_for(lambda job: job["state"] == "queued" and "waits" in job["reason"])
     assert "far" in waiting["reason"]
     (far,) = (host for host in stage.status()["hosts"] if host["name"] == "far")
