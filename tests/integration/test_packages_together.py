@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from releasd.adapters.git import changes
 from releasd.adapters.git.read import Reading
 from releasd.core.packages import pathspecs
 from releasd.core.walks import kept_of
@@ -53,8 +54,14 @@ def both(git: Reading, tip: str, together: Together, asked: Asked) -> tuple[Answ
 
 
 @pytest.mark.parametrize("seed", range(24))
-def test_one_walk_finds_other_commits_than_git_for_each_package(tmp_path: Path, seed: int) -> None:
-    """Whatever the graph, the clocks, the areas and the ends: the walk is right or says that git has to be asked."""
+def test_one_walk_finds_other_commits_than_git_for_each_package(
+    tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the graph, the clocks, the areas and the ends: the walk is right or says that git has to be asked.
+
+    So it is also where several gits have to be asked one after the other, for one would grow too large.
+    """
+    monkeypatch.setattr(changes, "FRESH_AFTER", 5 if seed % 3 == 0 else changes.FRESH_AFTER)
     dice = random.Random(seed)
     git = Reading(make_history(tmp_path / "made.git", history(dice, seed)))
     tip = git.resolve("main")

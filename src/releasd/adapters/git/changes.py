@@ -1,7 +1,8 @@
 """One walk over history for many ranges at once: each commit and the paths that it changes."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from releasd.adapters.git.stream import Streaming, records
@@ -9,6 +10,7 @@ from releasd.adapters.git.stream import Streaming, records
 if TYPE_CHECKING:
     from releasd.core.touched import Changed
 
+FRESH_AFTER = 100_000  # commits; a git that compares more grows by 40 MB for as many again
 _SHORTEST_NAME = 40  # what `diff-tree` says of a path is one letter, so what is as long as this names a commit
 _DIFF = ("--stdin", "-r", "-z", "--name-status", "--no-renames", "--ignore-submodules=none", "--always", "--root")
 
@@ -27,8 +29,11 @@ class Changes(Streaming):
             rest = [next(answers) for _ in parents[1:]]
             yield Changed(name, tuple(parents), (first, *rest))
 
-    def _differences(self, requests: Iterable[bytes]) -> Iterator[bytes]:
-        return self._stream("diff-tree", *_DIFF, action="read what commits changed", requests=requests)
+    def _differences(self, requests: Iterator[bytes]) -> Iterator[bytes]:
+        """Yield the answers; each git is asked so much, for it forgets nothing that it has read."""
+        for first in requests:
+            some = chain((first,), islice(requests, FRESH_AFTER - 1))
+            yield from self._stream("diff-tree", *_DIFF, action="read what commits changed", requests=some)
 
     def _requests(self, commit: str, bases: Sequence[str], asked: deque[list[str]]) -> Iterator[bytes]:
         """Yield what `diff-tree` is asked: a commit, or a merge with each of its parents."""
