@@ -14,16 +14,17 @@ class ReleasdError(Exception):
     Attributes:
         advice: the next thing for a person to do, one sentence or command; empty when there is none.
         exit_code: what the command line returns (DESIGN.md §5.1).
-        by_file: where several files were handled together, what went wrong with each, by its name.
+        by_file: where several files were handled together, what went wrong with each, by its name; None where nobody
+            judged them one by one.
     """
 
     exit_code: ClassVar[int] = 1
-    by_file: Mapping[str, str]
+    by_file: Mapping[str, str] | None
 
     def __init__(self, message: str, *, advice: str = "") -> None:
         super().__init__(message)
         self.advice = advice
-        self.by_file = {}
+        self.by_file = None
 
     @property
     def message(self) -> str:
@@ -71,6 +72,10 @@ class Permanent(ReleasdError):
 
 class Conflict(Permanent):
     """The world holds something of the same name that is not ours. Nothing is overwritten; a person is called."""
+
+
+class Taken(Conflict):
+    """An index says that it has a file of that name. Whose bytes they are its listing tells, now or in a while."""
 
 
 class BuildFailed(Permanent):

@@ -54,6 +54,8 @@ def served() -> Iterator[Callable[[Reply], HttpIndex]]:
         (Reply(200, b'{"hello": 1}', {"Content-Type": JSON}), Transient),
         (Reply(200, b'{"meta":{"api-version":"2.0"},"name":"demo","files":[]}', {"Content-Type": JSON}), Transient),
         (Reply(302, b"", {"Location": "/again"}), Permanent),
+        (Reply(200, b"<html><title>Sign in</title><form></form></html>", {"Content-Type": "text/html"}), Transient),
+        (Reply(200, b"[" * 100_000, {"Content-Type": JSON}), Transient),
     ],
 )
 def test_page_that_cannot_be_had_is_an_error_and_never_an_empty_listing(
@@ -63,6 +65,28 @@ def test_page_that_cannot_be_had_is_an_error_and_never_an_empty_listing(
     with pytest.raises(ReleasdError) as caught:
         served(reply).files("demo", "1.0")
     assert type(caught.value) is error
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        b"<html><title>Links for demo</title><h1>Links for demo</h1></html>",
+        b'<html><meta name="pypi:repository-version" content="1.0"></html>',
+        b"<html><title>Index of /simple/demo/</title></html>",
+    ],
+)
+def test_a_page_of_a_project_without_files_is_an_empty_listing(
+    served: Callable[[Reply], HttpIndex], page: bytes
+) -> None:
+    """Every index says somewhere that this is its page of a project; then no link means no file."""
+    assert served(Reply(200, page, {"Content-Type": "text/html"})).files("demo", "1.0") == ()
+
+
+def test_what_is_no_digest_is_none(served: Callable[[Reply], HttpIndex]) -> None:
+    """An index that lists nonsense for a digest has listed none: the bytes are read instead."""
+    page = b'<a href="/p/demo-1.0.tar.gz#sha256=' + b"zz" * 5000 + b'">demo-1.0.tar.gz</a>'
+    (file,) = served(Reply(200, page, {"Content-Type": "text/html"})).files("demo", "1.0")
+    assert file.sha256 is None
 
 
 def test_index_that_repeats_the_token_on_its_pages_brings_it_into_no_message() -> None:
@@ -103,12 +127,12 @@ def test_caches_are_told_to_ask_again() -> None:
 def test_urls_and_digests_of_a_plain_page_are_resolved(served: Callable[[Reply], HttpIndex]) -> None:
     """Relative links, digests in fragments (any case) and files without one, as old indexes have them."""
     page = (
-        b'<a href="../../p/demo-1.0-py3-none-any.whl#sha256=ABCD">demo-1.0-py3-none-any.whl</a>'
+        b'<a href="../../p/demo-1.0-py3-none-any.whl#sha256=' + b"AB" * 32 + b'">demo-1.0-py3-none-any.whl</a>'
         b'<a href="/p/demo-1.0.tar.gz">demo-1.0.tar.gz</a><a href="/p/demo-1.0.exe">demo-1.0.exe</a>'
         b'<a href="/p/other-1.0.tar.gz">other-1.0.tar.gz</a><a href="/p/demo-1.0.1.tar.gz">demo-1.0.1.tar.gz</a>'
     )
     wheel, sdist = served(Reply(200, page, {"Content-Type": "text/html"})).files("demo", "1.0")
-    assert (wheel.sha256, sdist.sha256) == ("abcd", None)
+    assert (wheel.sha256, sdist.sha256) == ("ab" * 32, None)
     assert wheel.url.endswith("/p/demo-1.0-py3-none-any.whl")
     assert sdist.url.startswith("http://127.0.0.1:")
 

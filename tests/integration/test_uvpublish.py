@@ -56,7 +56,6 @@ def _ignore(_: bytes) -> None:
     [
         *((status, Denied) for status in (401, 403)),
         *((status, Permanent) for status in (400, 413)),
-        (409, Conflict),
         *((status, Transient) for status in (429, 500, 502, 503)),
     ],
 )
@@ -112,6 +111,27 @@ def test_failure_at_the_third_file_is_completed_by_the_next_attempt(
     assert {name: (f.sha256, f.stored, f.accepted) for name, f in rules.files.items()} == {
         path.name: (sha256(path), 1, 1) for path in paths
     }
+
+
+def test_an_index_that_says_it_has_the_file_does_not_end_the_upload(
+    rules: PypiRules, index: HttpIndex, tmp_path: Path
+) -> None:
+    """409 for one of three: whose bytes those are its listing tells; the others are sent."""
+    tags = ("cp311-abi3-manylinux_2_17_x86_64", "cp311-abi3-musllinux_1_2_x86_64", "py3-none-any")
+    paths = [make_wheel(tmp_path, "demo", "1.0", tag=tag) for tag in tags]
+    rules.fault("status", status=409, text="it is there", skip=1)
+    index.upload(paths, _ignore)
+    assert len(rules.files) == 2
+
+
+def test_a_slow_index_gets_its_time_for_all_files_together(rules: PypiRules, tmp_path: Path) -> None:
+    """Files that are tried one by one after a fault do not each wait for as long as all of them may take."""
+    rules.fault("hang", seconds=20, times=9)
+    begun = time.monotonic()
+    paths = [make_wheel(tmp_path, "demo", f"1.{n}") for n in range(3)]
+    with pytest.raises(Transient):
+        _index(rules, upload_timeout=2).upload(paths, _ignore)
+    assert time.monotonic() - begun < 5
 
 
 @pytest.mark.parametrize("kind", ["drop_before", "drop_mid", "drop_after"])

@@ -290,12 +290,19 @@ def test_settings_show_no_password_and_no_environment() -> None:
         daemon={**DAEMON["daemon"], "database": f"postgresql://u:{canary}@db/x"},
         projects={"a": {"repository": f"https://u:{canary}@h/r.git", "builds": [build]}},
         hosts={"h": {"env": {"K": canary}}},
-        indexes={"i": {"publish_url": f"http://u:{canary}@h/", "simple_url": f"http://{canary}@h/"}},
         webhooks={"w": {"url": f"https://h/{canary}"}},
     )
     assert canary not in repr(made)
     assert canary not in str(made)
     assert canary in made.daemon.database_url
+
+
+@pytest.mark.parametrize("key", ["publish_url", "simple_url"])
+def test_an_index_address_with_a_password_is_refused(key: str) -> None:
+    """Uploader and installer get it as an argument, which everybody on the machine can read."""
+    urls = {"publish_url": "https://h/", "simple_url": "https://h/simple"} | {key: "https://u:pw@h/"}
+    with pytest.raises(ValidationError, match="name the secret under secret"):
+        settings(indexes={"i": urls})
 
 
 def test_settings_cannot_be_changed() -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from releasd.core import delivering
-from releasd.errors import Conflict, Denied, Permanent, ReleasdError, Transient
+from releasd.errors import ConfigError, Conflict, Denied, Permanent, ReleasdError, Transient
 from releasd.model import Artifact, DeliveryRecord, FileState
 
 NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
@@ -55,6 +55,8 @@ def test_a_taken_file_is_awaited_for_as_long_as_indexes_lag() -> None:
     taken = record(FileState.UPLOADED, uploaded_at=NOW)
     assert delivering.is_awaited(taken, NOW + delivering.PROPAGATION - timedelta(seconds=1))
     assert not delivering.is_awaited(taken, NOW + delivering.PROPAGATION)
+    listed = delivering.advanced(taken, FileState.SERVED, NOW + timedelta(minutes=20))
+    assert delivering.is_awaited(listed, NOW + timedelta(minutes=49)), "one node of the index may not list it yet"
     assert not delivering.is_awaited(record(), NOW)
     assert not delivering.is_awaited(None, NOW)
 
@@ -80,6 +82,7 @@ def test_warnings_come_as_the_end_comes_near(left: float, due: int) -> None:
         ([Transient("a"), Permanent("b")], Permanent),
         ([Permanent("a"), Denied("b")], Denied),
         ([Denied("a"), Conflict("b")], Conflict),
+        ([ConfigError("a"), ConfigError("b")], ReleasdError),
         ([Transient("a"), Transient("b", retry_after=9.0)], Transient),
     ],
 )

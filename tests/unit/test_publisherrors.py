@@ -3,7 +3,7 @@
 import pytest
 
 from releasd.core.publisherrors import LIMITED_PAUSE, classify
-from releasd.errors import Conflict, Denied, Permanent, ReleasdError, Transient
+from releasd.errors import Conflict, Denied, Permanent, ReleasdError, Taken, Transient
 
 _FILE = "demo-1.0-py3-none-any.whl"
 _SENT = f"Publishing 1 file to http://index/legacy/\nUploading {_FILE}\nerror: Failed to publish `{_FILE}` to `http://index/`\n"
@@ -24,7 +24,8 @@ CASES: list[tuple[str, str, type[ReleasdError], str]] = [
         Conflict,
         "releasd status",
     ),
-    ("conflict", _says("409 Conflict", "<html>the file is there</html>"), Conflict, "releasd status"),
+    ("exists-elsewhere", _says("400 Bad Request", "400 file already exists"), Taken, "releasd status"),
+    ("conflict", _says("409 Conflict", "<html>the file is there</html>"), Taken, "releasd status"),
     (
         "check-url-mismatch",
         f"error: Local file and index file do not match for `{_FILE}`. Local: sha256=aa, Remote: sha256=bb",
@@ -115,6 +116,21 @@ def test_failure_is_known_by_its_text(text: str, error: type[ReleasdError], advi
     assert type(found) is error
     assert found is not None
     assert advice in found.advice
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "upstream replied with status 403",
+        "no credentials could be checked just now",
+        "file already exists check failed",
+        "413 file too large? limit for this file unknown",
+        "releases older than 14 days are closed",
+    ],
+)
+def test_a_gateways_words_do_not_end_a_release(words: str) -> None:
+    """The status that the index answered comes before whatever its page says: 5xx may be tried again."""
+    assert type(classify(2, _says("502 Bad Gateway", words))) is Transient
 
 
 def test_success_is_no_error_whatever_was_printed() -> None:

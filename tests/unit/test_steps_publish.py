@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from releasd.errors import CheckFailed, Conflict, Denied, Fenced, Permanent, ReleasdError, Transient
+from releasd.errors import Cancelled, CheckFailed, Conflict, Denied, Fenced, Permanent, ReleasdError, Transient
 from releasd.ports import Sink
 from releasd.steps import publish
 from support.fakehost import FakeHost, Scripted
@@ -118,6 +118,34 @@ def test_a_failed_upload_with_a_lagging_index_is_put_off(scene: Scene) -> None:
     scene.index.upload_error = None
     scene.index.files("demo", "1.1.0")
     assert publish.observe(scene.context()) is not None
+
+
+def test_a_file_that_was_taken_and_is_not_listed_yet_is_not_sent_again(scene: Scene) -> None:
+    """A registry that lags: the uploader judged every file and refused none, so the next attempt waits for it."""
+    scene.index.upload_error, scene.index.lag = Transient("does not list it yet"), 200
+    scene.index.upload_error.by_file = {}
+    with pytest.raises(Transient):
+        publish.apply(scene.context())
+    assert states(scene) == {WHEEL: "uploaded", SDIST: "uploaded"}
+    with pytest.raises(Transient, match="does not list"):
+        publish.apply(scene.context())
+    assert len(scene.index.uploads) == 1
+
+
+def test_a_wait_for_the_listing_can_be_cancelled(scene: Scene) -> None:
+    """Nobody is held for as long as an index lags."""
+    scene.index.lag, scene.stop = 200, lambda: bool(scene.index.uploads)
+    with pytest.raises(Cancelled):
+        publish.apply(scene.context())
+    assert scene.clock.slept == []
+
+
+def test_what_was_there_at_the_first_look_is_on_record_too(scene: Scene) -> None:
+    """`status` shows the destination of a release that needed no upload."""
+    for artifact in scene.journal.sealed:
+        scene.index.put(artifact)
+    assert publish.observe(scene.context()) is not None
+    assert states(scene) == {WHEEL: "served", SDIST: "served"}
 
 
 def test_an_upload_that_met_other_bytes_is_a_conflict(scene: Scene) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from releasd.adapters.uploading import upload
-from releasd.errors import Denied, Permanent, ReleasdError, Transient
+from releasd.errors import Denied, Permanent, ReleasdError, Taken, Transient
 
 PATHS = [Path(f"{n}.whl") for n in range(6)]
 
@@ -136,3 +136,10 @@ def test_an_index_that_asks_for_time_while_files_go_alone_gets_it() -> None:
     with pytest.raises(Transient) as caught:
         upload(PATHS, send, batches=1)
     assert (calls, caught.value.retry_after) == ([len(PATHS), 1], 7.0)
+
+
+def test_a_file_that_the_index_says_it_has_is_no_failure() -> None:
+    """409 for bytes that an earlier try stored and that are not listed yet: the others go on, the listing decides."""
+    uploader = Uploader(_1=Taken("409 for `1.whl`"), _4=Taken("409 for another"))
+    upload(PATHS, uploader, batches=1)
+    assert uploader.taken >= {"0.whl", "2.whl", "3.whl", "5.whl"}

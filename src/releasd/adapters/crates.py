@@ -262,7 +262,9 @@ class CratesIndex:
 def _joined(failures: Mapping[str, ReleasdError]) -> ReleasdError:
     """Return one error for all; what was taken and only lags is no failure of its file, and not sent again soon."""
     joined = combined(failures)
-    joined.by_file = {name: why for name, why in joined.by_file.items() if not isinstance(failures[name], _Lags)}
+    joined.by_file = {
+        name: why for name, why in (joined.by_file or {}).items() if not isinstance(failures[name], _Lags)
+    }
     return joined
 
 

@@ -4,10 +4,13 @@ The daemon imports neither httpx nor pypi_simple until an index is really looked
 is written here: uv knows where to upload, pypi_simple where to read.
 """
 
+import re
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
@@ -25,6 +28,10 @@ if TYPE_CHECKING:
 _JSON = "application/vnd.pypi.simple.v1+json"
 _NOT_FOUND = 404
 PUBLIC = IndexRules()
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_EMPTY = re.compile(
+    rb"<title>[^<]*\b(?:links|index|packages?|simple)\b", re.IGNORECASE
+)  # a page of a project without files
 WORTH_A_BATCH = 8 << 20  # bytes; what is smaller goes up faster in one go than in several at once
 
 
@@ -126,16 +133,20 @@ class HttpIndex:
 
         Raises as `uploading.upload` does.
         """
-        token = self._token()
+        token, output = self._token(), _in_turns(sink)
+        deadline = time.monotonic() + self._upload_timeout
 
         def send(some: Sequence[Path]) -> None:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise Transient(f"the upload to {self.name} took longer than {self._upload_timeout:g} s")
             uvpublish.publish(
                 some,
                 publish_url=self._publish_url,
                 check_url=self._reading_url(),
                 token=token,
-                sink=sink,
-                timeout=self._upload_timeout,
+                sink=output,
+                timeout=left,
             )
 
         size = sum(path.stat().st_size for path in paths if path.is_file())
@@ -147,10 +158,9 @@ class HttpIndex:
 
     def check_secret(self, distribution: str | None = None, now: datetime | None = None) -> None:
         """Prove that the token can be had, is shaped right and is not for something else, without keeping it."""
-        token, public = self._token(), self._publish_url is None
-        uvpublish.check_token(token, public=public)
-        if public:
-            uvpublish.check_limits(token, distribution, now)
+        token = self._token()
+        uvpublish.check_token(token, public=self._publish_url is None)
+        uvpublish.check_limits(token, distribution, now)
 
     def _without_token(self, answer: http.Answer) -> http.Answer:
         """Return a refusal without the token, which an index was sent before and could repeat in its words."""
@@ -177,15 +187,34 @@ def _parse(answer: http.Answer, project: str, *, index: str) -> "ProjectPage":
     try:
         if kind.endswith("json"):
             return ProjectPage.from_json_data(msgspec.json.decode(answer.body), answer.url)
-        return ProjectPage.from_html(project, answer.body, answer.url)
-    except (ValueError, UnsupportedRepoVersionError) as error:
-        # A proxy's or a half-deployed server's page: the next look may be better, and the budget bounds the looks.
-        reason = str(error).splitlines()[0]
-        raise Transient(
-            f"index {index} sent a page that cannot be read: {reason}", advice="Check simple_url."
-        ) from None
+        page = ProjectPage.from_html(project, answer.body, answer.url)
+    except (ValueError, RecursionError, UnsupportedRepoVersionError) as error:
+        raise _unreadable(index, (str(error).splitlines() or [type(error).__name__])[0]) from None
+    if not page.packages and page.repository_version is None and not _EMPTY.search(answer.body):
+        raise _unreadable(index, "it links no file, and is no page of an index")
+    return page
+
+
+def _unreadable(index: str, why: str) -> Transient:
+    """Return the error for a proxy's, a login's or a half-deployed server's page: the next look may be better."""
+    return Transient(f"index {index} sent a page that cannot be read: {why}", advice="Check simple_url.")
 
 
 def _sha256(digests: dict[str, str]) -> str | None:
-    digest = digests.get("sha256")
-    return digest.lower() if digest else None
+    digest = digests.get("sha256", "").lower()
+    return digest if _DIGEST.fullmatch(digest) else None
+
+
+def _in_turns(sink: Sink) -> Sink:
+    """Return a sink that uploads at the same time may call, for `sink` takes one caller at a time."""
+    baton: SimpleQueue[None] = SimpleQueue()
+    baton.put(None)
+
+    def write(data: bytes) -> None:
+        baton.get()
+        try:
+            sink(data)
+        finally:
+            baton.put(None)
+
+    return write

@@ -2,7 +2,8 @@
 
 An uploader stops at the first file that is refused (publishing-facts.md §2); here every file is judged, and all that is
 wrong is told together. A file that was refused is not sent again; what a batch sent before it stopped is skipped by the
-uploader itself. Where a credential is refused, or the index asks for time, nothing more is sent.
+uploader itself. Of a file that the index says it has, its listing will tell whose bytes they are: that is no failure.
+Where a credential is refused, or the index asks for time, nothing more is sent.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from releasd.core.delivering import combined
-from releasd.errors import Denied, Permanent, ReleasdError, SecretError, Transient
+from releasd.errors import Denied, Permanent, ReleasdError, SecretError, Taken, Transient
 
 Send = Callable[[Sequence[Path]], None]
 Failures = dict[str, ReleasdError]  # by file name
@@ -56,13 +57,15 @@ def _batch(paths: Sequence[Path], send: Send) -> Failures:
         except ReleasdError as error:
             if _ends_all(error):
                 return failures | {path.name: error for path in left}
-            named = [path for path in left if f"`{path.name}`" in error.message]  # uv's own words
-            if len(left) == 1:
-                return failures | {left[0].name: error}
-            if not named or not isinstance(error, Permanent):
+            named = (
+                left if len(left) == 1 else [path for path in left if f"`{path.name}`" in error.message]
+            )  # uv's words
+            if not named or (not isinstance(error, Permanent) and len(left) > 1):
                 return failures | _alone(left, send)
-            failures[named[0].name] = error
-            left.remove(named[0])
+            refused = named[0]
+            left = [path for path in left if path is not refused]
+            if not isinstance(error, Taken):
+                failures[refused.name] = error
         else:
             return failures
     return failures
@@ -76,5 +79,6 @@ def _alone(paths: Sequence[Path], send: Send) -> Failures:
         except ReleasdError as error:
             if _ends_all(error):
                 return failures | {each.name: error for each in paths[at:]}
-            failures[path.name] = error
+            if not isinstance(error, Taken):
+                failures[path.name] = error
     return failures

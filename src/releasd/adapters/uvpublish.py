@@ -202,7 +202,7 @@ def _run(
             return (_SIGNALLED - code if code > _SIGNALLED else code), kept
         except (TimeoutError, subprocess.TimeoutExpired):
             raise Transient(
-                f"uv publish did not end within {timeout:g} s", advice="Check the connection to the index."
+                f"uv publish did not end within {timeout:.3g} s", advice="Check the connection to the index."
             ) from None
         finally:
             if process.poll() is None:

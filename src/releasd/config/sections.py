@@ -17,6 +17,7 @@ from releasd.config.types import (
     Duration,
     Email,
     Folder,
+    IndexUrl,
     Mode,
     Name,
     Names,
@@ -165,10 +166,10 @@ class Index(Section):
     """`[indexes.NAME]`: a destination, which is a place to put files and the place to read the same files from."""
 
     kind: Literal["index", "crates", "folder", "s3"] = "index"
-    publish_url: WebUrl | None = None
-    simple_url: WebUrl | None = None
+    publish_url: IndexUrl | None = None
+    simple_url: IndexUrl | None = None
     path: Folder | None = None
-    url: WebUrl | None = None
+    url: IndexUrl | None = None
     bucket: Bucket | None = None
     prefix: str = ""
     region: Text = "us-east-1"

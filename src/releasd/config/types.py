@@ -74,6 +74,13 @@ def parse_web_url(value: str) -> str:
     return value
 
 
+def parse_index_url(value: str) -> str:
+    """Return an http or https address without a credential: programs that are given it show it to everybody here."""
+    if re.match(r"https?://[^/]*@", value):
+        raise ValueError("has a user or a password in it; write it without, and name the secret under secret")
+    return parse_web_url(value)
+
+
 def parse_address(value: str) -> str:
     """Return where SSH goes, as written. Nothing that begins with a dash: some program might take it for an option."""
     if not _ADDRESS.fullmatch(value):
@@ -101,6 +108,7 @@ Mode = Annotated[int, BeforeValidator(parse_mode)]
 Folder = Annotated[Path, AfterValidator(parse_folder)]
 Repository = Annotated[str, Field(min_length=1), AfterValidator(parse_repository)]
 WebUrl = Annotated[str, AfterValidator(parse_web_url)]
+IndexUrl = Annotated[str, AfterValidator(parse_index_url)]
 Bucket = Annotated[str, AfterValidator(parse_bucket)]
 Address = Annotated[str, AfterValidator(parse_address)]
 Email = Annotated[str, AfterValidator(parse_email)]

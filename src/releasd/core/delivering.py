@@ -15,7 +15,7 @@ OPEN_FOR = timedelta(days=14)  # the public index takes no new files for an olde
 PROPAGATION = timedelta(minutes=30)  # so long a taken file may stay unlisted before it is sent again (facts §2)
 WARN_BEFORE = tuple(timedelta(days=days) for days in (7, 3, 1, 0))  # before the release closes
 _ORDER = tuple(FileState)
-_WORST_FIRST = (Conflict, Denied, SecretError, Permanent, Transient)
+_WORST_FIRST: tuple[type[ReleasdError], ...] = (Conflict, Denied, SecretError, Permanent, Transient, ReleasdError)
 
 
 def in_order(artifacts: Iterable[Artifact]) -> tuple[Artifact, ...]:
@@ -40,10 +40,14 @@ def advanced(record: DeliveryRecord, state: FileState, now: datetime) -> Deliver
 
 
 def is_awaited(record: DeliveryRecord | None, now: datetime) -> bool:
-    """Return whether the index took the file not long ago, so that it may list it yet without being sent it again."""
-    if record is None or record.state is not FileState.UPLOADED or record.uploaded_at is None:
+    """Return whether the index had the file not long ago, so that it may list it yet without being sent it again.
+
+    Also of a file that it listed: the nodes of a large index do not agree at every moment.
+    """
+    if record is None:
         return False
-    return now - record.uploaded_at < PROPAGATION
+    times = (record.uploaded_at, record.served_at, record.verified_at)
+    return any(now - at < PROPAGATION for at in filter(None, times))
 
 
 def closes_at(records: Sequence[DeliveryRecord]) -> datetime | None:

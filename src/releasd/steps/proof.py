@@ -13,7 +13,7 @@ from packaging.tags import compatible_tags, cpython_tags, platform_tags, sys_tag
 from packaging.utils import parse_wheel_filename
 
 from releasd.core.distfiles import release_of
-from releasd.errors import CheckFailed, Conflict, Transient
+from releasd.errors import Cancelled, CheckFailed, Conflict, Transient
 from releasd.model import Artifact, Evidence, FileState
 from releasd.ports import Index, ServedFile, Task, TaskResult
 from releasd.steps.context import Context
@@ -70,15 +70,31 @@ def ensure(ctx: Context, index: Index) -> Evidence:
     if known is not None and _served(ctx, index, download=False):
         return known
     deadline = ctx.clock.now().timestamp() + ctx.project.verify_timeout
-    while not _served(ctx, index, download=True):
+    while (why := _not_served(ctx, index)) is not None:
         if ctx.clock.now().timestamp() >= deadline:
-            raise Transient(f"{index.name} has stored the files but does not serve all of them yet")
-        ctx.clock.sleep(PAUSE)
+            raise why
+        pause(ctx)
     files = wanted(ctx, index)
     ctx.journal.delivered(index.name, [each.filename for each in files], FileState.VERIFIED)
     evidence = {"files": len(files), **_tried(ctx, index)}
     ctx.journal.proven(index.name, evidence)
     return evidence
+
+
+def pause(ctx: Context) -> None:
+    """Wait until an index is looked at again. Raises `Cancelled` and `Stopping`."""
+    if ctx.should_stop():
+        raise Cancelled("it was cancelled while an index was waited for")
+    ctx.clock.sleep(PAUSE)
+
+
+def _not_served(ctx: Context, index: Index) -> Transient | None:
+    """Return why not every file is listed and can be downloaded yet; None once it is. Raises as `_served` does."""
+    try:
+        is_served = _served(ctx, index, download=True)
+    except Transient as error:
+        return error
+    return None if is_served else Transient(f"{index.name} has stored the files but does not serve all of them yet")
 
 
 def _served(ctx: Context, index: Index, *, download: bool) -> bool:

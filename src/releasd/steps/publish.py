@@ -19,8 +19,9 @@ LISTING_PATIENCE = 30  # looks, a second apart, until the index lists what it to
 
 def observe(ctx: Context) -> Evidence | None:
     """Return the evidence when every destination lists our files, and those before the last are proven."""
-    for name in ctx.plan.indexes:
+    for position, name in enumerate(ctx.plan.indexes):
         is_last = name == ctx.plan.indexes[-1]
+        _plan(ctx, position, ctx.indexes[name])
         if lacks(ctx, ctx.indexes[name]) or not (is_last or ctx.journal.proof(name)):
             return None
     return _evidence(ctx, {})
@@ -31,12 +32,17 @@ def apply(ctx: Context) -> Evidence:
     uploaded = {}
     for position, name in enumerate(ctx.plan.indexes):
         index = ctx.indexes[name]
-        ctx.journal.deliver(name, position, proof.wanted(ctx, index), closes=index.rules.pypi_rules)
+        _plan(ctx, position, index)
         uploaded[name] = _deliver(ctx, index)
         if name != ctx.plan.indexes[-1]:
             proof.ensure(ctx, index)
             ctx.fault("publish.proven")
     return _evidence(ctx, uploaded)
+
+
+def _plan(ctx: Context, position: int, index: Index) -> None:
+    """Put on record what belongs on a destination, before anything is known of it there."""
+    ctx.journal.deliver(index.name, position, proof.wanted(ctx, index), closes=index.rules.pypi_rules)
 
 
 def lacks(ctx: Context, index: Index) -> tuple[Artifact, ...]:
@@ -74,7 +80,8 @@ def _send(ctx: Context, index: Index, due: Sequence[Artifact]) -> None:
         index.upload([ctx.artifacts.path(artifact) for artifact in due], ctx.sink(index.name))
     except ReleasdError as error:
         ctx.say(index.name, f"the upload ended with: {error.message}; asking the index what it has")
-        taken = [each.filename for each in due if error.by_file and each.filename not in error.by_file]
+        judged = error.by_file
+        taken = [] if judged is None else [each.filename for each in due if each.filename not in judged]
         ctx.journal.delivered(index.name, taken, FileState.UPLOADED)
         _judge(ctx, index, due, error)
     else:
@@ -86,7 +93,8 @@ def _judge(ctx: Context, index: Index, due: Sequence[Artifact], error: ReleasdEr
     """Raise the uploader's error unless the index has everything all the same."""
     missing = {each.filename for each in lacks(ctx, index)}
     if missing:
-        problems = error.by_file or dict.fromkeys((each.filename for each in due), error.message)
+        each_alike = dict.fromkeys((each.filename for each in due), error.message)
+        problems = each_alike if error.by_file is None else error.by_file
         ctx.journal.delivery_failed(index.name, {name: why for name, why in problems.items() if name in missing})
         raise error
 
@@ -96,7 +104,7 @@ def _wait_until_listed(ctx: Context, index: Index) -> None:
     for _ in range(LISTING_PATIENCE):
         if not missing:
             return
-        ctx.clock.sleep(1.0)
+        proof.pause(ctx)
         missing = lacks(ctx, index)
     raise Transient(
         f"{index.name} took the files but does not list {', '.join(a.filename for a in missing)} yet",

@@ -206,7 +206,7 @@ PUBLISHED = (
         r"does not (?:list|serve) .{0,300} yet|does not install in a fresh environment yet",
         "`… has stored the files but does not serve all of them yet`",
         "an index lags behind its uploads, for minutes or more",
-        "nothing: it is looked at again until the deadline (`policy.verify_timeout`), then `releasd retry JOB`",
+        "nothing: it is looked at for `policy.verify_timeout`, and again by itself with growing pauses",
         "pypi has stored the files but does not serve all of them yet",
         "pypi took the files but does not list demo-1.0.tar.gz yet",
         "demo==1.0 is served by pypi but does not install in a fresh environment yet",

@@ -4,7 +4,7 @@ The order is that of judgement: an index says "file already exists" under 400 an
 """
 
 from releasd.core.troubleshooting.entry import Known
-from releasd.errors import Conflict, Denied, Permanent, ReleasdError, Transient
+from releasd.errors import Conflict, Denied, Permanent, ReleasdError, Taken, Transient
 
 ROTATE = (
     "Make a new token on the index, allowed to upload this project, and store it where the configuration's "
@@ -34,7 +34,17 @@ def _known(name: str, error: type[ReleasdError], pattern: str, cause: str, fix: 
     )
 
 
-UPLOADS = (
+UPLOADS = (  # a busy index first: the page of a gateway may say anything
+    _known(
+        "index-busy",
+        Transient,
+        r"(?:server returned|failed with|\() ?status code (?:408|425|429|5\d\d)",
+        "the index is down, slow or limits us",
+        AGAIN,
+        _SAYS.format("502 Bad Gateway", "no"),
+        _SAYS.format("429 Too Many Requests", "no"),
+        _SAYS.format("503 Service Unavailable", "no"),
+    ),
     _known(
         "other-bytes-on-index",
         Conflict,
@@ -71,17 +81,17 @@ UPLOADS = (
     ),
     _known(
         "file-exists",
-        Conflict,
-        r"file already exists",
+        Conflict,  # the public index's words, which takes the same bytes again without a word
+        r"file already exists \(.{0,300}blake2",
         "the index has a file of that name with other bytes",
         _LOOK,
         _SAYS.format("400 Bad Request", "400 File already exists ('demo-1.0.tar.gz', with blake2_256 hash 'ab')."),
     ),
     _known(
         "conflict",
-        Conflict,
-        STATUS + r"409",
-        "the index has a file of that name (devpi and pypiserver say it so)",
+        Taken,
+        STATUS + r"409|file already exists",
+        "the index has a file of that name (devpi and pypiserver say it so); its listing decides whose",
         _LOOK,
         _SAYS.format("409 Conflict", "<html>the file is there</html>"),
     ),
@@ -139,16 +149,6 @@ UPLOADS = (
         "Set publish_url in [indexes] to the index's upload address, not its simple one.",
         "POST requests are not supported by the endpoint, are you using the simple index URL",
         _SAYS.format("404 Not Found", "no"),
-    ),
-    _known(
-        "index-busy",
-        Transient,
-        STATUS + r"(?:408|425|429|5\d\d)",
-        "the index is down, slow or limits us",
-        AGAIN,
-        _SAYS.format("502 Bad Gateway", "no"),
-        _SAYS.format("429 Too Many Requests", "no"),
-        _SAYS.format("503 Service Unavailable", "no"),
     ),
     _known(
         "index-objects",
