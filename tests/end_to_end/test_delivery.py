@@ -1,5 +1,7 @@
 """Several destinations in order: what the first one refuses, the second never sees."""
 
+from datetime import datetime
+
 from support.mirror import mirror
 from support.parts import IndexProcess
 from support.stage import Stage
@@ -74,3 +76,38 @@ def test_one_bad_answer_in_ten_needs_no_person(stage: Stage, mirror: IndexProces
     job = stage.wait_over()
     assert job["state"] == "succeeded", job["reason"]
     assert all(file["state"] == "verified" for each in job["destinations"] for file in each["files"])
+
+
+def test_a_token_that_expires_between_two_files_is_rotated_and_the_release_completed(
+    stage: Stage, mirror: IndexProcess
+) -> None:
+    """One file is public, the job says how to rotate the token; after that `retry` sends only what lacks."""
+    stage.index.fault("status", method="POST", status=403, text="403 Invalid or expired token", skip=1, times=99)
+    stage.start()
+    stage.push("feat: more")
+    job = stage.wait_over()
+    assert job["state"] == "failed"
+    assert any("Make a new token" in step["advice"] for step in job["steps"])
+    assert "Make a new token" in stage.run("status", "1").stdout
+    (local,) = job["destinations"]
+    assert sorted(file["state"] for file in local["files"]) == ["planned", "served"]
+    assert mirror.stats() == {}
+    stage.index.stop()
+    stage.index.start()  # takes the token again
+    assert stage.run("retry", "1").returncode == 0
+    job = stage.wait_for(lambda job: job["state"] == "succeeded")
+    assert_published(stage, job)
+    assert {stored["stored"] for stored in stage.index.stats().values()} == {1}
+
+
+def test_an_index_that_asks_for_time_gets_it(stage: Stage) -> None:
+    """429 with Retry-After: the job waits for as long, says so, and completes by itself."""
+    stage.index.fault("status", method="POST", status=429, retry_after="6")
+    stage.start()
+    stage.push("feat: more")
+    job = stage.wait_for(lambda job: job["not_before"])
+    (publish,) = (step for step in job["steps"] if step["name"] == "publish")
+    ended, due = (datetime.fromisoformat(text) for text in (publish["finished_at"], job["not_before"]))
+    assert (due - ended).total_seconds() >= 5.9
+    job = stage.wait_over()
+    assert_published(stage, job)

@@ -18,6 +18,7 @@ from releasd.errors import Conflict, Denied, Permanent, ReleasdError, SecretErro
 from releasd.ports import Secret
 from support.httpstub import Asked, Reply, http_stub
 from support.pypirules import PypiRules
+from support.uploadrules import OPEN_FOR
 from support.wheels import make_sdist, make_wheel, sha256
 
 TOKEN = Secret("pypi-AgEIcHlwaS5vcmcCJGNhbmFyeS1jYW5hcnk")
@@ -95,6 +96,51 @@ def test_the_page_that_an_index_answers_with_does_not_flood_the_log(
     with pytest.raises(Permanent, match="error in a page"):
         index.upload([make_wheel(tmp_path, "demo", "1.0")], seen.append)
     assert b"".join(seen).count(b"error in a page") == 1
+
+
+def test_a_quota_met_on_the_third_file(rules: PypiRules, index: HttpIndex, tmp_path: Path) -> None:
+    """By the index's own rule: two are public, the third is named with its words, and nothing is sent twice."""
+    tags = ("cp311-abi3-manylinux_2_17_x86_64", "cp311-abi3-musllinux_1_2_x86_64", "py3-none-any")
+    paths = [make_wheel(tmp_path, "demo", "1.0", tag=tag) for tag in tags]
+    rules.limits.project_size = sum(path.stat().st_size for path in paths[:2])
+    with pytest.raises(Permanent, match="Project size too large") as caught:
+        index.upload(paths, _ignore)
+    assert list(caught.value.by_file or {}) == [paths[2].name]
+    assert {file.stored for file in rules.files.values()} == {1}
+    assert len(rules.files) == 2
+
+
+def test_a_name_that_was_deleted_stays_taken(rules: PypiRules, index: HttpIndex, tmp_path: Path) -> None:
+    """A conflict that no listing will ever show: it ends at once, and says that a new version is the way on."""
+    wheel = make_wheel(tmp_path, "demo", "1.0")
+    rules.limits.deleted.add(wheel.name)
+    with pytest.raises(Conflict, match="previously used") as caught:
+        index.upload([wheel], _ignore)
+    assert "release a new version" in caught.value.advice
+
+
+def test_a_release_that_is_closed_takes_no_more_files(rules: PypiRules, index: HttpIndex, tmp_path: Path) -> None:
+    """Fourteen days after the first file: what is there stays, what lacks is refused for good."""
+    wheel = make_wheel(tmp_path, "demo", "1.0")
+    index.upload([wheel], _ignore)
+    rules.files[wheel.name].at -= OPEN_FOR + 1
+    with pytest.raises(Permanent, match="older than 14 days") as caught:
+        index.upload([wheel, make_sdist(tmp_path, "demo", "1.0")], _ignore)
+    assert "release a new one" in caught.value.advice
+    assert list(rules.files) == [wheel.name]
+
+
+def test_a_token_that_expires_between_two_files(rules: PypiRules, index: HttpIndex, tmp_path: Path) -> None:
+    """The first is public, the refused token is not shown again; with a new one only what lacks is sent."""
+    paths = [make_wheel(tmp_path, "demo", "1.0"), make_sdist(tmp_path, "demo", "1.0")]
+    rules.fault("status", status=403, text="403 Invalid or expired token", skip=1)
+    with pytest.raises(Denied, match="expired") as caught:
+        index.upload(paths, _ignore)
+    assert "doppler secrets set" in caught.value.advice
+    assert (rules.posts(), len(rules.files)) == (2, 1)
+    index.upload(paths, _ignore)
+    assert {file.stored for file in rules.files.values()} == {1}
+    assert len(rules.files) == 2
 
 
 def test_failure_at_the_third_file_is_completed_by_the_next_attempt(

@@ -22,7 +22,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
 
-from support.uploadrules import Refused, Stored, judge, parse_multipart
+from support.uploadrules import Limits, Refused, Stored, judge, parse_multipart
 
 _JSON = "application/vnd.pypi.simple.v1+json"
 _CHUNK = 8192
@@ -65,6 +65,7 @@ class PypiRules:
         self.lag = 0.0
         self.html = False
         self.hashes = True
+        self.limits = Limits()
         self.other_listed: dict[str, str] = {}  # filename -> the digest to list instead
         self.other_served: dict[str, bytes] = {}  # filename -> the bytes to serve instead
         self.requests: list[Request] = []
@@ -143,7 +144,7 @@ class PypiRules:
     def accept(self, fields: Mapping[str, str], filename: str, content: bytes) -> None:
         """Store an upload, or raise `Refused`."""
         with self._guard:
-            new = judge(fields, filename, content, self._files)
+            new = judge(fields, filename, content, self._files, self.limits)
             if new is None:
                 self._files[filename].accepted += 1
             else:

@@ -3,8 +3,8 @@
 import hashlib
 import re
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 _PLATFORM = re.compile(r"any|win32|win_amd64|win_arm64|(manylinux|musllinux)\w+|macosx_\d+_\d+_\w+")
 
@@ -24,6 +24,18 @@ class Stored:
     stored: int = 1
 
 
+@dataclass(kw_only=True)
+class Limits:
+    """What the index sets for a project: sizes in bytes; `deleted` are names that are taken for ever."""
+
+    file_size: int = 100 << 20
+    project_size: int = 10 << 30
+    deleted: set[str] = field(default_factory=set)
+
+
+OPEN_FOR = 14 * 86_400.0  # seconds in which a release takes files
+
+
 class Refused(Exception):
     """An upload that breaks a rule."""
 
@@ -33,7 +45,9 @@ class Refused(Exception):
         self.text = text
 
 
-def judge(fields: Mapping[str, str], filename: str, content: bytes, files: Mapping[str, Stored]) -> Stored | None:
+def judge(
+    fields: Mapping[str, str], filename: str, content: bytes, files: Mapping[str, Stored], limits: Limits
+) -> Stored | None:
     """Return the new file, None for one that is there byte for byte; raise `Refused` with the public index's words."""
     digest = hashlib.sha256(content).hexdigest()
     project = re.sub(r"[-_.]+", "-", fields.get("name", "")).lower()
@@ -46,6 +60,8 @@ def judge(fields: Mapping[str, str], filename: str, content: bytes, files: Mappi
         reuse = "See /help/#file-name-reuse for more information."
         raise Refused(400, f"File already exists ('{filename}', with blake2_256 hash '{blake}'). {reuse}")
     _judge_kind(fields, filename, project, files)
+    _judge_limits(filename, len(content), [f for f in files.values() if f.project == project], limits)
+    _judge_age([f.at for f in files.values() if (f.project, f.version) == (project, fields.get("version"))])
     return Stored(
         filename=filename,
         project=project,
@@ -69,6 +85,22 @@ def _judge_kind(fields: Mapping[str, str], filename: str, project: str, files: M
             raise Refused(400, "Only one sdist may be uploaded per release.")
     else:
         raise Refused(400, "Unknown type of file.")
+
+
+def _judge_limits(filename: str, size: int, there: Sequence[Stored], limits: Limits) -> None:
+    if filename in limits.deleted:
+        raise Refused(
+            400, "This filename was previously used by a file that has since been deleted. Use a different one."
+        )
+    if size > limits.file_size:
+        raise Refused(400, f"File too large. Limit for project is {limits.file_size >> 20} MB.")
+    if size + sum(file.size for file in there) > limits.project_size:
+        raise Refused(400, f"Project size too large. Limit for project total size is {limits.project_size >> 30} GB.")
+
+
+def _judge_age(times: Sequence[float]) -> None:
+    if times and time.time() - min(times) > OPEN_FOR:
+        raise Refused(400, "Uploading new files to releases older than 14 days is not allowed.")
 
 
 def parse_multipart(kind: str, body: bytes) -> tuple[dict[str, str], str, bytes]:
