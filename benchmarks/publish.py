@@ -8,7 +8,7 @@ import itertools
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from random import Random
 
@@ -25,6 +25,8 @@ FILES = 12
 ROUNDS = 7
 RELEASES = 100
 SIZE = 200_000  # bytes of each file, before it is packed
+LARGE = 4_000_000  # so that a release is worth several uploads at a time
+THOUGHT = 0.4  # seconds
 FAULTY = 0.1  # of the uploads
 TOKEN = "pypi-benchmark"
 TWINE = peers.Python(title="twine", requirement="twine==7.0.0", program="twine", arguments=())
@@ -44,10 +46,20 @@ class Unreliable(PypiRules):
         return Fault(kind="status", status=502) if bad else None
 
 
+class Far(PypiRules):
+    """An index that thinks about each upload, as one behind a network does."""
+
+    def accept(self, fields: Mapping[str, str], filename: str, content: bytes) -> None:
+        """Store an upload after `THOUGHT` seconds."""
+        time.sleep(THOUGHT)
+        super().accept(fields, filename, content)
+
+
 def run() -> Iterator[Figure]:
-    """Measure both; what cannot be installed is left out loudly."""
+    """Measure all; what cannot be installed is left out loudly."""
     publishers = dict(_publishers())
-    yield from _speed(publishers)
+    yield from _speed(publishers, PypiRules, SIZE, "an index of this machine")
+    yield from _speed(publishers, Far, LARGE, f"an index that takes {THOUGHT:g} s to answer each upload")
     yield from _reliability(publishers)
 
 
@@ -62,12 +74,12 @@ def _publishers() -> Iterator[tuple[str, Publisher]]:
     yield "twine upload", lambda index, files: _twine(program, index, files)
 
 
-def _speed(publishers: dict[str, Publisher]) -> Iterator[Figure]:
+def _speed(publishers: dict[str, Publisher], make: type[PypiRules], size: int, where: str) -> Iterator[Figure]:
     taken: dict[str, list[float]] = {name: [] for name in publishers}
     verified: list[float] = []
     for number, name in itertools.product(range(ROUNDS), publishers):
-        with tempfile.TemporaryDirectory() as folder, PypiRules(Path(folder, "index"), token=TOKEN) as index:
-            files = _files(Path(folder), number)
+        with tempfile.TemporaryDirectory() as folder, make(Path(folder, "index"), token=TOKEN) as index:
+            files = _files(Path(folder), number, size)
             begun = time.perf_counter()
             assert publishers[name](index, files), name
             taken[name].append(time.perf_counter() - begun)
@@ -77,12 +89,13 @@ def _speed(publishers: dict[str, Publisher]) -> Iterator[Figure]:
                 _verify(index, number)
                 verified.append(time.perf_counter() - begun)
     ours = taken.pop("releasd")
-    how = f"{FILES} wheels of about {SIZE // 1000} kB, an index of this machine; the first round is left out"
+    what = f"{FILES} files of {size // 1000} kB"
+    how = f"{where}; the first round is left out"
     beside = {name: tuple(samples[1:]) for name, samples in taken.items()}
-    yield Figure(what=f"publish {FILES} files", unit="s", samples=tuple(ours[1:]), beside=beside, how=how)
+    yield Figure(what=f"publish {what}", unit="s", samples=tuple(ours[1:]), beside=beside, how=how)
     both = tuple(up + down for up, down in zip(ours[1:], verified[1:], strict=True))
     how = "list, download and hash each file beside; the peers verify nothing, so theirs is the upload alone"
-    yield Figure(what=f"publish and verify {FILES} files", unit="s", samples=both, beside=beside, how=how)
+    yield Figure(what=f"publish and verify {what}", unit="s", samples=both, beside=beside, how=how)
 
 
 def _reliability(publishers: dict[str, Publisher]) -> Iterator[Figure]:

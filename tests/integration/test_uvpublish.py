@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from releasd.adapters import index as index_module
 from releasd.adapters.index import HttpIndex
 from releasd.adapters.uvpublish import publish
 from releasd.errors import Conflict, Denied, Permanent, ReleasdError, SecretError, Transient
@@ -96,6 +97,25 @@ def test_the_page_that_an_index_answers_with_does_not_flood_the_log(
     with pytest.raises(Permanent, match="error in a page"):
         index.upload([make_wheel(tmp_path, "demo", "1.0")], seen.append)
     assert b"".join(seen).count(b"error in a page") == 1
+
+
+def test_a_large_release_goes_up_several_files_at_a_time(
+    rules: PypiRules, index: HttpIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each file once, the first before all others, one refused and known by name, and no line of the log torn."""
+    monkeypatch.setattr(index_module, "WORTH_A_BATCH", 1)
+    paths = [make_wheel(tmp_path, "demo", "1.0", tag=f"cp3{n}-cp3{n}-manylinux_2_17_x86_64") for n in range(10, 18)]
+    rules.limits.deleted.add(paths[4].name)
+    seen: list[bytes] = []
+    with pytest.raises(Conflict, match="previously used") as caught:
+        index.upload(paths, seen.append)
+    assert list(caught.value.by_file or {}) == [paths[4].name]
+    assert {name: file.stored for name, file in rules.files.items()} == {
+        path.name: 1 for path in paths if path is not paths[4]
+    }
+    assert next(iter(rules.files)) == paths[0].name
+    lines = b"".join(seen).decode().splitlines()
+    assert sum(line.startswith("Uploading demo-1.0") for line in lines) == len(paths)
 
 
 def test_a_quota_met_on_the_third_file(rules: PypiRules, index: HttpIndex, tmp_path: Path) -> None:
