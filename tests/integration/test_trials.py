@@ -1,25 +1,28 @@
-"""Wheels tried by the real uv on this machine: which interpreter is taken, and what is not tried at all."""
+"""Wheels tried by the real uv on this machine, before and after they are public: which interpreter, or none."""
 
 import os
 import platform
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from releasd.adapters.artifacts import ArtifactFolder
+from releasd.adapters.folder import EVERYTHING, FolderIndex
 from releasd.adapters.hosts import with_defaults
 from releasd.adapters.local import LocalHost
 from releasd.errors import CheckFailed, Transient
 from releasd.model import Artifact, HostSpec
-from releasd.steps import trial
+from releasd.steps import proof, trial, verify
 from support.dist import METADATA, wheel, wheel_name
 from support.fakeports import FakeHosts, Scene
 from support.wheels import sha256
 
 MACHINE = platform.machine()
+LAST_MINOR = proof.MINORS[-1]  # of those that verify looks for
 OWN = f"cp3{sys.version_info.minor}"
 
 
@@ -33,11 +36,11 @@ def scene(tmp_path: Path) -> Scene:
     return made
 
 
-def host(folder: Path, *programs: Path) -> LocalHost:
-    """Return this machine, with these folders on its PATH besides."""
-    path = os.pathsep.join((os.environ["PATH"], *map(str, programs)))
+def host(folder: Path, *path: str) -> LocalHost:
+    """Return this machine, with another PATH where one is given."""
+    found = os.pathsep.join(path) or os.environ["PATH"]
     env = {"UV_OFFLINE": "1"}
-    return LocalHost(with_defaults(HostSpec(name="one", labels=frozenset(), workdir=str(folder / "w"), env=env), path))
+    return LocalHost(with_defaults(HostSpec(name="one", labels=frozenset(), workdir=str(folder / "w"), env=env), found))
 
 
 def sealed(scene: Scene, tag: str, more: str = "", files: dict[str, str] | None = None) -> Artifact:
@@ -103,7 +106,7 @@ def test_a_wheel_for_the_other_c_library(scene: Scene) -> None:
 def test_the_default_interpreter_is_passed_over(scene: Scene, tmp_path: Path, *, is_pure: bool) -> None:
     """A wheel for a newer Python than the host's default is tried with that one, where it is installed."""
     folder, minor = other_interpreter()
-    scene.hosts = FakeHosts([host(tmp_path, folder)])
+    scene.hosts = FakeHosts([host(tmp_path, os.environ["PATH"], str(folder))])
     tag = "py3-none-any" if is_pure else f"cp3{minor}-abi3-manylinux_2_17_{MACHINE}"
     more = f"Requires-Python: >=3.{minor}\n" if is_pure else ""
     own = f"import sys\nassert sys.version_info >= (3, {minor})\n"
@@ -131,3 +134,44 @@ def test_a_host_without_uv(scene: Scene, tmp_path: Path) -> None:
     scene.hosts = FakeHosts([LocalHost(spec)])
     with pytest.raises(CheckFailed, match=r"no environment for .* can be made on one"):
         trial.run(scene.context(), sealed(scene, "py3-none-any"))
+
+
+def served(scene: Scene, folder: Path, required: str) -> None:
+    """Have a pure wheel in a folder that is a destination with a gate, in a release with a smoke command."""
+    artifact = sealed(scene, "py3-none-any", f"Requires-Python: {required}\n")
+    scene.journal.sealed.append(artifact)
+    scene.plan = replace(
+        scene.plan, distribution="my-demo", version="1.2.0", pep440="1.2.0", smoke='python -c "import my_demo"'
+    )
+    (folder / "mirror").mkdir()
+    rules = replace(EVERYTHING, gate='python3 -V; echo "gate: $PATH"')
+    index = FolderIndex(name="pypi", path=folder / "mirror", rules=rules)
+    index.upload([scene.artifacts.path(artifact)], lambda _: None)
+    scene.indexes = {"pypi": index}
+
+
+def test_the_daemons_own_python_is_too_old_and_a_newer_one_is_here(scene: Scene, tmp_path: Path) -> None:
+    """A release is verified by the interpreter that it is for; smoke command and gate run with that one."""
+    folder, minor = other_interpreter()
+    scene.hosts = FakeHosts([host(tmp_path, str(folder), os.environ["PATH"])])
+    served(scene, tmp_path, f">=3.{minor}")
+    evidence = verify.apply(scene.context())["indexes"]["pypi"]
+    assert evidence["installed"] == "my-demo==1.2.0", scene.output("pypi")
+    assert evidence["interpreters"][0] == f"python3.{minor}"
+    assert f"Python 3.{minor}" in scene.output("pypi")
+
+
+def test_no_python_here_is_new_enough(scene: Scene, tmp_path: Path) -> None:
+    """The release is proven by its bytes, for it will never install here; the gate runs all the same."""
+    served(scene, tmp_path, f">=3.{LAST_MINOR}")
+    evidence = verify.apply(scene.context())["indexes"]["pypi"]
+    why = "no wheel of this release is for an interpreter of the daemon's own machine"
+    assert evidence["installed"] == f"not tried: {why} (requires-python >=3.{LAST_MINOR})"
+    assert "gate: " in scene.output("pypi")
+
+
+def test_own_python_installs_what_is_served(scene: Scene, tmp_path: Path) -> None:
+    """Where the daemon's own interpreter will do, it is the one that smoke command and gate run with."""
+    served(scene, tmp_path, ">=3.11")
+    assert verify.apply(scene.context())["indexes"]["pypi"]["installed"] == "my-demo==1.2.0", scene.output("pypi")
+    assert f"Python 3.{sys.version_info.minor}." in scene.output("pypi")
