@@ -28,7 +28,7 @@ NOT_INSTALLED = 75  # EX_TEMPFAIL: a dependency may not have come
 SMOKED = 70  # EX_SOFTWARE: it imports, and its own command fails
 # The interpreter is asked for with -I from an empty folder: the source tree must not shadow the wheel.
 _TRIAL = """
-uv --version || exit 73
+uv --version >/dev/null || exit 73
 python=
 for wanted in {pythons}; do
   python="$(uv python find --no-config --no-project --system "$wanted")" && break
