@@ -19,6 +19,7 @@ from support.fakeports import FakeHosts, Scene
 from support.tools import lacking, require_tool
 from support.wheels import sha256
 
+AARCH64 = (183).to_bytes(2, "little")  # e_machine of an ELF header, 18 bytes from its beginning
 # dlsym moved into libc with glibc 2.34, so whoever calls it needs that version.
 SOURCE = """
 #define PY_SSIZE_T_CLEAN
@@ -75,6 +76,19 @@ def sealed(scene: Scene, tag: str, binary: bytes, name: str = "my_demo.abi3.so")
 def found(scene: Scene, artifact: Artifact) -> str:
     """Return what is dishonest, as one text."""
     return "; ".join(problem.what for problem in audit.problems(scene.context(), artifact))
+
+
+def test_a_wheel_for_a_processor_that_nobody_has(scene: Scene, tmp_path: Path) -> None:
+    """What was cross-compiled is audited all the same, and released without a trial: no host is of its platform."""
+    (tmp_path / "demo.c").write_text("void *PyInit_my_demo(void) { return 0; }")
+    path = tmp_path / "demo.so"
+    command = (require_tool("gcc"), "-shared", "-fPIC", "-nostdlib", "-o", path, tmp_path / "demo.c")
+    subprocess.run(command, check=True, timeout=60)
+    binary = bytearray(path.read_bytes())
+    binary[18:20] = AARCH64
+    wheel = sealed(scene, "cp39-abi3-manylinux_2_17_aarch64", bytes(binary))
+    said = "not tried: no host of that platform (manylinux_2_17_aarch64)"
+    assert check.apply(scene.context())["installed"] == {wheel.filename: said}
 
 
 def test_honest_tags_pass(scene: Scene, tmp_path: Path) -> None:

@@ -39,7 +39,6 @@ class FakeIndex:
     uploads: list[tuple[str, ...]] = field(default_factory=list)
     downloads: list[str] = field(default_factory=list)
     looks: int = 0
-    requires_python: str | None = None
     kinds: tuple[str, ...] = (".whl", ".tar.gz")  # endings of what it takes
     asked: list[tuple[str, str]] = field(default_factory=list)
     _hidden: dict[str, int] = field(default_factory=dict)
@@ -62,7 +61,6 @@ class FakeIndex:
                 filename=name,
                 sha256=self.listing.get(name, self.stored[name]),
                 url=f"https://i/{name}",
-                requires_python=self.requires_python,
             )
             for name in sorted(shown)
         )

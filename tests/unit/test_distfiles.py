@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from releasd.core.distfiles import problems
-from releasd.core.judging.names import labels_for, platforms
+from releasd.core.judging.names import platforms, runs_on
 from releasd.core.judging.verdict import Expected, Problem
 from releasd.core.judging.wheels import importable
 from support.dist import INFO, METADATA, NAME, ROOT, VERSION, sdist, wheel, wheel_name
@@ -248,25 +248,54 @@ def test_a_keyword_is_no_module(keyword: str) -> None:
     assert importable(wheel({f"{keyword}.py": ""})) == ()
 
 
+MAC = "cp39-abi3-macosx_10_12_x86_64.macosx_11_0_arm64.macosx_10_12_universal2"
+
+
 @pytest.mark.parametrize(
-    ("tag", "platform", "labels"),
+    ("tag", "labels"),
     [
-        ("py3-none-any", {"any"}, set()),
-        (LINUX, {"manylinux_2_17_x86_64"}, {"linux", "x86_64"}),
-        ("cp39-abi3-musllinux_1_2_aarch64", {"musllinux_1_2_aarch64"}, {"linux", "aarch64"}),
-        ("cp311-cp311-macosx_11_0_arm64", {"macosx_11_0_arm64"}, {"macos", "arm64"}),
-        (
-            "cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64",
-            {"manylinux_2_17_x86_64", "manylinux2014_x86_64"},
-            {"linux", "x86_64"},
-        ),
-        ("cp311-cp311-macosx_11_0_universal2", {"macosx_11_0_universal2"}, {"macos"}),
+        ("py3-none-any", ""),
+        (LINUX, "linux x86_64"),
+        (LINUX, "linux x86_64 glibc2.17"),
+        ("cp39-abi3-manylinux2014_aarch64", "linux aarch64 glibc2.36"),
+        ("cp39-abi3-musllinux_1_2_aarch64", "linux aarch64 musl"),
+        ("cp39-abi3-manylinux_2_34_x86_64.musllinux_1_2_x86_64", "linux x86_64 musl"),
+        ("py3-none-linux_armv7l", "linux armv7l"),
+        ("cp311-cp311-macosx_11_0_arm64", "macos arm64"),
+        ("cp311-cp311-macosx_11_0_universal2", "macos x86_64"),
+        (MAC, "macos arm64"),
+        (MAC, "macos x86_64"),
     ],
 )
-def test_where_a_wheel_can_be_tried(tag: str, platform: set[str], labels: set[str]) -> None:
-    """The platform tags say which labels a host needs; a pure wheel needs none."""
-    assert platforms(wheel_name(tag)) == platform
-    assert labels_for(wheel_name(tag)) == labels
+def test_a_host_that_can_run_a_wheel(tag: str, labels: str) -> None:
+    """One of the platforms that it promises is enough; a pure wheel runs everywhere."""
+    assert runs_on(wheel_name(tag), frozenset(labels.split()))
+
+
+@pytest.mark.parametrize(
+    ("tag", "labels"),
+    [
+        (LINUX, "linux aarch64"),
+        (LINUX, "linux x86_64 musl"),
+        (LINUX, "linux x86_64 glibc2.12"),
+        (LINUX, "macos x86_64"),
+        ("cp39-abi3-musllinux_1_2_x86_64", "linux x86_64"),
+        ("cp39-abi3-musllinux_1_2_x86_64", "linux x86_64 glibc2.36"),
+        ("cp39-abi3-manylinux_2_17_i686", "linux x86_64"),
+        (MAC, "linux x86_64"),
+        ("py3-none-win_amd64", "linux x86_64"),
+        ("py3-none-win_amd64", "windows amd64 linux x86_64"),
+    ],
+)
+def test_a_host_of_another_platform(tag: str, labels: str) -> None:
+    """System, processor and C library count; nothing of releasd's runs on Windows, whatever a label says."""
+    assert not runs_on(wheel_name(tag), frozenset(labels.split()))
+
+
+def test_the_platforms_of_a_wheel() -> None:
+    """They are in its file's name, each after the other."""
+    both = {"manylinux_2_17_x86_64", "manylinux2014_x86_64"}
+    assert platforms(wheel_name("cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64")) == both
 
 
 def test_every_problem_names_its_file() -> None:

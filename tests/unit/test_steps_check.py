@@ -4,11 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from packaging.tags import parse_tag
 
-from releasd.errors import CheckFailed, HostLost, Permanent, Transient
+from releasd.errors import CheckFailed, HostLost, Transient
 from releasd.model import IndexRules
 from releasd.steps import check, trial
-from support.dist import sdist, wheel, wheel_name
+from support.dist import METADATA, sdist, wheel, wheel_name
 from support.fakehost import FakeHost, Scripted
 from support.fakeports import FakeHosts, FakeIndex, Scene, host_spec
 
@@ -30,6 +31,11 @@ def scene(tmp_path: Path) -> Scene:
 def tasks(scene: Scene) -> list[str]:
     """Return the scripts that were run, by host."""
     return [f"{host.spec.name}: {task.script}" for host in scene.hosts.registered for task in host.tasks]
+
+
+def _each(tag: str) -> list[str]:
+    """Return a compressed tag's parts, as a WHEEL file has them."""
+    return sorted(map(str, parse_tag(tag)))
 
 
 def test_checking_is_always_done_again(scene: Scene) -> None:
@@ -124,12 +130,44 @@ def test_all_hosts_lost_is_put_off(native: Scene) -> None:
         check.apply(native.context())
 
 
-def test_a_wheel_for_a_platform_that_nobody_has(native: Scene) -> None:
-    """A wheel that no registered host could ever run fails at once, with the labels that are missing."""
+def test_a_wheel_that_was_cross_compiled(native: Scene) -> None:
+    """No host is of its platform, which is why it was: it is not tried, log and evidence say so, and nothing fails."""
+    tag = "cp39-abi3-manylinux_2_17_aarch64.manylinux2014_aarch64"
+    native.seal(wheel_name(tag), wheel(tags=_each(tag)).getvalue(), host="big")
+    native.hosts = FakeHosts([FakeHost(host_spec("big", "linux", "x86_64", "zig"))])
+    said = "not tried: no host of that platform (manylinux2014_aarch64, manylinux_2_17_aarch64)"
+    assert check.apply(native.context())["installed"] == {wheel_name(LINUX): "big", wheel_name(tag): said}
+    assert said in native.output(wheel_name(tag))
+
+
+def test_a_wheel_for_two_processors(native: Scene) -> None:
+    """A host of either will do: none is of both."""
+    tag = "cp39-abi3-macosx_10_12_x86_64.macosx_11_0_arm64.macosx_10_12_universal2"
+    native.journal.sealed = []
+    native.seal(wheel_name(tag), wheel(tags=_each(tag)).getvalue(), host="gone")
     native.hosts = FakeHosts([FakeHost(host_spec("mini", "macos", "arm64"))])
-    with pytest.raises(Permanent, match="no registered host has the labels linux, x86_64") as caught:
+    assert check.apply(native.context())["installed"] == {wheel_name(tag): "mini"}
+
+
+def test_a_wheel_for_musl_is_not_tried_with_glibc(native: Scene) -> None:
+    """Its builder is asked which C library it has; another host has to say so by its labels."""
+    tag = "cp39-abi3-musllinux_1_2_x86_64"
+    native.journal.sealed = []
+    native.seal(wheel_name(tag), wheel(tags=[tag]).getvalue(), host="big")
+    hosts = [FakeHost(host_spec("big", "linux", "x86_64")), FakeHost(host_spec("debian", "linux", "x86_64"))]
+    native.hosts = FakeHosts(hosts)
+    said = "not tried: no host of that platform (musllinux_1_2_x86_64)"
+    assert check.apply(native.context())["installed"] == {wheel_name(tag): said}
+    native.hosts = FakeHosts([*hosts, FakeHost(host_spec("alpine", "linux", "x86_64", "musl"))])
+    assert check.apply(native.context())["installed"] == {wheel_name(tag): "alpine"}
+
+
+def test_a_builder_that_is_away_is_waited_for(native: Scene) -> None:
+    """What it is cannot be asked: that is no reason to release a wheel untried."""
+    gone = HostLost("gone")
+    native.hosts = FakeHosts([FakeHost(host_spec("big", "docker"), lambda _: Scripted(error=gone), probe_error=gone)])
+    with pytest.raises(HostLost, match="no able host can be reached"):
         check.apply(native.context())
-    assert "register one under [hosts.NAME]" in caught.value.advice
 
 
 def test_the_builder_tries_its_own_wheel_whatever_its_labels_say(native: Scene) -> None:
@@ -160,10 +198,27 @@ def test_a_wheel_for_one_interpreter_is_tried_with_that_one(scene: Scene) -> Non
     scene.journal.sealed = []
     scene.seal(wheel_name(tag), wheel(tags=[tag]).getvalue())
     assert list(check.apply(scene.context())["installed"].values()) == ["one"]
-    assert "--python 3.12" in tasks(scene)[0]
+    assert "cpython==3.12.*" in tasks(scene)[0]
 
+    said = "one has no Python that it is for (cpython==3.12.*)"
     scene.hosts = FakeHosts([FakeHost(host_spec(), lambda _: Scripted(exit_status=trial.NO_INTERPRETER))])
-    assert list(check.apply(scene.context())["installed"].values()) == ["not tried: one has no Python 3.12"]
+    assert list(check.apply(scene.context())["installed"].values()) == [f"not tried: {said}"]
+    assert said in scene.output(wheel_name(tag))
+
+
+def test_a_host_without_uv(scene: Scene) -> None:
+    """Nothing is known about the wheel then, so it is not passed."""
+    scene.hosts = FakeHosts([FakeHost(host_spec(), lambda _: Scripted(exit_status=trial.NO_ENVIRONMENT))])
+    with pytest.raises(CheckFailed, match="can be made on one"):
+        check.apply(scene.context())
+
+
+def test_the_interpreter_is_one_that_the_metadata_allows(scene: Scene) -> None:
+    """A pure wheel says nothing in its name of the Python that it needs."""
+    scene.journal.sealed = []
+    scene.seal(wheel_name(), wheel(metadata=f"{METADATA}Requires-Python: >=3.13\n").getvalue())
+    check.apply(scene.context())
+    assert "for wanted in '<4,>=3,>=3.13'" in tasks(scene)[0]
 
 
 def test_each_wheel_is_tried_by_itself(scene: Scene) -> None:

@@ -9,6 +9,7 @@ import pytest
 from releasd.errors import Cancelled, CheckFailed, Conflict, Denied, Fenced, Permanent, ReleasdError, Transient
 from releasd.ports import Sink
 from releasd.steps import publish
+from support.dist import wheel
 from support.fakehost import FakeHost, Scripted
 from support.fakeports import TOOLS, FakeIndex, Scene, host_spec
 
@@ -19,7 +20,7 @@ WHEEL, SDIST = "demo-1.1.0-py3-none-any.whl", "demo-1.1.0.tar.gz"
 def scene() -> Scene:
     """Return a release of two sealed files and an empty index."""
     made = Scene()
-    made.seal(WHEEL, b"wheel")
+    made.seal(WHEEL, wheel().getvalue())
     made.seal(SDIST, b"sdist")
     return made
 

@@ -7,6 +7,7 @@ import pytest
 from releasd.errors import Conflict
 from releasd.ports import ServedFile
 from releasd.steps import publish, verify
+from support.dist import wheel
 from support.fakeports import FakeIndex, Scene
 
 WHEEL = "demo-1.1.0-py3-none-any.whl"
@@ -35,7 +36,8 @@ def scene() -> Scene:
     """Return a release of a wheel and two crates that goes to an index and a registry."""
     made = Scene(indexes=("pypi", "crates"), crates=("demo-core", "demo"))
     made.indexes = {"pypi": FakeIndex(), "crates": Registry(name="crates")}
-    for filename in (WHEEL, *CRATES):
+    made.seal(WHEEL, wheel().getvalue())
+    for filename in CRATES:
         made.seal(filename, filename.encode())
     return made
 

@@ -1,5 +1,6 @@
 """`verify`: the index serves exactly what was built, and it installs."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,10 +9,12 @@ import pytest
 from releasd.errors import Conflict, Transient
 from releasd.model import Artifact
 from releasd.steps import proof, verify
+from support.dist import METADATA, wheel
 from support.fakehost import FakeHost, Scripted
 from support.fakeports import FakeIndex, Scene, host_spec
 
 WHEEL, SDIST = "demo-1.1.0-py3-none-any.whl", "demo-1.1.0.tar.gz"
+NEWER = sys.version_info.minor + 1
 FOREIGN_WHEEL = "demo-1.1.0-cp311-cp311-macosx_11_0_arm64.whl"
 
 
@@ -19,9 +22,16 @@ FOREIGN_WHEEL = "demo-1.1.0-cp311-cp311-macosx_11_0_arm64.whl"
 def scene() -> Scene:
     """Return a release whose two files are served."""
     made = Scene()
-    for name in (WHEEL, SDIST):
-        made.index.put(made.seal(name, name.encode()))
+    serve(made, WHEEL)
+    serve(made, SDIST)
     return made
+
+
+def serve(scene: Scene, name: str, required: str = "") -> None:
+    """Have a sealed file served; `required` is a wheel's Requires-Python."""
+    more = f"Requires-Python: {required}\n" if required else ""
+    data = wheel(metadata=METADATA + more).getvalue() if name.endswith(".whl") else name.encode()
+    scene.index.put(scene.seal(name, data))
 
 
 def appear(scene: Scene, artifact: Artifact, *, after: int) -> None:
@@ -128,7 +138,7 @@ def test_a_release_without_a_wheel_for_this_machine_is_not_installed(files: tupl
     """What cannot run here is not tried, and the evidence says so."""
     scene = Scene()
     for name in files:
-        scene.index.put(scene.seal(name, name.encode()))
+        serve(scene, name)
     evidence = verify.apply(scene.context())
     assert evidence["indexes"]["pypi"]["installed"].startswith("not tried")
     assert scene.hosts.registered[0].tasks == []
@@ -168,12 +178,40 @@ def test_each_interpreter_that_is_here_installs_it(scene: Scene) -> None:
 def test_an_interpreter_that_no_wheel_is_for_is_not_tried() -> None:
     """Neither by the wheel's tags, nor by what it says of the Python that it requires."""
     scene = Scene()
-    scene.index.put(scene.seal("demo-1.1.0-py3-none-any.whl", b"w"))
-    scene.index.requires_python = ">=3.13"
+    serve(scene, WHEEL, ">=3.13")
     verify.apply(scene.context())
     (task,) = scene.hosts.registered[0].tasks
     assert "python3.13" in task.script
     assert "python3.12" not in task.script
+
+
+@pytest.mark.parametrize("said", ["", f"releasd: installs for python3.{NEWER}\n"])
+def test_a_release_that_the_daemons_own_python_is_too_old_for(said: str) -> None:
+    """Another interpreter that is here is taken, else its bytes are the proof: waiting would be for nothing."""
+    scene = Scene()
+    serve(scene, WHEEL, f">=3.{NEWER}")
+    scene.index.rules = replace(scene.index.rules, gate="true")
+    scene.plan = replace(scene.plan, smoke="demo")
+    scene.hosts.registered = [FakeHost(host_spec(), lambda _: Scripted(output=said.encode()))]
+    evidence = verify.apply(scene.context())["indexes"]["pypi"]
+    why = "not tried: no wheel of this release is for an interpreter of the daemon's own machine"
+    assert evidence["installed"] == ("demo==1.1.0" if said else f"{why} (requires-python >=3.{NEWER})")
+    assert evidence["gate"] == "passed"
+    assert (why in scene.output("pypi")) is not bool(said)
+    (task,) = scene.hosts.registered[0].tasks
+    assert sys.executable not in task.script
+    assert f"python3.{NEWER}" in task.script
+
+
+def test_a_release_that_asks_for_a_later_bugfix_release() -> None:
+    """Neither the daemon's own interpreter nor another is taken whose last number is too low."""
+    major, minor, micro = sys.version_info[:3]
+    scene = Scene()
+    serve(scene, WHEEL, f">={major}.{minor}.{micro + 1},!=3.{NEWER}.0")
+    verify.apply(scene.context())
+    (task,) = scene.hosts.registered[0].tasks
+    assert f"sys.version_info[:3] in ((3, {NEWER}, 0),)" in task.script
+    assert sys.executable not in task.script
 
 
 def test_the_smoke_command_runs_where_the_index_was_installed_from(scene: Scene) -> None:

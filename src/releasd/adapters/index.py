@@ -87,7 +87,6 @@ class HttpIndex:
                 filename=package.filename,
                 sha256=_sha256(package.digests),
                 url=package.url,
-                requires_python=package.requires_python,
             )
             for package in (page.packages if page else ())
             if belongs(package.filename, project, version)

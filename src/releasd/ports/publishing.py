@@ -12,15 +12,11 @@ from releasd.ports.common import Sink
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServedFile:
-    """A file as an index lists it. `sha256` is None where the index gives none; `url` is where its bytes are.
-
-    `requires_python` is the range of interpreters that it is for; None: any.
-    """
+    """A file as an index lists it. `sha256` is None where the index gives none; `url` is where its bytes are."""
 
     filename: str
     sha256: str | None
     url: str
-    requires_python: str | None = None
 
 
 class Index(Protocol):

@@ -1,18 +1,21 @@
 """Proof that a destination serves exactly what was built.
 
 Every file has our digest by its listing and by download, nothing is there that was not built here, a fresh environment
-of each interpreter that is here installs that version from it, and the operator's gate, where there is one, ends well.
+of each interpreter that is here and that a wheel is for installs that version from it, and the operator's gate, where
+there is one, ends well. Where no such interpreter is here the bytes alone are the proof, and the evidence says so.
 """
 
 import shlex
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.tags import compatible_tags, cpython_tags, platform_tags, sys_tags
-from packaging.utils import parse_wheel_filename
+from packaging.specifiers import SpecifierSet
+from packaging.tags import Tag, compatible_tags, cpython_tags, platform_tags, sys_tags
 
 from releasd.core.distfiles import release_of
+from releasd.core.judging.interpreters import LAST
+from releasd.core.judging.names import tags_of
+from releasd.core.judging.wheels import requires_python
 from releasd.errors import Cancelled, CheckFailed, Conflict, Transient
 from releasd.model import Artifact, Evidence, FileState
 from releasd.ports import Index, ServedFile, Task, TaskResult
@@ -21,33 +24,40 @@ from releasd.steps.context import Context
 PAUSE = 1.0  # seconds between looks while the index catches up
 INSTALL_LIMIT = 600.0  # seconds
 MINORS = range(8, 16)  # of Python 3: those that may be on this machine
+MICROS = range(50)  # of each of them
 SMOKED = 70  # EX_SOFTWARE: it installs, and its own command fails
 GATED = 71
 _INSTALLS = b"releasd: installs for "  # before an interpreter's name
 _MOST_SAID = 1 << 16  # bytes of output that are looked at
 
-INSTALL = """
+_INSTALL = """
 uv venv --quiet --no-config --python {python} "$TMPDIR/fresh"
 uv pip install --quiet --no-config --no-cache --no-deps --only-binary :all: --python "$TMPDIR/fresh" {arguments}
+fresh="$TMPDIR/fresh"
 """
 # A shim of a version manager is no interpreter: it asks its manager each time, and for most versions starts nothing.
 _OTHERS = """
 for python in {pythons}; do
   case "$(command -v "$python" || :)" in ''|*/shims/*) continue ;; esac
-  "$python" -I -c '' || continue
+  "$python" -I -c 'import sys; sys.exit(sys.version_info[:3] in {refused})' || continue
   uv venv --quiet --no-config --python "$python" "$TMPDIR/$python"
   uv pip install --quiet --no-config --no-cache --no-deps --only-binary :all: --python "$TMPDIR/$python" {arguments}
   echo "releasd: installs for $python"
+  fresh="${{fresh:-$TMPDIR/$python}}"
 done
 """
 # What the release needs comes from wherever this machine takes packages; the release itself is there already.
 _SMOKE = """
-uv pip install --quiet --no-config --python "$TMPDIR/fresh" {requirement}
-PATH="$TMPDIR/fresh/bin:$PATH" VIRTUAL_ENV="$TMPDIR/fresh" sh -euc "$SMOKE" || exit 70
+if [ -n "${{fresh:-}}" ]; then
+  uv pip install --quiet --no-config --python "$fresh" {requirement}
+  PATH="$fresh/bin:$PATH" VIRTUAL_ENV="$fresh" sh -euc "$SMOKE" || exit 70
+fi
 """
 _GATE = """
-PATH="$TMPDIR/fresh/bin:$PATH" sh -euc "$GATE" || exit 71
+PATH="${fresh:+$fresh/bin:}$PATH" sh -euc "$GATE" || exit 71
 """
+
+Wheels = Mapping[str, SpecifierSet]  # by file name: the Pythons that its metadata asks for
 
 
 def wanted(ctx: Context, index: Index) -> tuple[Artifact, ...]:
@@ -120,35 +130,57 @@ def _served(ctx: Context, index: Index, *, download: bool) -> bool:
 
 def _tried(ctx: Context, index: Index) -> Evidence:
     """Install what was served, and run the operator's gate: with the release installed where it can be."""
-    gate: Evidence = {"gate": "passed"} if index.rules.gate else {}
-    why = _not_installed(index, wheels := _wheels(ctx, index))
-    if why:
-        if gate:
-            _run(ctx, index, _GATE)
-        return {"installed": f"not tried: {why}", **gate}
-    said = _run(ctx, index, _script(ctx, index, _others(ctx, index, wheels)))
+    why = _not_here(index, wheels := _wheels(ctx, index))
+    script = _script(ctx, index, wheels, is_here=not why)
+    said = _run(ctx, index, script) if script else b""
     others = [line.rpartition(b" ")[2].decode() for line in said.splitlines() if line.startswith(_INSTALLS)]
-    return {"installed": _requirement(ctx), **({"interpreters": others} if others else {}), **gate}
+    if why and not others:
+        ctx.say(index.name, f"not tried: {why}")
+    return {
+        "installed": f"not tried: {why}" if why and not others else _requirement(ctx),
+        **({"interpreters": others} if others else {}),
+        **({"gate": "passed"} if index.rules.gate else {}),
+    }
 
 
-def _wheels(ctx: Context, index: Index) -> list[str]:
-    return [each.filename for each in wanted(ctx, index) if each.filename.endswith(".whl")]
+def _wheels(ctx: Context, index: Index) -> Wheels:
+    return {each.filename: _required(ctx, each) for each in wanted(ctx, index) if each.filename.endswith(".whl")}
 
 
-def _script(ctx: Context, index: Index, others: Sequence[str]) -> str:
-    requirement = _requirement(ctx)
-    arguments = shlex.join((*(index.install_options() or ()), requirement))
-    script = INSTALL.format(python=shlex.quote(sys.executable), arguments=arguments)
-    script += _OTHERS.format(pythons=" ".join(others), arguments=arguments) if others else ""
-    script += _SMOKE.format(requirement=shlex.quote(requirement)) if ctx.plan.smoke else ""
-    return script + (_GATE if index.rules.gate else "")
+def _required(ctx: Context, wheel: Artifact) -> SpecifierSet:
+    """Return what a wheel asks for, by the bytes that are served: not every listing tells it."""
+    with ctx.artifacts.open(wheel) as file:
+        return requires_python(file)
 
 
-def _not_installed(index: Index, wheels: Sequence[str]) -> str:
-    """Say why nothing can be installed here; empty where it can."""
+def _script(ctx: Context, index: Index, wheels: Wheels, *, is_here: bool) -> str:
+    """Return what is to run: installations, the smoke command and the gate, as far as there are any."""
+    requirement, gate = _requirement(ctx), _GATE if index.rules.gate else ""
+    options = index.install_options()
+    if options is None:
+        return gate
+    arguments = shlex.join((*options, requirement))
+    install = _INSTALL.format(python=shlex.quote(sys.executable), arguments=arguments) if is_here else ""
+    install += _for_others(wheels, arguments)
+    smoke = _SMOKE.format(requirement=shlex.quote(requirement)) if install and ctx.plan.smoke else ""
+    return install + smoke + gate
+
+
+def _for_others(wheels: Wheels, arguments: str) -> str:
+    others = _others(wheels)
+    pythons = " ".join(f"python3.{minor}" for minor in others)
+    return _OTHERS.format(pythons=pythons, refused=_refused(others), arguments=arguments) if others else ""
+
+
+def _not_here(index: Index, wheels: Wheels) -> str:
+    """Say why nothing can be installed here, but for what other interpreters install; empty where it can."""
     if index.install_options() is None:
         return f"{index.name} is no place to install from"
-    return "" if runs_here(wheels) else "no wheel of this release is for the daemon's own machine"
+    if runs_here(wheels):
+        return ""
+    required = sorted({str(each) for each in wheels.values() if str(each)})
+    asked = f" (requires-python {' or '.join(required)})" if required else ""
+    return f"no wheel of this release is for an interpreter of the daemon's own machine{asked}"
 
 
 def _requirement(ctx: Context) -> str:
@@ -202,31 +234,31 @@ def _scripts(ctx: Context, index: Index) -> dict[str, str]:
     return smoke | about | {"GATE": index.rules.gate}
 
 
-def runs_here(wheels: Iterable[str]) -> bool:
-    """Return whether one of the wheels is for this machine's interpreter and platform."""
-    here = frozenset(sys_tags())
-    return any(here & parse_wheel_filename(name)[3] for name in wheels)
+def runs_here(wheels: Wheels) -> bool:
+    """Return whether one of the wheels is for the daemon's own interpreter and platform."""
+    here, version = frozenset(sys_tags()), ".".join(map(str, sys.version_info[:3]))
+    return any(here & tags_of(name) and required.contains(version) for name, required in wheels.items())
 
 
-def _others(ctx: Context, index: Index, wheels: Iterable[str]) -> list[str]:
-    """Return the names of the other interpreters that a wheel says it is for, wherever they are."""
-    served = [file for file in listing(ctx, index) if file.filename in set(wheels)]
-    return [f"python3.{minor}" for minor in MINORS if minor != sys.version_info.minor and _is_for(served, minor)]
+def _others(wheels: Wheels) -> Mapping[int, Sequence[SpecifierSet]]:
+    """Return the other minor versions that a wheel is for, wherever they are, and what those wheels ask for."""
+    tags = {minor: _tags(minor) for minor in MINORS if minor != sys.version_info.minor}
+    found = {minor: [wheels[name] for name in wheels if each & tags_of(name)] for minor, each in tags.items()}
+    return {minor: asked for minor, asked in found.items() if any(each.contains(f"3.{minor}.{LAST}") for each in asked)}
 
 
-def _is_for(served: Iterable[ServedFile], minor: int) -> bool:
+def _tags(minor: int) -> frozenset[Tag]:
     interpreter, platforms = f"cp3{minor}", list(platform_tags())
-    tags = {
-        *cpython_tags((3, minor), [interpreter], platforms),
-        *compatible_tags((3, minor), interpreter, platforms),
-    }
-    return any(
-        tags & parse_wheel_filename(file.filename)[3] and _allows(file.requires_python, minor) for file in served
+    return frozenset(
+        (*cpython_tags((3, minor), [interpreter], platforms), *compatible_tags((3, minor), interpreter, platforms))
     )
 
 
-def _allows(requires_python: str | None, minor: int) -> bool:
-    try:
-        return SpecifierSet(requires_python or "").contains(f"3.{minor}.99")
-    except InvalidSpecifier:
-        return False
+def _refused(others: Mapping[int, Sequence[SpecifierSet]]) -> tuple[tuple[int, int, int], ...]:
+    """Return the releases of these minor versions that no wheel takes, as with >=3.12.4."""
+    return tuple(
+        (3, minor, micro)
+        for minor, asked in others.items()
+        for micro in MICROS
+        if not any(each.contains(f"3.{minor}.{micro}") for each in asked)
+    )

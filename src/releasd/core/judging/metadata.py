@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from packaging.metadata import InvalidMetadata, Metadata, RawMetadata, parse_email
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
@@ -44,6 +45,12 @@ def licence_files(text: bytes) -> tuple[str, ...]:
     raw, _ = parse_email(text)
     version = _version(raw.get("metadata_version", ""))
     return tuple(raw.get("license_files", ())) if version and version >= Version("2.4") else ()
+
+
+def requires_python(text: bytes) -> SpecifierSet:
+    """Return the range of interpreters that valid metadata asks for: all where it says nothing."""
+    raw, _ = parse_email(text)
+    return SpecifierSet(raw.get("requires_python", ""))
 
 
 def _identity(raw: RawMetadata, expected: Expected) -> Iterator[Problem]:

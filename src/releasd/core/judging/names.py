@@ -1,4 +1,4 @@
-"""What a wheel's file name promises: platforms, the interpreter, the labels of a host that can run it."""
+"""What a wheel's file name promises: platforms, the stable ABI, and which hosts can run it, by their labels."""
 
 import re
 
@@ -7,6 +7,8 @@ from packaging.utils import parse_wheel_filename
 
 _LEGACY = {"manylinux1": (2, 5), "manylinux2010": (2, 12), "manylinux2014": (2, 17)}  # PEP 600
 _LIBC = re.compile(r"(?P<family>manylinux|musllinux)_(?P<major>\d+)_(?P<minor>\d+)_(?P<arch>\w+)")
+_LINUX = re.compile(r"linux_(?P<arch>\w+)")
+_GLIBC = re.compile(r"glibc(?P<major>\d+)\.(?P<minor>\d+)")  # a host's label
 _LEGACY_TAG = re.compile(rf"(?P<name>{'|'.join(_LEGACY)})_(?P<arch>\w+)")
 _MACOS = re.compile(r"macosx_(?P<major>\d+)_(?P<minor>\d+)_(?P<arch>\w+)")
 
@@ -26,25 +28,32 @@ def is_abi3(filename: str) -> bool:
     return any(tag.abi == "abi3" for tag in tags_of(filename))
 
 
-def interpreter_for(filename: str) -> str | None:
-    """Return the one Python, such as `3.12`, that a wheel is for; None when any new enough one does."""
-    tags = tags_of(filename)
-    if any(tag.abi in {"none", "abi3"} for tag in tags):
-        return None
-    found = (re.fullmatch(r"cp(\d)(\d+)", tag.interpreter) for tag in sorted(tags, key=str))
-    return next((f"{match[1]}.{match[2]}" for match in found if match), None)
+def runs_on(filename: str, labels: frozenset[str]) -> bool:
+    """Return whether a host with these labels can run the wheel: it promises several platforms, and one is enough.
+
+    A host that does not say which C library it has is taken to have the usual one, new enough.
+    """
+    return any(_runs_on(platform, labels) for platform in platforms(filename))
 
 
-def labels_for(filename: str) -> frozenset[str]:
-    """Return the labels that a host needs to run this wheel: none for a pure one."""
-    wanted: set[str] = set()
-    for platform in platforms(filename):
-        if "linux" in platform:
-            wanted.add("linux")
-        if platform.startswith("macosx"):
-            wanted.add("macos")
-        wanted.update(arch for arch in ("x86_64", "arm64", "aarch64") if platform.endswith(arch))
-    return frozenset(wanted)
+def _runs_on(platform: str, labels: frozenset[str]) -> bool:
+    if platform == "any":
+        return True
+    if (match := _MACOS.fullmatch(platform)) is not None:
+        return {"macos", match["arch"]} - {"universal2"} <= labels
+    match = _LIBC.fullmatch(platform) or _LEGACY_TAG.fullmatch(platform) or _LINUX.fullmatch(platform)
+    if match is None:
+        return False  # Windows, Android and the like: no host runs them
+    return {"linux", match["arch"]} <= labels and _has_libc(libc_of(platform), labels)
+
+
+def _has_libc(promised: tuple[str, int, int] | None, labels: frozenset[str]) -> bool:
+    if promised is None:
+        return True
+    if promised[0] == "musllinux":
+        return "musl" in labels
+    known = (match for label in labels if (match := _GLIBC.fullmatch(label)))
+    return "musl" not in labels and all((int(each["major"]), int(each["minor"])) >= promised[1:] for each in known)
 
 
 def libc_of(platform: str) -> tuple[str, int, int] | None:

@@ -8,6 +8,7 @@ import base64
 import csv
 import hashlib
 import io
+import re
 import zipfile
 from collections.abc import Iterator
 from email.parser import HeaderParser
@@ -15,6 +16,7 @@ from email.policy import compat32
 from keyword import iskeyword
 from typing import IO, BinaryIO
 
+from packaging.specifiers import SpecifierSet
 from packaging.tags import Tag
 from packaging.utils import canonicalize_name, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
@@ -26,6 +28,7 @@ _CHUNK = 1 << 20
 _UNHASHED = ("RECORD", "RECORD.jws", "RECORD.p7s")
 _NO_HASH = frozenset({"", "md5", "sha1"})  # the format wants sha256 or better
 _EXTENSIONS = ("so", "pyd")  # of extension modules
+_METADATA = re.compile(r"[^/]+\.dist-info/METADATA")
 _ELF = b"\x7fELF"
 _REBUILD = "build the wheel again; nothing may change it after its backend wrote RECORD"
 
@@ -46,6 +49,13 @@ def importable(file: BinaryIO) -> tuple[str, ...]:
     """Return the top-level modules and packages that a wheel installs, for a trial import."""
     with zipfile.ZipFile(file) as wheel:
         return tuple(sorted({top for name in wheel.namelist() if (top := _top_level(name))}))
+
+
+def requires_python(file: BinaryIO) -> SpecifierSet:
+    """Return the range of interpreters that a sound wheel's metadata asks for."""
+    with zipfile.ZipFile(file) as wheel:
+        about = next(name for name in wheel.namelist() if _METADATA.fullmatch(name))
+        return metadata.requires_python(_bytes(wheel, about))
 
 
 def holds_elf(file: BinaryIO) -> bool:
