@@ -175,3 +175,16 @@ def test_own_python_installs_what_is_served(scene: Scene, tmp_path: Path) -> Non
     served(scene, tmp_path, ">=3.11")
     assert verify.apply(scene.context())["indexes"]["pypi"]["installed"] == "my-demo==1.2.0", scene.output("pypi")
     assert f"Python 3.{sys.version_info.minor}." in scene.output("pypi")
+
+
+def test_a_broken_interpreter_on_the_path_holds_up_no_release(scene: Scene, tmp_path: Path) -> None:
+    """What answers like a Python and makes no environment is passed over: the release is fine."""
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / f"python3.{LAST_MINOR}").write_text("#!/bin/sh\nexit 0\n")
+    (broken / f"python3.{LAST_MINOR}").chmod(0o755)
+    scene.hosts = FakeHosts([host(tmp_path, str(broken), os.environ["PATH"])])
+    served(scene, tmp_path, ">=3.11")
+    evidence = verify.apply(scene.context())["indexes"]["pypi"]
+    assert evidence["installed"] == "my-demo==1.2.0", scene.output("pypi")
+    assert f"python3.{LAST_MINOR}" not in evidence.get("interpreters", ())

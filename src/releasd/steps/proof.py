@@ -40,7 +40,7 @@ _OTHERS = """
 for python in {pythons}; do
   case "$(command -v "$python" || :)" in ''|*/shims/*) continue ;; esac
   "$python" -I -c 'import sys; sys.exit(sys.version_info[:3] in {refused})' || continue
-  uv venv --quiet --no-config --python "$python" "$TMPDIR/$python"
+  uv venv --quiet --no-config --python "$python" "$TMPDIR/$python" || continue  # a broken one is none
   uv pip install --quiet --no-config --no-cache --no-deps --only-binary :all: --python "$TMPDIR/$python" {arguments}
   echo "releasd: installs for $python"
   fresh="${{fresh:-$TMPDIR/$python}}"
