@@ -40,8 +40,10 @@ class Watcher:
 
     def tick(self) -> None:
         """Look at the projects that are due, and tell those who were not told yet."""
-        self.look_due()
-        self.tell_due()
+        try:
+            self.look_due()
+        finally:
+            self.tell_due()
 
     def look_due(self) -> None:
         """Look at every project whose time has come."""
@@ -73,8 +75,8 @@ class Watcher:
                 watch = Watch(project=project.name, index=name, distribution=distribution)
                 try:
                     self._look(watch, index)
-                except ReleasdError as error:
-                    self._failed(watch, error)
+                except Exception as error:  # noqa: BLE001 (what one index serves must not hide the others)
+                    self._failed(watch, _ours(error))
         self.wake()
 
     def _failed(self, watch: Watch, error: ReleasdError) -> None:
@@ -100,8 +102,8 @@ class Watcher:
         try:
             named = {each for each in self._named(project) if index.takes(f"{each}-0.tar.gz")}
             return released | known | named
-        except ReleasdError as error:
-            self.complain(f"watching {project.name}", error.message)
+        except Exception as error:  # noqa: BLE001 (what a repository says must not blind the watcher)
+            self.complain(f"watching {project.name}", _ours(error).message)
             return released | known
 
     def _named(self, project: Project) -> Iterator[str]:
@@ -159,12 +161,17 @@ class Watcher:
         failed: ReleasdError | None = None
         try:
             tell()
-        except ReleasdError as error:
-            failed = error
         except Exception as error:  # noqa: BLE001 (a defect must be seen, and must not silence the other targets)
-            failed = Permanent(f"a defect in releasd: {type(error).__name__}: {error}", advice="Please report it.")
+            failed = _ours(error)
         self.world.store.alarm_told(alarm, target, failed, now=self.world.clock.now())
         self.wake()
+
+
+def _ours(error: Exception) -> ReleasdError:
+    """Return the error, or what it is when it is none of ours."""
+    if isinstance(error, ReleasdError):
+        return error
+    return Permanent(f"a defect in releasd: {type(error).__name__}: {error}", advice="Please report it.")
 
 
 def _is_of(record: WatchRecord, watch: Watch) -> bool:

@@ -11,7 +11,8 @@ from releasd.engine import view
 from releasd.engine.operator import Operator
 from releasd.engine.watching import SOONER, Watcher
 from releasd.errors import Denied, Transient, UsageError
-from releasd.model import IndexAlarm, StepName
+from releasd.model import IndexAlarm, ListedFile, StepName
+from support.fakeindex import FakeIndex
 from support.lab import Killed, Lab
 
 EVERY = timedelta(hours=1)
@@ -239,3 +240,44 @@ def test_a_kill_between_telling_and_noting_it_tells_again_under_the_same_key(
     watch.look()
     assert [key for _, _, key in lab.notifier.told] == ["demo-alarm-1-chat"] * 2
     assert len(lab.events("index.alarmed")) == 1
+
+
+def test_an_index_that_breaks_the_watcher_hides_no_other_and_no_alarm(
+    lab: Lab, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a hostile index makes go wrong in releasd is shown as its own; the others are looked at and told of."""
+    other = FakeIndex(name="second")
+    lab.world = replace(lab.world, indexes={**lab.world.indexes, "second": other})
+    lab.configure(indexes=("pypi", "second"), webhooks=("chat",))
+    watch.restart()
+    watch.look()
+    other.stored[STRANGE] = OTHER
+
+    def breaks(_: str) -> tuple[ListedFile, ...]:
+        raise ValueError("an odd page")
+
+    monkeypatch.setattr(lab.index, "all_files", breaks)
+    assert [(alarm.index, alarm.filename) for alarm in watch.look()] == [("second", STRANGE)]
+    assert [hook for hook, _, _ in lab.notifier.told] == ["chat"]
+    assert {each.index: each.why for each in lab.store.watches()} == {
+        "pypi": "a defect in releasd: ValueError: an odd page",
+        "second": "",
+    }
+
+
+def test_a_look_that_ends_badly_keeps_nobody_from_being_told(
+    lab: Lab, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even what is no matter of one index leaves the alarms that are open to be told."""
+    told: list[bool] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(type(lab.store), "index_unseen", _broken)
+        patch.setattr(lab.index, "all_files", _broken)
+        patch.setattr(Watcher, "tell_due", lambda _: told.append(True))
+        with pytest.raises(RuntimeError):
+            watch.look()
+    assert told == [True]
+
+
+def _broken(*_: object, **__: object) -> None:
+    raise RuntimeError("no")
