@@ -10,6 +10,7 @@ It implements this set of rules:
   was missing `GONE` times in a row, for the nodes of a large index do not agree at every moment.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -17,6 +18,7 @@ from releasd.core import crates, simplepage
 from releasd.model import IndexAlarm, ListedFile, Origin, Suspicion, WatchedFile
 
 GONE = 2  # looks in a row
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 Ledger = Mapping[str, frozenset[str]]  # digests by file name: a version may have been built again before its tag
 
 
@@ -30,6 +32,24 @@ class Seen:
     unyanked: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     restored: tuple[str, ...] = ()
+
+
+def legible(listed: Iterable[ListedFile]) -> tuple[ListedFile, ...]:
+    """Return what an index lists with names that can be stored and shown, and None for what is no digest.
+
+    Whoever holds a token chooses the names: one with a line break in it must not keep the mail about it from going out.
+    """
+    return tuple(replace(file, filename=_visible(file.filename), sha256=_digest(file.sha256)) for file in listed)
+
+
+def _visible(text: str) -> str:
+    """Return the text in one line, with its control characters and lone surrogates as escapes."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+
+
+def _digest(said: str | None) -> str | None:
+    digest = (said or "").lower()
+    return digest if _DIGEST.fullmatch(digest) else None
 
 
 def name_and_version(filename: str) -> tuple[str, str] | None:
@@ -53,7 +73,7 @@ def judge(listed: Iterable[ListedFile], ledger: Ledger, known: Mapping[str, Watc
     """Return what a look found.
 
     Args:
-        listed: every file of one distribution that the index lists.
+        listed: every file of one distribution that the index lists, made `legible`.
         ledger: of the listed files those that releasd released, read after the listing: what is published meanwhile
             was sealed before.
         known: what is remembered of this index and distribution, by file name.
@@ -133,15 +153,16 @@ def _last_read(file: WatchedFile) -> tuple[float, str]:
 
 
 def sentence(alarm: IndexAlarm) -> str:
-    """Return an alarm in one sentence."""
+    """Return an alarm in one sentence, and in one line."""
+    name = _visible(alarm.filename)
     if alarm.kind == "foreign":
-        return f"{alarm.index} serves {alarm.filename}, which releasd did not publish"
+        return f"{alarm.index} serves {name}, which releasd did not publish"
     if alarm.kind == "listed":
-        return f"{alarm.index} lists {alarm.filename} with another sha256 than before"
+        return f"{alarm.index} lists {name} with another sha256 than before"
     if alarm.closes_at is not None:
         until = "" if alarm.at >= alarm.closes_at else f" after {alarm.closes_at:%Y-%m-%d %H:%M} UTC"
-        return f"{alarm.index} lacks {alarm.filename} and takes no more files of that release{until}"
-    return f"{alarm.index} serves other bytes of {alarm.filename} than it should"
+        return f"{alarm.index} lacks {name} and takes no more files of that release{until}"
+    return f"{alarm.index} serves other bytes of {name} than it should"
 
 
 def advice(alarm: IndexAlarm) -> str:

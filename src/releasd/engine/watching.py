@@ -13,7 +13,7 @@ from functools import partial
 
 from packaging.utils import canonicalize_name
 
-from releasd.core.watching import distributions, judge, judge_bytes, next_to_read
+from releasd.core.watching import distributions, judge, judge_bytes, legible, next_to_read
 from releasd.engine.facts import look
 from releasd.engine.world import World
 from releasd.errors import Permanent, ReleasdError
@@ -117,21 +117,22 @@ class Watcher:
 
     def _look(self, watch: Watch, index: Listing) -> None:
         store = self.world.store
-        listed = index.all_files(watch.distribution)  # before the ledger: see the module
+        given = index.all_files(watch.distribution)  # before the ledger: see the module
+        listed = legible(given)
         known = store.watched_files(watch)
         ledger = store.ledger({file.filename for file in listed} | set(known))
         first = all(record.since is None for record in store.watches(watch.project) if _is_of(record, watch))
         store.index_looked(watch, judge(listed, ledger, known, first=first), now=self.world.clock.now())
         file = next_to_read(store.watched_files(watch).values())
         if file:
-            urls = {each.filename: each for each in listed}
-            self._read(watch, file, urls[file.filename], ledger)
+            there = {each.filename: own for each, own in zip(listed, given, strict=True)}
+            self._read(watch, file, there[file.filename], ledger)
 
     def _read(self, watch: Watch, file: WatchedFile, listed: ListedFile, ledger: Mapping[str, frozenset[str]]) -> None:
         """Compare a file's bytes. One that cannot be had now has its next turn after all others."""
         index, now = self.world.indexes[watch.index], self.world.clock.now()
         try:
-            digest = index.download_sha256(ServedFile(filename=file.filename, sha256=listed.sha256, url=listed.url))
+            digest = index.download_sha256(ServedFile(filename=listed.filename, sha256=file.sha256, url=listed.url))
         except ReleasdError as error:
             self.world.store.index_read(watch, replace(file, read_at=now), None, now=now)
             self.complain(f"watching {watch.distribution} on {watch.index}", error.message)

@@ -98,6 +98,16 @@ def test_a_file_of_a_stolen_token_is_an_alarm_until_it_is_acknowledged(lab: Lab,
     assert [event["note"] for event in lab.events("index.acknowledged")] == ["mine"]
 
 
+def test_a_file_with_an_odd_name_is_an_alarm_like_any_other(lab: Lab, watch: Watch) -> None:
+    """Line breaks, NUL and half characters, which no database takes, are escapes; the bytes are read all the same."""
+    watch.look()
+    lab.index.stored["demo-9\n\0\ud800.whl"] = OTHER
+    lab.index.listing["demo-9\n\0\ud800.whl"] = "no digest"
+    (alarm,) = watch.look()
+    assert (alarm.filename, alarm.found) == (r"demo-9\n\x00\ud800.whl", None)
+    assert watch.complaints == []
+
+
 def test_an_unknown_alarm_cannot_be_acknowledged(lab: Lab) -> None:
     """The number was mistyped: the asker is told where the alarms are."""
     with pytest.raises(UsageError, match="no alarm 7"):
