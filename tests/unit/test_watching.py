@@ -1,11 +1,13 @@
 """What is an alarm about an index, and what is none."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from releasd.adapters.mail import compose
 from releasd.core import announcing
 from releasd.core.watching import (
     GONE,
+    MANY,
     advice,
     judge,
     judge_bytes,
@@ -160,6 +162,23 @@ def test_what_an_index_says_is_taken_only_when_it_can_be_stored_and_shown() -> N
     assert [file.sha256 for file in found] == ["a" * 64, None, None, None, None, None]
     assert legible(found) == found
     assert judge(legible([listed(sha256="odd")]), LEDGER, known(watched()), first=False).suspicions == ()
+
+
+def test_any_number_of_files_is_a_bounded_number_of_alarms_and_events() -> None:
+    """A thief who lists a hundred thousand names sends nobody as many mails; how many there are is told."""
+    names = [f"demo-1.0.{number}.tar.gz" for number in range(1000)]
+    seen = judge([listed(name, yanked=True) for name in names], {}, {}, first=False)
+    assert [each.filename for each in seen.suspicions[:MANY]] == names[:MANY]
+    (rest,) = seen.suspicions[MANY:]
+    assert (rest.kind, rest.filename, rest.version, rest.found) == ("foreign", "980 more files", "", None)
+    assert sentence(alarm(filename=rest.filename)) == "pypi serves 980 more files, which releasd did not publish"
+    assert len(seen.changed) == len(names), "none of them is news at the next look"
+    before = known(*(watched(name) for name in names))
+    removed = judge([], {}, {name: replace(file, missed=GONE - 1) for name, file in before.items()}, first=False)
+    assert len(removed.removed) == MANY + 1
+    assert removed.removed[-1] == "980 more files"
+    one = judge([listed(name) for name in names[: MANY + 1]], {}, {}, first=False).suspicions[-1]
+    assert one.filename == "1 more file"
 
 
 def test_an_alarm_of_each_kind_has_its_own_sentence_and_advice() -> None:

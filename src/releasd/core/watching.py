@@ -8,9 +8,11 @@ It implements this set of rules:
 * What is remembered keeps its digest; another one is an alarm.
 * Yanking, its opposite and a removal are told, and are no alarm: the owner does them. A file counts as removed when it
   was missing `GONE` times in a row, for the nodes of a large index do not agree at every moment.
+* One look names at most `MANY` files of a sort, and then says how many more there are.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -18,6 +20,7 @@ from releasd.core import crates, simplepage
 from releasd.model import IndexAlarm, ListedFile, Origin, Suspicion, WatchedFile
 
 GONE = 2  # looks in a row
+MANY = 20  # files that one look tells of by name: an index may list any number
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 Ledger = Mapping[str, frozenset[str]]  # digests by file name: a version may have been built again before its tag
 
@@ -86,7 +89,7 @@ def judge(listed: Iterable[ListedFile], ledger: Ledger, known: Mapping[str, Watc
     after = now | {name: file for name, file in missing.items() if file.missed <= GONE}
     old = {name: known[name] for name in now if name in known}
     return Seen(
-        suspicions=tuple(_suspicions(served, now, ledger, known)),
+        suspicions=_bounded(tuple(_suspicions(served, now, ledger, known))),
         changed=tuple(file for name, file in after.items() if known.get(name) != file),
         yanked=_names(name for name, file in now.items() if file.yanked and not _was_yanked(old, name, first=first)),
         unyanked=_names(name for name, file in now.items() if not file.yanked and name in old and old[name].yanked),
@@ -96,7 +99,23 @@ def judge(listed: Iterable[ListedFile], ledger: Ledger, known: Mapping[str, Watc
 
 
 def _names(names: Iterator[str]) -> tuple[str, ...]:
-    return tuple(sorted(names))
+    found = sorted(names)
+    more = (_more(len(found) - MANY),) if len(found) > MANY else ()
+    return (*found[:MANY], *more)
+
+
+def _bounded(found: tuple[Suspicion, ...]) -> tuple[Suspicion, ...]:
+    """Return the first suspicions, then one for each kind of the others, which has their number for a name."""
+    others = Counter(each.kind for each in found[MANY:])
+    more = (
+        Suspicion(kind=kind, filename=_more(count), version="", expected=None, found=None)
+        for kind, count in others.items()
+    )
+    return (*found[:MANY], *more)
+
+
+def _more(count: int) -> str:
+    return f"{count} more file{'s' if count > 1 else ''}"
 
 
 def _was_yanked(old: Mapping[str, WatchedFile], name: str, *, first: bool) -> bool:
