@@ -140,6 +140,31 @@ def test_a_changed_file_is_an_alarm(lab: Lab, watch: Watch, kind: str) -> None:
     assert [(alarm.kind, alarm.expected, alarm.found) for alarm in found] == [(kind, right[WHEEL], OTHER)]
 
 
+def test_a_settled_alarm_comes_again_when_the_listing_was_right_meanwhile(lab: Lab, watch: Watch) -> None:
+    """Whoever swaps the same digest in once more is seen once more; what just stays as it was is not."""
+    lab.index.stored[WHEEL] = OTHER
+    watch.look()
+    settle = Operator(lab.world, lambda: None).acknowledge
+    for listing, alarms in (("1" * 64, 1), (OTHER, 1), ("1" * 64, 1), ("1" * 64, 0)):
+        lab.index.listing[WHEEL] = listing
+        found = watch.look()
+        listed = [alarm for alarm in found if alarm.kind == "listed"]
+        assert len(listed) == alarms, listing
+        for alarm in found:
+            settle(alarm.id, "settled")
+
+
+def test_settled_bytes_that_stay_are_no_alarm(lab: Lab, watch: Watch) -> None:
+    """They are read again and again, and are the same."""
+    lab.index.stored[WHEEL] = OTHER
+    watch.look()
+    lab.index.listing[WHEEL], lab.index.stored[WHEEL] = OTHER, "1" * 64
+    (alarm,) = watch.look()
+    assert alarm.kind == "bytes"
+    Operator(lab.world, lambda: None).acknowledge(alarm.id, "settled")
+    assert watch.look() == ()
+
+
 def test_yanked_and_removed_files_are_events(lab: Lab, watch: Watch) -> None:
     """The owner does both: the audit log tells of it, and no alarm is raised."""
     lab.release()
