@@ -1,6 +1,5 @@
 """The registry's adapter against the real cargo: its files, its words about them, and what it downloads."""
 
-import tarfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +14,6 @@ from releasd.model import IndexRules
 from releasd.ports import Secret
 from support import cargo
 from support.cratesregistry import CratesRegistry
-from support.gitrepo import git
 
 TOKEN = "registry-token"
 
@@ -332,19 +330,6 @@ def test_every_request_says_who_asks(
     assert all(agent.startswith("releasd/") for agent in registry.agents)
 
 
-def test_a_crate_is_packed_as_in_a_checkout_wherever_it_is_built(tmp_path: Path) -> None:
-    """Inside of somebody's repository and outside of any, with files that git would ignore: the same bytes, and all."""
-    manifest = cargo.CORE.format(version="1.0.0").replace('publish = ["local"]\n', "")
-    files = {"Cargo.toml": manifest, "src/lib.rs": "\n", ".hidden": "x", ".gitignore": "*.dat\n", "src/kept.dat": "x"}
-    plain, inside = (cargo.write(tmp_path / name, files) for name in ("plain", "home/inside"))
-    git(inside.parent, "init", "--quiet")
-    one, two = (cargo.built(folder, "demo-core", home=tmp_path / "cargo") for folder in (plain, inside))
-    assert one.read_bytes() == two.read_bytes()
-    with tarfile.open(one) as archive:
-        names = {name.partition("/")[2] for name in archive.getnames()}
-    assert names == {*files, "Cargo.lock", "Cargo.toml.orig"}
-
-
 RICH = """[package]
 name = "demo-rich"
 version = "1.2.3-beta.1"
@@ -403,19 +388,3 @@ def test_what_is_told_of_a_crate_is_what_cargo_tells(
     by_place = {"key": lambda each: (each["kind"], each["name"], str(each["target"]))}
     assert sorted(ours.pop("deps"), **by_place) == sorted(theirs.pop("deps"), **by_place)
     assert ours == theirs
-
-
-def test_a_dependency_on_the_default_registry_is_named_by_the_lock_file(tmp_path: Path) -> None:
-    """A manifest leaves it out; to another registry it has to be told, and to the default one it must not."""
-    address = "https://default.example.invalid/index"
-    lock = f'version = 4\n[[package]]\nname = "other"\nversion = "1.0.0"\nsource = "registry+{address}"\n'
-    manifest = '[package]\nname = "demo"\nversion = "1.0.0"\n[dependencies]\nother = "1"\n'
-    cargo.write(tmp_path / "demo-1.0.0", {"Cargo.toml": manifest, "Cargo.lock": lock})
-    path = tmp_path / "demo-1.0.0.crate"
-    with tarfile.open(path, "w:gz") as archive:
-        archive.add(tmp_path / "demo-1.0.0", "demo-1.0.0")
-    with path.open("rb") as file:
-        crate = cratefile.read(path.name, file)
-    for is_public, expected in ((True, None), (False, address)):
-        told = cratefile.description(crate, index="https://ours.example.invalid/", is_public=is_public)
-        assert [each.get("registry") for each in told["deps"]] == [expected]
