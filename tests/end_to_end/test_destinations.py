@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from support.pypiserver import Pypiserver, pypi_server
-from support.s3server import S3Server, s3_server
+from support.s3server import S3Server, add_bucket, s3_server
 from support.stage import TOKEN, Job, Stage
 from support.truth import assert_published, assert_released
 
@@ -105,14 +105,7 @@ def test_daemon_killed_behind_each_destination_goes_on_at_the_next(stage: Stage,
 
 def test_release_to_a_private_bucket_is_proven_by_its_bytes(stage: Stage, s3_server: S3Server) -> None:
     """A bucket gets files and page, its downloads are what was built, and its key is in nothing that was written."""
-    key = stage.folder / "bucket-key"
-    key.touch(mode=0o600)
-    key.write_text(s3_server.key.reveal())
-    s3_server.index("end-to-end")
-    stage.config["secrets"]["bucket-key"] = f"file:{key}"
-    stage.config["indexes"]["bucket"] = {
-        "kind": "s3", "url": s3_server.url, "bucket": "end-to-end", "prefix": "python", "secret": "bucket-key",
-    }  # fmt: skip
+    add_bucket(stage, s3_server, "end-to-end")
     stage.config["projects"]["demo"]["publish"] = ["local", "bucket"]
     stage.start()
     stage.push("feat: more")

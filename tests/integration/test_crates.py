@@ -1,20 +1,19 @@
 """The registry's adapter against the real cargo: its files, its words about them, and what it downloads."""
 
-import tarfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from releasd.adapters.crates import CratesIndex
 from releasd.core import cratefile
-from releasd.errors import Conflict, Denied, Permanent, SecretError, Transient
+from releasd.errors import Conflict, Denied, Permanent, ReleasdError, SecretError, Transient
 from releasd.model import IndexRules
 from releasd.ports import Secret
 from support import cargo
 from support.cratesregistry import CratesRegistry
-from support.gitrepo import git
 
 TOKEN = "registry-token"
 
@@ -36,8 +35,7 @@ def make(registry: CratesRegistry, token: str = TOKEN, **changes: object) -> Cra
         url=registry.index_url,
         token=lambda: Secret(token),
         rules=IndexRules(),
-        sleep=lambda _: time.sleep(0.02),
-        **{"listing_timeout": 4.0, **changes},  # type: ignore[arg-type]
+        **{"sleep": lambda _: time.sleep(0.02), "listing_timeout": 4.0, **changes},  # type: ignore[arg-type]
     )
 
 
@@ -52,6 +50,31 @@ def pack(tmp_path: Path, registry: CratesRegistry) -> Callable[..., list[Path]]:
         return sorted((folder / "target/package").glob("*.crate"))
 
     return packed
+
+
+@pytest.fixture
+def other(tmp_path: Path, registry: CratesRegistry) -> Path:
+    """Return a crate that neither needs the workspace's two nor is needed by them."""
+    manifest = cargo.CORE.format(version="1.0.0").replace("demo-core", "demo-other")
+    folder = cargo.write(tmp_path / "other", {"Cargo.toml": manifest, "src/lib.rs": "\n"})
+    arguments = ("package", "--no-verify", "--registry", "local")
+    cargo.cargo(*arguments, cwd=folder, home=tmp_path / "home", environ=registry.environ)
+    (made,) = (folder / "target/package").glob("*.crate")
+    return made
+
+
+class Clock:
+    """A clock that only waiting moves on."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        """Wait no time at all."""
+        self.now += seconds
 
 
 def quiet(data: bytes) -> None:
@@ -129,6 +152,28 @@ def test_a_registry_that_lists_late(
     assert registry.order[2:] == ["demo-core-1.1.0"]
 
 
+def test_a_single_crate_that_is_listed_late(registry: CratesRegistry, other: Path) -> None:
+    """It was taken: that is no failure of its file, which need not be sent again, and may be."""
+    registry.lag, clock = 10_000, Clock()
+    for _ in range(2):
+        with pytest.raises(Transient, match="does not list it yet") as error:
+            make(registry, clock=clock, sleep=clock.sleep).upload([other], quiet)
+        assert error.value.by_file == {}
+    assert registry.order == ["demo-other-1.0.0"]
+
+
+def test_a_crate_that_is_there_already_gets_all_the_time_to_be_listed(registry: CratesRegistry, other: Path) -> None:
+    """Its first answer was lost; the registry that refuses the repetition lists it as late as any."""
+    registry.fault("drop_after")
+    registry.lag, clock = 6, Clock()
+    adapter = make(registry, listing_timeout=8.0, clock=clock, sleep=clock.sleep)
+    with pytest.raises(Transient):
+        adapter.upload([other], quiet)
+    adapter.upload([other], quiet)
+    assert 2 < clock.now <= 8
+    assert registry.order == ["demo-other-1.0.0"]
+
+
 def test_an_answer_lost_by_a_registry_that_lists_late(
     registry: CratesRegistry, adapter: CratesIndex, pack: Callable[..., list[Path]]
 ) -> None:
@@ -152,19 +197,37 @@ def test_a_crate_whose_needs_are_not_there(
 
 
 def test_one_refused_crate_keeps_only_those_back_that_need_it(
-    registry: CratesRegistry, adapter: CratesIndex, pack: Callable[..., list[Path]], tmp_path: Path
+    registry: CratesRegistry, pack: Callable[..., list[Path]], other: Path
 ) -> None:
     """An unrelated crate goes up all the same, and each file's own reason is told."""
-    manifest = cargo.CORE.format(version="1.0.0").replace("demo-core", "demo-other")
-    folder = cargo.write(tmp_path / "other", {"Cargo.toml": manifest, "src/lib.rs": "\n"})
-    arguments = ("package", "--no-verify", "--registry", "local")
-    cargo.cargo(*arguments, cwd=folder, home=tmp_path / "home", environ=registry.environ)
     registry.fault("status", status=400, text="no more of these")
     with pytest.raises(Permanent) as error:
-        make(registry, listing_timeout=0.2).upload([*pack(), *(folder / "target/package").glob("*.crate")], quiet)
+        make(registry, listing_timeout=0.2).upload([*pack(), other], quiet)
     assert registry.order == ["demo-other-1.0.0"]
     assert "no more of these" in error.value.by_file["demo-core-1.0.0.crate"]
     assert "waits for demo-core-1.0.0.crate" in error.value.by_file["demo-1.0.0.crate"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ({"status": 429, "text": "too many new crates", "retry_after": "7"}, Transient),
+        ({"status": 403, "text": "this token may not"}, Denied),
+    ],
+)
+def test_a_refused_token_or_a_wish_for_a_pause_ends_the_upload(
+    registry: CratesRegistry,
+    pack: Callable[..., list[Path]],
+    other: Path,
+    fault: dict[str, Any],
+    error: type[ReleasdError],
+) -> None:
+    """The other crates would be told the same, and a registry that limits its users counts each try against them."""
+    registry.fault("status", **fault)
+    with pytest.raises(error) as raised:
+        make(registry).upload([*pack(), other], quiet)
+    assert registry.uploads == 1
+    assert raised.value.by_file.keys() == {"demo-1.0.0.crate", "demo-core-1.0.0.crate", other.name}
 
 
 def test_other_bytes_under_the_same_version(
@@ -267,19 +330,6 @@ def test_every_request_says_who_asks(
     assert all(agent.startswith("releasd/") for agent in registry.agents)
 
 
-def test_a_crate_is_packed_as_in_a_checkout_wherever_it_is_built(tmp_path: Path) -> None:
-    """Inside of somebody's repository and outside of any, with files that git would ignore: the same bytes, and all."""
-    manifest = cargo.CORE.format(version="1.0.0").replace('publish = ["local"]\n', "")
-    files = {"Cargo.toml": manifest, "src/lib.rs": "\n", ".hidden": "x", ".gitignore": "*.dat\n", "src/kept.dat": "x"}
-    plain, inside = (cargo.write(tmp_path / name, files) for name in ("plain", "home/inside"))
-    git(inside.parent, "init", "--quiet")
-    one, two = (cargo.built(folder, "demo-core", home=tmp_path / "cargo") for folder in (plain, inside))
-    assert one.read_bytes() == two.read_bytes()
-    with tarfile.open(one) as archive:
-        names = {name.partition("/")[2] for name in archive.getnames()}
-    assert names == {*files, "Cargo.lock", "Cargo.toml.orig"}
-
-
 RICH = """[package]
 name = "demo-rich"
 version = "1.2.3-beta.1"
@@ -338,19 +388,3 @@ def test_what_is_told_of_a_crate_is_what_cargo_tells(
     by_place = {"key": lambda each: (each["kind"], each["name"], str(each["target"]))}
     assert sorted(ours.pop("deps"), **by_place) == sorted(theirs.pop("deps"), **by_place)
     assert ours == theirs
-
-
-def test_a_dependency_on_the_default_registry_is_named_by_the_lock_file(tmp_path: Path) -> None:
-    """A manifest leaves it out; to another registry it has to be told, and to the default one it must not."""
-    address = "https://default.example.invalid/index"
-    lock = f'version = 4\n[[package]]\nname = "other"\nversion = "1.0.0"\nsource = "registry+{address}"\n'
-    manifest = '[package]\nname = "demo"\nversion = "1.0.0"\n[dependencies]\nother = "1"\n'
-    cargo.write(tmp_path / "demo-1.0.0", {"Cargo.toml": manifest, "Cargo.lock": lock})
-    path = tmp_path / "demo-1.0.0.crate"
-    with tarfile.open(path, "w:gz") as archive:
-        archive.add(tmp_path / "demo-1.0.0", "demo-1.0.0")
-    with path.open("rb") as file:
-        crate = cratefile.read(path.name, file)
-    for is_public, expected in ((True, None), (False, address)):
-        told = cratefile.description(crate, index="https://ours.example.invalid/", is_public=is_public)
-        assert [each.get("registry") for each in told["deps"]] == [expected]

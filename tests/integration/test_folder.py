@@ -70,14 +70,21 @@ def test_digest_is_that_of_the_bytes_there_now(mirror: Path, tmp_path: Path) -> 
     assert file.sha256 == index(mirror).download_sha256(file) != sha256(wheel)
 
 
-@pytest.mark.parametrize("moment", ["link", "page"])
+@pytest.mark.parametrize("links_refused", [False, True])
+@pytest.mark.parametrize("moment", ["_name", "_write_page"])
 def test_upload_killed_anywhere_is_not_there_and_is_completed(
-    mirror: Path, tmp_path: Path, moment: str, monkeypatch: pytest.MonkeyPatch
+    mirror: Path,
+    tmp_path: Path,
+    moment: str,
+    links_refused: bool,  # noqa: FBT001 - a parameter of pytest
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Cut off before the name or before the page, the file counts as lacking; a second upload leaves file and page."""
+    if links_refused:
+        monkeypatch.setattr(os, "link", _refuse)
     wheel = make_wheel(tmp_path, "demo", "1.0.0")
     with monkeypatch.context() as patch:
-        patch.setattr(adapter, "_name" if moment == "link" else "_write_page", _die)
+        patch.setattr(adapter, moment, _die)
         with pytest.raises(KeyboardInterrupt):
             index(mirror).upload([wheel], quiet)
     assert index(mirror).files("demo", "1.0.0") == ()
@@ -85,6 +92,10 @@ def test_upload_killed_anywhere_is_not_there_and_is_completed(
     assert [file.sha256 for file in index(mirror).files("demo", "1.0.0")] == [sha256(wheel)]
     assert links(mirror) == [f"{wheel.name} {sha256(wheel)}"]
     assert {path.name for path in (mirror / "demo").iterdir()} == {wheel.name, "index.html"}
+
+
+def _refuse(*_: object) -> None:
+    raise PermissionError(1, "Operation not permitted")
 
 
 def _die(*_: object) -> None:
@@ -117,11 +128,7 @@ def test_file_system_without_links_is_served_all_the_same(
     mirror: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """FAT and some shares have none: the name is taken by a rename, after a look that nobody has it."""
-
-    def refuse(*_: object) -> None:
-        raise PermissionError(1, "Operation not permitted")
-
-    monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.setattr(os, "link", _refuse)
     wheel = make_wheel(tmp_path, "demo", "1.0.0")
     for _ in range(2):
         index(mirror).upload([wheel], quiet)
@@ -188,6 +195,29 @@ except DiskFull as error:
 def test_full_disk_leaves_nothing_and_is_tried_again(mirror: Path) -> None:
     """A real disk of 64 kB: the error says how to look, and what was written so far is gone."""
     assert run_on_small_disk(mirror, FULL).strip() == f"True free some space: df -h {mirror} []"
+
+
+FULL_LATER = """
+import os, sys
+from pathlib import Path
+from releasd.adapters.folder import FolderIndex
+from releasd.errors import DiskFull
+mirror = Path(sys.argv[1])
+files = [mirror.parent / name for name in ("demo-1.0.0-py3-none-any.whl", "demo-1.0.0.tar.gz")]
+for file, size in zip(files, (8, 200)):
+    file.write_bytes(b"0" * (size << 10))
+for _ in range(4):
+    try:
+        FolderIndex(name="mirror", path=mirror).upload(files, lambda _: None)
+    except DiskFull:
+        print(os.statvfs(mirror).f_bfree)
+"""
+
+
+def test_full_disk_gets_no_fuller_by_trying_again(mirror: Path) -> None:
+    """The first of two files fits: the attempts that fail at the second leave no further copy of the first."""
+    first, *others = run_on_small_disk(mirror, FULL_LATER).split()
+    assert others == [first] * 3
 
 
 def test_file_of_no_project_is_refused(mirror: Path, tmp_path: Path) -> None:

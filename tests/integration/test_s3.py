@@ -131,6 +131,8 @@ def test_more_objects_than_a_page_of_the_listing_has_are_all_seen(s3_server: S3S
         (Reply(404, refusal("NoSuchBucket")), Permanent),
         (Reply(400, refusal("AuthorizationHeaderMalformed")), Permanent),
         (Reply(200, b"this is no listing"), Transient),
+        (Reply(200, b"<html><body>please log in<br/></body></html>"), Transient),
+        (Reply(200, b"<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>"), Transient),
     ],
 )
 def test_listing_that_cannot_be_had_is_an_error_and_never_empty(
@@ -143,6 +145,17 @@ def test_listing_that_cannot_be_had_is_an_error_and_never_empty(
     assert type(caught.value) is error
     assert getattr(caught.value, "retry_after", None) == (7.0 if "Retry-After" in reply.headers else None)
     assert len(stub.asked) == 1, "patience is the engine's"
+
+
+def test_listing_that_goes_in_a_circle_is_left(answering: Answering) -> None:
+    """A store that names the same next page again would be asked for ever."""
+    listing = b"<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>%d</NextContinuationToken>%s"
+    pages = iter(range(100))
+    end = b"</ListBucketResult>"
+    index, stub = answering(lambda _: Reply(200, listing % (next(pages) % 2, end)))
+    with pytest.raises(Transient, match="how its listing goes on"):
+        index.files("demo", "1.0.0")
+    assert len(stub.asked) == 3
 
 
 def test_store_that_repeats_the_key_brings_it_into_no_message(answering: Answering) -> None:

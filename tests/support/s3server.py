@@ -17,6 +17,7 @@ from releasd.adapters.s3 import S3Index
 from releasd.adapters.s3bucket import Place
 from releasd.ports import Secret
 from support.servers import serving
+from support.stage import Stage
 
 REGION = "us-east-1"
 
@@ -40,6 +41,18 @@ class S3Server:
         """Make the bucket, where it is not there, and return the destination in it."""
         self.client().create_bucket(Bucket=bucket)
         return S3Index(name="test", place=self.place(bucket), prefix=prefix, secret=lambda: key or self.key)
+
+
+def add_bucket(stage: Stage, server: S3Server, bucket: str) -> None:
+    """Make the bucket, and have the stage know it as the index `bucket`."""
+    key = stage.folder / "bucket-key"
+    key.touch(mode=0o600)
+    key.write_text(server.key.reveal())
+    server.index(bucket)
+    stage.config["secrets"]["bucket-key"] = f"file:{key}"
+    stage.config["indexes"]["bucket"] = {
+        "kind": "s3", "url": server.url, "bucket": bucket, "prefix": "python", "secret": "bucket-key",
+    }  # fmt: skip
 
 
 def client(url: str, service: str, key: str, secret: str) -> Any:

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from releasd.errors import Conflict
+from releasd.errors import Conflict, Transient
+from releasd.model import FileState
 from releasd.ports import ServedFile
 from releasd.steps import publish, verify
 from support.dist import wheel
@@ -64,3 +65,16 @@ def test_a_registry_is_verified_without_an_installation(scene: Scene) -> None:
     seen = verify.apply(scene.context())["indexes"]
     assert seen["crates"] == {"files": 2, "installed": "not tried: crates is no place to install from"}
     assert set(scene.indexes["crates"].downloads) == set(CRATES)
+
+
+def test_a_crate_that_was_taken_and_is_listed_late_is_not_sent_again(scene: Scene) -> None:
+    """A single or last one, too: `by_file` without an entry says that no file failed."""
+    registry = scene.indexes["crates"]
+    registry.stores, registry.upload_error = 0, Transient("crates took it but does not list it yet")
+    registry.upload_error.by_file = {}
+    for _ in range(2):
+        with pytest.raises(Transient):
+            publish.apply(scene.context())
+    assert len(registry.uploads) == 1
+    states = {each.state for each in scene.context().journal.deliveries("crates").values()}
+    assert states == {FileState.UPLOADED}

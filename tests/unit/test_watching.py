@@ -1,9 +1,21 @@
 """What is an alarm about an index, and what is none."""
 
+from dataclasses import replace
 from datetime import timedelta
 
+from releasd.adapters.mail import compose
 from releasd.core import announcing
-from releasd.core.watching import GONE, advice, judge, judge_bytes, name_and_version, next_to_read, sentence
+from releasd.core.watching import (
+    GONE,
+    MANY,
+    advice,
+    judge,
+    judge_bytes,
+    legible,
+    name_and_version,
+    next_to_read,
+    sentence,
+)
 from releasd.model import IndexAlarm, ListedFile, WatchedFile
 from support.fakeports import NOW
 
@@ -129,6 +141,44 @@ def test_an_alarm_says_what_happened_and_what_to_do() -> None:
         assert OTHER in words
         assert "releasd yank demo 1.1.0" in words
         assert "releasd audit acknowledge 3" in words
+
+
+def test_a_strangers_file_name_keeps_no_message_from_going_out() -> None:
+    """A line break would end a mail's subject, and other signs a line of `status`: they are shown as escapes."""
+    name = "demo-9\nBcc: x\r\x1b[2J\0\u2028\ud800.whl"
+    raised = alarm(filename=name)
+    message = compose("a@example.org", "b@example.org", raised, "key")
+    assert "\\nBcc: x\\r\\x1b[2J\\x00" in str(message["Subject"])
+    for tell in (announcing.subject, announcing.text, announcing.slack, announcing.matrix):
+        told = tell(raised)
+        assert "\x1b" not in (told if isinstance(told, str) else told.decode())
+
+
+def test_what_an_index_says_is_taken_only_when_it_can_be_stored_and_shown() -> None:
+    """Names get escapes for what is no sign, and a digest that is none counts as not given."""
+    digests = ("A" * 64, "a" * 63, "z" * 64, "", None, f"{OURS}\n")
+    found = legible(listed(f"demo-{number}\0.zip", each) for number, each in enumerate(digests))
+    assert [file.filename for file in found] == [f"demo-{number}\\x00.zip" for number in range(6)]
+    assert [file.sha256 for file in found] == ["a" * 64, None, None, None, None, None]
+    assert legible(found) == found
+    assert judge(legible([listed(sha256="odd")]), LEDGER, known(watched()), first=False).suspicions == ()
+
+
+def test_any_number_of_files_is_a_bounded_number_of_alarms_and_events() -> None:
+    """A thief who lists a hundred thousand names sends nobody as many mails; how many there are is told."""
+    names = [f"demo-1.0.{number}.tar.gz" for number in range(1000)]
+    seen = judge([listed(name, yanked=True) for name in names], {}, {}, first=False)
+    assert [each.filename for each in seen.suspicions[:MANY]] == names[:MANY]
+    (rest,) = seen.suspicions[MANY:]
+    assert (rest.kind, rest.filename, rest.version, rest.found) == ("foreign", "980 more files", "", None)
+    assert sentence(alarm(filename=rest.filename)) == "pypi serves 980 more files, which releasd did not publish"
+    assert len(seen.changed) == len(names), "none of them is news at the next look"
+    before = known(*(watched(name) for name in names))
+    removed = judge([], {}, {name: replace(file, missed=GONE - 1) for name, file in before.items()}, first=False)
+    assert len(removed.removed) == MANY + 1
+    assert removed.removed[-1] == "980 more files"
+    one = judge([listed(name) for name in names[: MANY + 1]], {}, {}, first=False).suspicions[-1]
+    assert one.filename == "1 more file"
 
 
 def test_an_alarm_of_each_kind_has_its_own_sentence_and_advice() -> None:

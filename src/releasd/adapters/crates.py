@@ -7,6 +7,7 @@ Not through `cargo publish`, which packages anew, from sources and configuration
 import hashlib
 import importlib.metadata
 import json
+import re
 import struct
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,13 +20,14 @@ from urllib.parse import urlsplit
 from releasd.adapters import http, uvpublish
 from releasd.adapters.secrets.redact import redactor
 from releasd.core import cratefile, crates
-from releasd.core.delivering import combined
+from releasd.core.delivering import combined, ends_all
 from releasd.errors import Conflict, Denied, Permanent, ReleasdError, Transient
 from releasd.model import IndexRules, ListedFile
 from releasd.ports import Secret, ServedFile, Sink
 
 _ABSENT = frozenset({404, 410, 451})  # each means that there is no such crate (the Cargo book, "Index Format")
 _OK = 200
+_IS_THERE = re.compile(r"already (?:uploaded|exists|published)", re.IGNORECASE)  # registries' words for a version
 _LENGTH = struct.Struct("<I")
 _PLACES = ("{crate}", "{version}", "{prefix}", "{lowerprefix}", "{sha256-checksum}")
 
@@ -126,19 +128,24 @@ class CratesIndex:
         """Upload what the registry lacks, each crate once those that it needs are listed.
 
         The order is read from the files, for it is these that the registry judges; so a repetition goes on where the
-        last attempt ended. A crate that fails keeps only those back that need it. Raises `Conflict` for one that is
-        there with other bytes, else by cause, one error for all.
+        last attempt ended. A crate that fails keeps only those back that need it; a refused token, and a registry that
+        asks for a pause, all that are left. Raises `Conflict` for one that is there with other bytes, else by cause,
+        one error for all.
         """
         uploads = {each.crate.name: each for each in map(_read, paths)}
         needs = {name: set(crates.published_needs(each.crate.manifest)) for name, each in uploads.items()}
         failures: dict[str, ReleasdError] = {}
-        for name in crates.in_order(needs):
+        order = crates.in_order(needs)
+        for at, name in enumerate(order):
             upload = uploads[name]
             try:
                 self._ready(upload, {uploads[each].filename for each in needs[name] & uploads.keys()} & failures.keys())
                 self._send(upload, sink)
             except ReleasdError as error:
                 failures[upload.filename] = error
+                if ends_all(error):
+                    failures |= {uploads[each].filename: error for each in order[at:]}
+                    break
         if failures:
             raise _joined(failures)
 
@@ -164,16 +171,17 @@ class CratesIndex:
             self._put(upload, sink)
         except Denied:
             raise
-        except Permanent:
+        except Permanent as error:
             # An upload whose answer was lost is refused when it is repeated before the index lists it.
-            if not self._is_listed_within(upload, self._listing_timeout / 4):
-                raise
-        else:
-            if not self._is_listed_within(upload, self._listing_timeout):
-                raise _Lags(
-                    f"{self.name} took {upload.filename} but does not list it yet",
-                    advice="what needs it waits for that; releasd looks again by itself",
-                )
+            if not _IS_THERE.search(error.message):
+                if not self._is_listed_within(upload, self._listing_timeout / 4):
+                    raise
+                return
+        if not self._is_listed_within(upload, self._listing_timeout):
+            raise _Lags(
+                f"{self.name} took {upload.filename} but does not list it yet",
+                advice="what needs it waits for that; releasd looks again by itself",
+            )
 
     def install_options(self) -> None:
         """Return None: it has nothing that `uv pip` could install."""
@@ -262,9 +270,7 @@ class CratesIndex:
 def _joined(failures: Mapping[str, ReleasdError]) -> ReleasdError:
     """Return one error for all; what was taken and only lags is no failure of its file, and not sent again soon."""
     joined = combined(failures)
-    joined.by_file = {
-        name: why for name, why in (joined.by_file or {}).items() if not isinstance(failures[name], _Lags)
-    }
+    joined.by_file = {name: error.message for name, error in failures.items() if not isinstance(error, _Lags)}
     return joined
 
 

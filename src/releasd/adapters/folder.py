@@ -172,14 +172,23 @@ def _put(path: Path, place: Path) -> None:
 
     Its `.part` stays until the page is written. Raises `FileExistsError` for other bytes.
     """
+    # What an earlier attempt placed needs no second copy: a disk that is full would get fuller by each attempt.
+    if (place.exists() or not _placed(path, place)) and _is_other(path, place):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(place))
+    _sync(place.parent)
+
+
+def _placed(path: Path, place: Path) -> bool:
+    """Return whether the name was free and is the file's now; on failure nothing is left."""
     part = _part(place, path)
     try:
         _name(part, place)
-    except FileExistsError:
-        if _is_other(path, place):
-            part.unlink()
-            raise
-    _sync(place.parent)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        if isinstance(error, FileExistsError):
+            return False
+        raise
+    return True
 
 
 def _name(part: Path, place: Path) -> None:
@@ -188,9 +197,16 @@ def _name(part: Path, place: Path) -> None:
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        if place.exists():
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(place)) from None
-        part.rename(place)
+        _rename(part, place)
+
+
+def _rename(part: Path, place: Path) -> None:
+    """Do what a link does, but for the moment after the look; an empty `.part` stays, as the link's does."""
+    if place.exists():
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(place))
+    _part(place, b"")
+    _sync(place.parent)  # the mark is on the disk before the name
+    part.rename(place)
 
 
 def _part(place: Path, source: Path | bytes) -> Path:

@@ -72,13 +72,19 @@ class Bucket:
 
     def names(self, prefix: str) -> Iterator[str]:
         """Yield the names right under `prefix`, which ends with a slash or is empty, without it."""
-        more: dict[str, str] = {}
+        more, seen = dict[str, str](), set[str]()
         while True:
             page = self._call("list_objects_v2", {"Prefix": prefix, "Delimiter": "/", **more})
+            if "IsTruncated" not in page:  # botocore reads any XML, and of a login page no object
+                raise Transient(f"{self._place.what} answered with something that is no listing", advice="Check url.")
             yield from (each["Key"].removeprefix(prefix) for each in page.get("Contents", ()))
-            if not page.get("IsTruncated"):
+            if not page["IsTruncated"]:
                 return
-            more = {"ContinuationToken": page["NextContinuationToken"]}
+            token = page.get("NextContinuationToken", "")
+            if not token or token in seen:
+                raise Transient(f"{self._place.what} does not say how its listing goes on", advice="Check url.")
+            seen.add(token)
+            more = {"ContinuationToken": token}
 
     def digest(self, key: str) -> str | None:
         """Return the digest that an object of ours carries, "" for another's object, None where there is none."""

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from releasd.core.delivering import combined
-from releasd.errors import Denied, Permanent, ReleasdError, SecretError, Taken, Transient
+from releasd.core.delivering import combined, ends_all
+from releasd.errors import Permanent, ReleasdError, Taken
 
 Send = Callable[[Sequence[Path]], None]
 Failures = dict[str, ReleasdError]  # by file name
@@ -26,7 +26,7 @@ def upload(paths: Sequence[Path], send: Send, *, batches: int) -> None:
     failures: Failures = {}
     if batches > 1:
         failures, paths = _batch(paths[:1], send), paths[1:]
-    end = next((error for error in failures.values() if _ends_all(error)), None)
+    end = next((error for error in failures.values() if ends_all(error)), None)
     if end:
         failures |= {path.name: end for path in paths}
     else:
@@ -35,12 +35,6 @@ def upload(paths: Sequence[Path], send: Send, *, batches: int) -> None:
                 failures |= found
     if failures:
         raise combined(failures)
-
-
-def _ends_all(error: ReleasdError) -> bool:
-    """Return whether the same would be said of the other files, or the index does not want to hear of them now."""
-    is_busy = isinstance(error, Transient) and error.retry_after is not None
-    return is_busy or isinstance(error, Denied | SecretError)
 
 
 def _split(paths: Sequence[Path], count: int) -> list[Sequence[Path]]:
@@ -55,7 +49,7 @@ def _batch(paths: Sequence[Path], send: Send) -> Failures:
         try:
             send(left)
         except ReleasdError as error:
-            if _ends_all(error):
+            if ends_all(error):
                 return failures | {path.name: error for path in left}
             named = (
                 left if len(left) == 1 else [path for path in left if f"`{path.name}`" in error.message]
@@ -77,7 +71,7 @@ def _alone(paths: Sequence[Path], send: Send) -> Failures:
         try:
             send([path])
         except ReleasdError as error:
-            if _ends_all(error):
+            if ends_all(error):
                 return failures | {each.name: error for each in paths[at:]}
             if not isinstance(error, Taken):
                 failures[path.name] = error

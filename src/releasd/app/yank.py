@@ -21,7 +21,7 @@ from releasd.adapters.secrets import SecretStore, Surroundings
 from releasd.app.inspect import Asked, forward
 from releasd.app.repositories import peek
 from releasd.app.world import index_of, registered, secret_sources
-from releasd.core.watching import distributions
+from releasd.core.watching import distributions, legible
 from releasd.core.yanking import EFFECTS, Kind, is_same, is_version, served, steps
 from releasd.errors import ReleasdError, UsageError
 from releasd.model import JobState, Project
@@ -110,7 +110,7 @@ def _place(
     """Return what one index serves, and the steps there; one that cannot be read gets its steps all the same."""
     error = None
     try:
-        listed = index.all_files(distribution)
+        listed = legible(index.all_files(distribution))
     except ReleasdError as failed:
         listed, error = (), failed.message
     mine = [file for file in listed if is_version(file.filename, asked.version)]

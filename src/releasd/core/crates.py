@@ -24,7 +24,7 @@ BUILD = "crates"  # the name of the build that makes them
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 SEVERAL_SINCE = "1.90"  # the first cargo that packages crates which need each other before a registry has them
 
-_FILE = re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9_-]*?)-(?P<version>\d+\.\d+\.\d+(?:[-+][0-9A-Za-z.+-]+)?)\.crate")
+_FILE = re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9_-]{0,63}?)-(?P<version>\d+\.\d+\.\d+(?:[-+][0-9A-Za-z.+-]+)?)\.crate")
 # The sources are an export, and cargo decides by git what belongs to a crate: in a repository of their own, all of it.
 # Without one it leaves out files whose names begin with a dot, and takes all for untracked in a repository further up,
 # such as a home folder under git. There is no commit in it, so "dirty" is its usual state.

@@ -70,6 +70,12 @@ def warnings_due(closing: datetime, now: datetime) -> int:
     return sum(closing - now <= before for before in WARN_BEFORE)
 
 
+def ends_all(error: ReleasdError) -> bool:
+    """Return whether the same would be said of the other files, or nobody wants to hear of them now."""
+    asks_for_time = isinstance(error, Transient) and error.retry_after is not None
+    return asks_for_time or isinstance(error, Denied | SecretError)
+
+
 def combined(failures: Mapping[str, ReleasdError]) -> ReleasdError:
     """Return one error for all files that were not taken, to be raised; the worst cause decides on repetition.
 

@@ -5,6 +5,7 @@ the page, so that a new release costs no look at the bytes of all earlier ones.
 """
 
 import html
+import math
 import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import quote, unquote
@@ -19,19 +20,29 @@ from packaging.utils import (
 from packaging.version import Version
 
 PAGE = "index.html"
+_LONGEST_NAME = 255  # characters; no file system has a longer one
+_MANY_TAGS = 1000  # each combination of a wheel's tags is an object: some bytes of a name can mean millions
 _LINK = re.compile(r'<a href="([^"#]+)#sha256=([0-9a-f]{64})">')
 
 
 def split(filename: str) -> tuple[str, Version] | None:
     """Return the project and version that a wheel's or sdist's name says; None for any other file."""
+    is_wheel = filename.endswith(".whl")
+    if len(filename) > _LONGEST_NAME or (is_wheel and _tags(filename) > _MANY_TAGS):
+        return None
     try:
-        if filename.endswith(".whl"):
+        if is_wheel:
             name, version, _, _ = parse_wheel_filename(filename)
         else:
             name, version = parse_sdist_filename(filename)
     except (InvalidWheelFilename, InvalidSdistFilename):
         return None
     return name, version
+
+
+def _tags(filename: str) -> int:
+    """Return how many tags a wheel's name stands for."""
+    return math.prod(each.count(".") + 1 for each in filename.removesuffix(".whl").split("-")[-3:])
 
 
 def belongs(filename: str, distribution: str, version: str) -> bool:

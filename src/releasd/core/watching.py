@@ -8,8 +8,11 @@ It implements this set of rules:
 * What is remembered keeps its digest; another one is an alarm.
 * Yanking, its opposite and a removal are told, and are no alarm: the owner does them. A file counts as removed when it
   was missing `GONE` times in a row, for the nodes of a large index do not agree at every moment.
+* One look names at most `MANY` files of a sort, and then says how many more there are.
 """
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -17,6 +20,8 @@ from releasd.core import crates, simplepage
 from releasd.model import IndexAlarm, ListedFile, Origin, Suspicion, WatchedFile
 
 GONE = 2  # looks in a row
+MANY = 20  # files that one look tells of by name: an index may list any number
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 Ledger = Mapping[str, frozenset[str]]  # digests by file name: a version may have been built again before its tag
 
 
@@ -30,6 +35,24 @@ class Seen:
     unyanked: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     restored: tuple[str, ...] = ()
+
+
+def legible(listed: Iterable[ListedFile]) -> tuple[ListedFile, ...]:
+    """Return what an index lists with names that can be stored and shown, and None for what is no digest.
+
+    Whoever holds a token chooses the names: one with a line break in it must not keep the mail about it from going out.
+    """
+    return tuple(replace(file, filename=_visible(file.filename), sha256=_digest(file.sha256)) for file in listed)
+
+
+def _visible(text: str) -> str:
+    """Return the text in one line, with its control characters and lone surrogates as escapes."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+
+
+def _digest(said: str | None) -> str | None:
+    digest = (said or "").lower()
+    return digest if _DIGEST.fullmatch(digest) else None
 
 
 def name_and_version(filename: str) -> tuple[str, str] | None:
@@ -53,7 +76,7 @@ def judge(listed: Iterable[ListedFile], ledger: Ledger, known: Mapping[str, Watc
     """Return what a look found.
 
     Args:
-        listed: every file of one distribution that the index lists.
+        listed: every file of one distribution that the index lists, made `legible`.
         ledger: of the listed files those that releasd released, read after the listing: what is published meanwhile
             was sealed before.
         known: what is remembered of this index and distribution, by file name.
@@ -66,7 +89,7 @@ def judge(listed: Iterable[ListedFile], ledger: Ledger, known: Mapping[str, Watc
     after = now | {name: file for name, file in missing.items() if file.missed <= GONE}
     old = {name: known[name] for name in now if name in known}
     return Seen(
-        suspicions=tuple(_suspicions(served, now, ledger, known)),
+        suspicions=_bounded(tuple(_suspicions(served, now, ledger, known))),
         changed=tuple(file for name, file in after.items() if known.get(name) != file),
         yanked=_names(name for name, file in now.items() if file.yanked and not _was_yanked(old, name, first=first)),
         unyanked=_names(name for name, file in now.items() if not file.yanked and name in old and old[name].yanked),
@@ -76,7 +99,23 @@ def judge(listed: Iterable[ListedFile], ledger: Ledger, known: Mapping[str, Watc
 
 
 def _names(names: Iterator[str]) -> tuple[str, ...]:
-    return tuple(sorted(names))
+    found = sorted(names)
+    more = (_more(len(found) - MANY),) if len(found) > MANY else ()
+    return (*found[:MANY], *more)
+
+
+def _bounded(found: tuple[Suspicion, ...]) -> tuple[Suspicion, ...]:
+    """Return the first suspicions, then one for each kind of the others, which has their number for a name."""
+    others = Counter(each.kind for each in found[MANY:])
+    more = (
+        Suspicion(kind=kind, filename=_more(count), version="", expected=None, found=None)
+        for kind, count in others.items()
+    )
+    return (*found[:MANY], *more)
+
+
+def _more(count: int) -> str:
+    return f"{count} more file{'s' if count > 1 else ''}"
 
 
 def _was_yanked(old: Mapping[str, WatchedFile], name: str, *, first: bool) -> bool:
@@ -133,15 +172,16 @@ def _last_read(file: WatchedFile) -> tuple[float, str]:
 
 
 def sentence(alarm: IndexAlarm) -> str:
-    """Return an alarm in one sentence."""
+    """Return an alarm in one sentence, and in one line."""
+    name = _visible(alarm.filename)
     if alarm.kind == "foreign":
-        return f"{alarm.index} serves {alarm.filename}, which releasd did not publish"
+        return f"{alarm.index} serves {name}, which releasd did not publish"
     if alarm.kind == "listed":
-        return f"{alarm.index} lists {alarm.filename} with another sha256 than before"
+        return f"{alarm.index} lists {name} with another sha256 than before"
     if alarm.closes_at is not None:
         until = "" if alarm.at >= alarm.closes_at else f" after {alarm.closes_at:%Y-%m-%d %H:%M} UTC"
-        return f"{alarm.index} lacks {alarm.filename} and takes no more files of that release{until}"
-    return f"{alarm.index} serves other bytes of {alarm.filename} than it should"
+        return f"{alarm.index} lacks {name} and takes no more files of that release{until}"
+    return f"{alarm.index} serves other bytes of {name} than it should"
 
 
 def advice(alarm: IndexAlarm) -> str:

@@ -13,7 +13,7 @@ from functools import partial
 
 from packaging.utils import canonicalize_name
 
-from releasd.core.watching import distributions, judge, judge_bytes, next_to_read
+from releasd.core.watching import distributions, judge, judge_bytes, legible, next_to_read
 from releasd.engine.facts import look
 from releasd.engine.world import World
 from releasd.errors import Permanent, ReleasdError
@@ -40,8 +40,10 @@ class Watcher:
 
     def tick(self) -> None:
         """Look at the projects that are due, and tell those who were not told yet."""
-        self.look_due()
-        self.tell_due()
+        try:
+            self.look_due()
+        finally:
+            self.tell_due()
 
     def look_due(self) -> None:
         """Look at every project whose time has come."""
@@ -73,8 +75,8 @@ class Watcher:
                 watch = Watch(project=project.name, index=name, distribution=distribution)
                 try:
                     self._look(watch, index)
-                except ReleasdError as error:
-                    self._failed(watch, error)
+                except Exception as error:  # noqa: BLE001 (what one index serves must not hide the others)
+                    self._failed(watch, _ours(error))
         self.wake()
 
     def _failed(self, watch: Watch, error: ReleasdError) -> None:
@@ -100,8 +102,8 @@ class Watcher:
         try:
             named = {each for each in self._named(project) if index.takes(f"{each}-0.tar.gz")}
             return released | known | named
-        except ReleasdError as error:
-            self.complain(f"watching {project.name}", error.message)
+        except Exception as error:  # noqa: BLE001 (what a repository says must not blind the watcher)
+            self.complain(f"watching {project.name}", _ours(error).message)
             return released | known
 
     def _named(self, project: Project) -> Iterator[str]:
@@ -115,21 +117,22 @@ class Watcher:
 
     def _look(self, watch: Watch, index: Listing) -> None:
         store = self.world.store
-        listed = index.all_files(watch.distribution)  # before the ledger: see the module
+        given = index.all_files(watch.distribution)  # before the ledger: see the module
+        listed = legible(given)
         known = store.watched_files(watch)
         ledger = store.ledger({file.filename for file in listed} | set(known))
         first = all(record.since is None for record in store.watches(watch.project) if _is_of(record, watch))
         store.index_looked(watch, judge(listed, ledger, known, first=first), now=self.world.clock.now())
         file = next_to_read(store.watched_files(watch).values())
         if file:
-            urls = {each.filename: each for each in listed}
-            self._read(watch, file, urls[file.filename], ledger)
+            there = {each.filename: own for each, own in zip(listed, given, strict=True)}
+            self._read(watch, file, there[file.filename], ledger)
 
     def _read(self, watch: Watch, file: WatchedFile, listed: ListedFile, ledger: Mapping[str, frozenset[str]]) -> None:
         """Compare a file's bytes. One that cannot be had now has its next turn after all others."""
         index, now = self.world.indexes[watch.index], self.world.clock.now()
         try:
-            digest = index.download_sha256(ServedFile(filename=file.filename, sha256=listed.sha256, url=listed.url))
+            digest = index.download_sha256(ServedFile(filename=listed.filename, sha256=file.sha256, url=listed.url))
         except ReleasdError as error:
             self.world.store.index_read(watch, replace(file, read_at=now), None, now=now)
             self.complain(f"watching {watch.distribution} on {watch.index}", error.message)
@@ -159,12 +162,17 @@ class Watcher:
         failed: ReleasdError | None = None
         try:
             tell()
-        except ReleasdError as error:
-            failed = error
         except Exception as error:  # noqa: BLE001 (a defect must be seen, and must not silence the other targets)
-            failed = Permanent(f"a defect in releasd: {type(error).__name__}: {error}", advice="Please report it.")
+            failed = _ours(error)
         self.world.store.alarm_told(alarm, target, failed, now=self.world.clock.now())
         self.wake()
+
+
+def _ours(error: Exception) -> ReleasdError:
+    """Return the error, or what it is when it is none of ours."""
+    if isinstance(error, ReleasdError):
+        return error
+    return Permanent(f"a defect in releasd: {type(error).__name__}: {error}", advice="Please report it.")
 
 
 def _is_of(record: WatchRecord, watch: Watch) -> bool:

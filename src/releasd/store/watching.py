@@ -5,7 +5,7 @@ from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, insert, or_, select, update
 
 from releasd.core.retry import LONGEST, delay
 from releasd.core.watching import Seen, sentence
@@ -167,10 +167,15 @@ def _keep(conn: Connection, watch: Watch, file: WatchedFile) -> None:
 
 
 def _alarm(conn: Connection, watch: Watch, suspicion: Suspicion, now: datetime) -> None:
-    """Raise an alarm, unless the same was raised before: nodes of one index may disagree, to and fro."""
+    """Raise an alarm, unless the same is open: nodes of one index may disagree, to and fro.
+
+    A listing is suspected when it changes, so what was settled and comes again is a new alarm. Bytes are suspected at
+    each reading: the same as settled are the settled ones.
+    """
     values = asdict(watch) | asdict(suspicion)
     same = and_(*(index_alarm.c[name].is_not_distinct_from(values[name]) for name in _ONCE))
-    if conn.execute(select(index_alarm.c.id).where(same)).first():
+    counts = or_(index_alarm.c.acknowledged_at.is_(None), index_alarm.c.kind == "bytes")
+    if conn.execute(select(index_alarm.c.id).where(same, counts)).first():
         return
     made = conn.execute(insert(index_alarm).values(**values, at=now).returning(index_alarm.c.id)).scalar_one()
     _say(conn, "index.alarmed", watch, now, alarm=made, why=sentence(_find(conn, made)), **asdict(suspicion))

@@ -11,7 +11,8 @@ from releasd.engine import view
 from releasd.engine.operator import Operator
 from releasd.engine.watching import SOONER, Watcher
 from releasd.errors import Denied, Transient, UsageError
-from releasd.model import IndexAlarm, StepName
+from releasd.model import IndexAlarm, ListedFile, StepName
+from support.fakeindex import FakeIndex
 from support.lab import Killed, Lab
 
 EVERY = timedelta(hours=1)
@@ -97,6 +98,16 @@ def test_a_file_of_a_stolen_token_is_an_alarm_until_it_is_acknowledged(lab: Lab,
     assert [event["note"] for event in lab.events("index.acknowledged")] == ["mine"]
 
 
+def test_a_file_with_an_odd_name_is_an_alarm_like_any_other(lab: Lab, watch: Watch) -> None:
+    """Line breaks, NUL and half characters, which no database takes, are escapes; the bytes are read all the same."""
+    watch.look()
+    lab.index.stored["demo-9\n\0\ud800.whl"] = OTHER
+    lab.index.listing["demo-9\n\0\ud800.whl"] = "no digest"
+    (alarm,) = watch.look()
+    assert (alarm.filename, alarm.found) == (r"demo-9\n\x00\ud800.whl", None)
+    assert watch.complaints == []
+
+
 def test_an_unknown_alarm_cannot_be_acknowledged(lab: Lab) -> None:
     """The number was mistyped: the asker is told where the alarms are."""
     with pytest.raises(UsageError, match="no alarm 7"):
@@ -127,6 +138,31 @@ def test_a_changed_file_is_an_alarm(lab: Lab, watch: Watch, kind: str) -> None:
     for _ in right:  # each look reads one file
         found = watch.look()
     assert [(alarm.kind, alarm.expected, alarm.found) for alarm in found] == [(kind, right[WHEEL], OTHER)]
+
+
+def test_a_settled_alarm_comes_again_when_the_listing_was_right_meanwhile(lab: Lab, watch: Watch) -> None:
+    """Whoever swaps the same digest in once more is seen once more; what just stays as it was is not."""
+    lab.index.stored[WHEEL] = OTHER
+    watch.look()
+    settle = Operator(lab.world, lambda: None).acknowledge
+    for listing, alarms in (("1" * 64, 1), (OTHER, 1), ("1" * 64, 1), ("1" * 64, 0)):
+        lab.index.listing[WHEEL] = listing
+        found = watch.look()
+        listed = [alarm for alarm in found if alarm.kind == "listed"]
+        assert len(listed) == alarms, listing
+        for alarm in found:
+            settle(alarm.id, "settled")
+
+
+def test_settled_bytes_that_stay_are_no_alarm(lab: Lab, watch: Watch) -> None:
+    """They are read again and again, and are the same."""
+    lab.index.stored[WHEEL] = OTHER
+    watch.look()
+    lab.index.listing[WHEEL], lab.index.stored[WHEEL] = OTHER, "1" * 64
+    (alarm,) = watch.look()
+    assert alarm.kind == "bytes"
+    Operator(lab.world, lambda: None).acknowledge(alarm.id, "settled")
+    assert watch.look() == ()
 
 
 def test_yanked_and_removed_files_are_events(lab: Lab, watch: Watch) -> None:
@@ -239,3 +275,44 @@ def test_a_kill_between_telling_and_noting_it_tells_again_under_the_same_key(
     watch.look()
     assert [key for _, _, key in lab.notifier.told] == ["demo-alarm-1-chat"] * 2
     assert len(lab.events("index.alarmed")) == 1
+
+
+def test_an_index_that_breaks_the_watcher_hides_no_other_and_no_alarm(
+    lab: Lab, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a hostile index makes go wrong in releasd is shown as its own; the others are looked at and told of."""
+    other = FakeIndex(name="second")
+    lab.world = replace(lab.world, indexes={**lab.world.indexes, "second": other})
+    lab.configure(indexes=("pypi", "second"), webhooks=("chat",))
+    watch.restart()
+    watch.look()
+    other.stored[STRANGE] = OTHER
+
+    def breaks(_: str) -> tuple[ListedFile, ...]:
+        raise ValueError("an odd page")
+
+    monkeypatch.setattr(lab.index, "all_files", breaks)
+    assert [(alarm.index, alarm.filename) for alarm in watch.look()] == [("second", STRANGE)]
+    assert [hook for hook, _, _ in lab.notifier.told] == ["chat"]
+    assert {each.index: each.why for each in lab.store.watches()} == {
+        "pypi": "a defect in releasd: ValueError: an odd page",
+        "second": "",
+    }
+
+
+def test_a_look_that_ends_badly_keeps_nobody_from_being_told(
+    lab: Lab, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even what is no matter of one index leaves the alarms that are open to be told."""
+    told: list[bool] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(type(lab.store), "index_unseen", _broken)
+        patch.setattr(lab.index, "all_files", _broken)
+        patch.setattr(Watcher, "tell_due", lambda _: told.append(True))
+        with pytest.raises(RuntimeError):
+            watch.look()
+    assert told == [True]
+
+
+def _broken(*_: object, **__: object) -> None:
+    raise RuntimeError("no")
