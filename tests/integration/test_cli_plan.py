@@ -105,6 +105,19 @@ def test_plan_without_tags_is_the_first_release(terminal: Terminal, work: Work) 
     assert "(none) → " in terminal.run("plan").out
 
 
+def test_git_own_squash_message_loses_nothing(terminal: Terminal, work: Work) -> None:
+    """`git merge --squash` writes a header that is no title: the commits are below it."""
+    git(work.path, "checkout", "--quiet", "-b", "topic")
+    work.commit("feat: gone\n\nBREAKING CHANGE: the api", {"topic.txt": "x"})
+    work.commit("fix: b", {"topic.txt": "y"})
+    git(work.path, "checkout", "--quiet", "main")
+    git(work.path, "merge", "--quiet", "--squash", "topic")
+    git(work.path, "-c", "core.editor=true", "commit", "--quiet", "--no-edit")
+    document = terminal.run("plan", "--json").document
+    assert document["next"]["version"] == "2.0.0"
+    assert [part["subject"] for part in document["commits"][0]["parts"] if part["type"]] == ["gone", "b"]
+
+
 def test_plan_without_commits(terminal: Terminal, tmp_path: Path) -> None:
     """An empty repository is told to be empty."""
     empty = make_work(tmp_path / "empty", make_remote(tmp_path / "empty.git"))

@@ -38,6 +38,7 @@ FORMS = [
     ("Merged in branch (pull request #3)\n\nfeat: title\n\n* fix: b\n\nApproved-by: X", ["feat: title", "fix: b"]),
     ("Merged PR 12: feat: title\n\nRelated work items: #1", ["feat: title"]),
     (SQUASHED, ["feat: a", "fix: b"]),
+    (SQUASHED.removeprefix("Login\n\n"), ["feat: a", "fix: b"]),  # git's own header, kept
     (NESTED, ["feat: a", "anything: b"]),
     ("x (#1)\n\n* * fix: a", []),
     ("feat: a (#3)\n\n* feat: a\n\n* fix: b", ["fix: b"]),  # the title says the first already

@@ -56,6 +56,7 @@ _MAYBE_INNER = re.compile(
     r"|[ \t]*+BEGIN_|Squashed commit of )",
     re.MULTILINE,
 )
+_MAYBE_MANY = ("Merge", "Squashed commit of ")  # how headers begin that git and the forges write above others
 
 
 class ParsedCommit(NamedTuple):
@@ -96,7 +97,7 @@ def parse(message: str, types: Collection[str] = KNOWN_TYPES) -> ParsedCommit:
     """
     header, _, body = _plain(message).partition("\n")
     header = header.rstrip()
-    if header.startswith("Merge") or (body and _MAYBE_INNER.search(body)):
+    if header.startswith(_MAYBE_MANY) or (body and _MAYBE_INNER.search(body)):
         return _with_parts(header, body, types)
     return _single(header, body)
 
