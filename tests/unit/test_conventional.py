@@ -80,6 +80,9 @@ NOT_BREAKING = [
     "BREAKING CHANGES: gone",
     "## BREAKING CHANGE",
     "BREAKING CHANGE for users",
+    "**BREAKING CHANGE**: gone",
+    "BREAKING CHANGE:gone",
+    "BREAKING CHANGE #12",
 ]
 
 
@@ -92,7 +95,19 @@ def test_what_only_resembles_a_breaking_change_is_none_but_is_hinted_at(body: st
     assert "BREAKING CHANGE: " in parsed.near_miss
 
 
-@pytest.mark.parametrize("header", ["feat:x", "Feature: x".replace(": ", " : "), "fix (a): b", "perf(a) : b"])
+@pytest.mark.parametrize(
+    "header",
+    [
+        "feat:x",
+        "Feature : x",
+        "fix (a): b",
+        "perf(a) : b",
+        "feat!(x): a",
+        "\u2728 feat: a",
+        "\u26a1\ufe0f fix: a",
+        ":sparkles: feat: a",
+    ],
+)
 def test_a_header_that_misses_the_form_narrowly_says_so(header: str) -> None:
     """A lost feature is worth a hint, because the person meant a release."""
     assert "is not written" in (parse(header).near_miss or "")

@@ -23,9 +23,7 @@ def test_a_footer_says_the_version(token: str) -> None:
     assert decision.reason == f"3.0.0: next ({commit_id(2)[:7]}) asks for it (Release-As)"
 
 
-@pytest.mark.parametrize(
-    ("version", "bump"), [("1.2.4", Bump.PATCH), ("1.3.0", Bump.MINOR), ("2.0.0", Bump.MAJOR)]
-)
+@pytest.mark.parametrize(("version", "bump"), [("1.2.4", Bump.PATCH), ("1.3.0", Bump.MINOR), ("2.0.0", Bump.MAJOR)])
 def test_the_bump_is_what_the_version_says(version: str, bump: Bump) -> None:
     """It is told from the version, not from the commits."""
     decision = decided(f"docs: x\n\nRelease-As: {version}\nSigned-off-by: A <a@b.c>")

@@ -45,7 +45,9 @@ _CLOSES = re.compile(
     re.IGNORECASE,
 )
 _LIKE_TYPE = re.compile(
-    r"(?P<type>feat|feature|fix|bugfix|hotfix|perf)[ \t]*+(?:\([^()]*+\))?[ \t]*+!?[ \t]*+:", re.IGNORECASE
+    r"(?:(?::[\w+-]++:|[^\w\s]++)\s*+)?"  # an emoji
+    r"(?P<type>feat|feature|fix|bugfix|hotfix|perf)[ \t]*+!?[ \t]*+(?:\([^()]*+\))?[ \t]*+!?[ \t]*+:",
+    re.IGNORECASE,
 )
 _LIKE_BREAKING = re.compile(r"^[ \t|*>#-]*+breaking[ -]changes?\b", re.IGNORECASE | re.MULTILINE)
 
@@ -228,7 +230,9 @@ def _references(header: str, body: str) -> tuple[str, ...]:
 
 def _near_miss(header: str, body: str, *, conventional: bool, breaking: bool) -> str | None:
     if not conventional and (like := _LIKE_TYPE.match(header)):
-        return f"it looks like {like['type'].lower()}, but is not written `type(scope): subject`"
+        return (
+            f"it looks like {like['type'].lower()}, but is not written `type(scope){'!' * ('!' in like[0])}: subject`"
+        )
     if not breaking and (_speaks_of_breaking(header) or _speaks_of_breaking(body)):
         return "it speaks of a breaking change, but only a line below that starts with `BREAKING CHANGE: ` counts"
     return None

@@ -153,7 +153,13 @@ def known_types(rules: Sequence[ReleaseRule]) -> Collection[str]:
 
 
 def bump_of(parsed: ParsedCommit, rules: Sequence[ReleaseRule]) -> tuple[Bump, str]:
-    """Return what a commit asks for, and why in one sentence."""
+    """Return what a commit asks for, and why in one sentence, with what was probably meant and does not count."""
+    bump, why = _bump_of(parsed, rules)
+    is_less = parsed.near_miss is not None and bump is not Bump.MAJOR
+    return bump, f"{why} ({parsed.near_miss})" if is_less else why
+
+
+def _bump_of(parsed: ParsedCommit, rules: Sequence[ReleaseRule]) -> tuple[Bump, str]:
     matching = [rule for rule in rules if _matches(rule, parsed)]
     if parsed.breaking and not any(rule.breaking for rule in matching):
         return Bump.MAJOR, "it has a breaking change: major"
@@ -252,10 +258,16 @@ def _verdict_of_many(
         subject=shown.subject,
         breaking=any(each[0].breaking for each in units),
         bump=bump,
-        why=f"{where}{why}{said}",
+        why=f"{where}{why}{_missed(unit, units, bump)}{said}",
         parts=_once(_part(each, asks) for each, asks, _ in units),
         release_as=asked,
     )
+
+
+def _missed(chosen: ParsedCommit, units: Iterable[tuple[ParsedCommit, Bump, str]], bump: Bump) -> str:
+    """Return the hint of a unit that is not the chosen one, whose reason has its own; empty where it is major anyway."""
+    hints = ((unit, unit.near_miss) for unit, *_ in units if unit is not chosen and bump is not Bump.MAJOR)
+    return next((f" (within it, {_quoted(unit.header)}: {hint})" for unit, hint in hints if hint), "")
 
 
 def _once(parts: Iterable[Part]) -> tuple[Part, ...]:
@@ -312,10 +324,9 @@ def _by_default(parsed: ParsedCommit) -> tuple[Bump, str]:
     if parsed.revert is not None and (parsed.type is None or parsed.revert.hashes or parsed.revert.requests):
         what = parsed.revert.hash[:SHORT] or _quoted(parsed.revert.header)
         return Bump.PATCH, f"it takes back {what}, which was released: patch"
-    hint = f" ({parsed.near_miss})" if parsed.near_miss else ""
     if parsed.type is None:
-        return Bump.NONE, f"not a conventional commit: no release{hint}"
-    return Bump.NONE, f"{parsed.type} asks for no release{hint}"
+        return Bump.NONE, "not a conventional commit: no release"
+    return Bump.NONE, f"{parsed.type} asks for no release"
 
 
 def _matches(rule: ReleaseRule, parsed: ParsedCommit) -> bool:
