@@ -99,10 +99,34 @@ def test_plan_of_another_repository_and_ref(terminal: Terminal, work: Work, tmp_
 def test_plan_without_tags_is_the_first_release(terminal: Terminal, work: Work) -> None:
     """A project that never released gets its initial version."""
     git(work.path, "tag", "--delete", "v1.2.0")
+    work.commit("chore: begin", {"pyproject.toml": PYPROJECT.replace("1.2.0", "0.0.0")})
     document = terminal.run("plan", "--json").document
     assert document["last"] is None
     assert document["next"]["tag"].startswith("v")
     assert "(none) → " in terminal.run("plan").out
+
+
+@pytest.mark.parametrize("command", ["plan", "notes"])
+def test_a_clone_without_tags_is_refused_with_the_cure(terminal: Terminal, work: Work, command: str) -> None:
+    """1.2.0 is declared, so there was a release: 0.1.0 would take it back, and the daemon would refuse it."""
+    git(work.path, "tag", "--delete", "v1.2.0")
+    said = terminal.run(command)
+    assert said.code == 2
+    assert "pyproject.toml says 1.2.0" in said.out + said.err
+    assert "→ git fetch --tags" in said.out + said.err
+    said = terminal.run("plan", "--json")
+    assert (said.code, said.document["schema"], said.document["next"]) == (2, 1, None)
+
+
+def test_plan_of_a_branch_that_is_not_released_from(terminal: Terminal, work: Work) -> None:
+    """The configuration names another branch: nothing is released, as the daemon would say."""
+    work.commit("chore: set", {".releaserc": '{"branches": ["master"]}'})
+    said = terminal.run("plan")
+    assert said.code == 3
+    assert "main is none of the project's release branches" in said.out
+    document = terminal.run("plan", "--json").document
+    assert document["next"] is None
+    assert "main is none of" in document["reason"]
 
 
 def test_git_own_squash_message_loses_nothing(terminal: Terminal, work: Work) -> None:
@@ -222,6 +246,7 @@ def test_another_configuration_is_used_instead(terminal: Terminal, work: Work, t
     """`--config` stands in for the repository's own."""
     other = tmp_path / "other.toml"
     other.write_text('tag_format = "release-{version}"\n')
+    git(work.path, "tag", "release-1.2.0", "v1.2.0")
     assert terminal.run("plan", "--config", str(other), "--json").document["next"]["tag"].startswith("release-")
     said = terminal.run("plan", "--config", str(tmp_path / "gone.toml"))
     assert said.code == 2

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from releasd.adapters import sshalias
 from releasd.adapters.git.read import Reading
 from releasd.core.files import GIVEN
-from releasd.core.plan import SCHEMA, to_json
+from releasd.core.plan import SCHEMA, error_as_json, to_json
 from releasd.core.version import decide
 from releasd.engine.facts import Ahead, Snapshot, config_of, gather, snapshot, together
 from releasd.errors import GitError, ReleasdError, UsageError
@@ -110,7 +110,7 @@ def _refused(seen: Snapshot, config: ProjectConfig, error: ReleasdError) -> dict
         "bump": str(Bump.NONE),
         "next": None,
         "reason": error.message,
-        "error": {"message": error.message, "advice": error.advice, "exit_code": error.exit_code},
+        "error": error_as_json(error),
         "commits": [],
         "files": [],
         "notes": "",
@@ -135,7 +135,7 @@ def previews(asked: Asked, environ: Mapping[str, str]) -> Iterator[Preview]:
             yield Preview(document=_refused(seen, config, error), changes=(), builds=(), warnings=())
             continue
         document = to_json(facts, config, decision, date=asked.date)
-        if decision.version is None:
+        if document["next"] is None:
             yield Preview(document=document, changes=(), builds=(), warnings=())
             continue
         where, warnings = builds(facts, config, repo=asked.repo, environ=environ)

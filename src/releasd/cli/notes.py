@@ -7,7 +7,7 @@ import click
 
 from releasd.cli import output
 from releasd.cli.plan import asked_of, asked_options
-from releasd.errors import NothingToRelease
+from releasd.errors import ConfigError, NothingToRelease
 
 EPILOG = """\b
 Examples:
@@ -24,6 +24,8 @@ def command(as_json: bool, **asked: Any) -> None:
     from releasd.app.inspect import plan
 
     found = plan(asked_of(**asked))
+    if "error" in found:
+        raise ConfigError(found["error"]["message"], advice=found["error"]["advice"])
     released = [each for each in found.get("packages", [found]) if each["next"]]
     if not released:
         raise NothingToRelease(found["reason"])

@@ -265,7 +265,7 @@ def _verdict_of_many(
 
 
 def _missed(chosen: ParsedCommit, units: Iterable[tuple[ParsedCommit, Bump, str]], bump: Bump) -> str:
-    """Return the hint of a unit that is not the chosen one, whose reason has its own; empty where it is major anyway."""
+    """Return the hint of a unit that is not the chosen one, whose reason has its own; empty where it is major."""
     hints = ((unit, unit.near_miss) for unit, *_ in units if unit is not chosen and bump is not Bump.MAJOR)
     return next((f" (within it, {_quoted(unit.header)}: {hint})" for unit, hint in hints if hint), "")
 
