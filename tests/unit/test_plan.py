@@ -16,7 +16,7 @@ from releasd.core.project import load
 from releasd.core.version import decide
 from releasd.errors import ConfigError
 from releasd.model import BuildSpec, Bump, ContainerSpec, Gate, NoRelease, Plan, ProjectConfig, ReleaseLine
-from support.facts import facts
+from support.facts import commit_id, facts
 
 NOW = dt.datetime(2026, 1, 2, 23, 30, tzinfo=dt.UTC)
 FILES = {
@@ -277,3 +277,16 @@ def test_a_declared_version_above_the_new_one_is_told() -> None:
     assert isinstance(made, Plan)
     assert made.reason.endswith(f"; {told}")
     assert to_json(found, CONFIG, decide(found, CONFIG, None), date=NOW.date())["warnings"] == [told]
+
+
+def test_a_breaking_change_that_is_skipped_is_told() -> None:
+    """The pusher and the plan hear of it; a major release needs no warning."""
+    told = f"[skip release] hides a breaking change: gone [skip release] ({commit_id(1)[:7]})"
+    messages = ("feat!: gone [skip release]", "fix: b")
+    assert planned(*messages).reason.endswith(f"; {told}")
+    nothing = plan(facts(messages[0], files=FILES), CONFIG, POLICY, NOW)
+    assert isinstance(nothing, NoRelease)
+    assert nothing.reason.endswith(f"; {told}")
+    found = facts(*messages, files=FILES)
+    assert to_json(found, CONFIG, decide(found, CONFIG, None), date=NOW.date())["warnings"] == [told]
+    assert "hides" not in planned(*messages, "feat!: c").reason

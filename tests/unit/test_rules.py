@@ -112,6 +112,7 @@ REASONS = [
     ("chore(release): 1.2.3 [skip ci]", [rule(PATCH, type="chore")], "the commit of a release itself: no release"),
     ("feat: x [skip release]", [], "it says [skip release]: no release"),
     ("feat: x\n\n[Release  Skip]", [], "it says [skip release]: no release"),
+    ("feat!: x\n\n[skip release]", [], "it says [skip release]: no release, though it has a breaking change"),
     ("feat:x", [], "no release (it looks like feat"),
     ("feat!(x): a", [], "is not written `type(scope)!: subject`"),
     ("feat: a\n\nBREAKING CHANGES: gone", [], "a feature: minor (it speaks of a breaking change"),

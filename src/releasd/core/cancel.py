@@ -175,7 +175,7 @@ def _reverts(place: int, parsed: ParsedCommit) -> Iterator[tuple[Unit, Revert, b
     """Yield a commit's units that are reverts, newest first, each with whether it breaks something."""
     for number in range(len(parsed.parts), 0, -1):
         part = parsed.parts[number - 1]
-        if part.revert is not None:
+        if part.revert is not None and not part.skip:
             yield Unit(place, number), part.revert, part.breaking
     if parsed.revert is not None:
         yield Unit(place, 0), parsed.revert, parsed.breaking

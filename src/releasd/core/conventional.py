@@ -51,7 +51,8 @@ _LIKE_TYPE = re.compile(
 )
 _LIKE_BREAKING = re.compile(r"^[ \t|*>#-]*+breaking[ -]changes?\b", re.IGNORECASE | re.MULTILINE)
 
-
+_SKIP = re.compile(r"\[skip\s+release\]|\[release\s+skip\]", re.IGNORECASE)
+_SKIP_LINE = re.compile(r"^(?:\[skip[ \t]+release\]|\[release[ \t]+skip\])[ \t]*+$", re.IGNORECASE | re.MULTILINE)
 # Something within the body that may be another commit's header, or a mark of such.
 _MAYBE_INNER = re.compile(
     r"^(?:(?:\* +[A-Za-z]|[a-z])[\w-]*+(?:\([^\n]*\))?!?: |(?:\* +)?Re(?:vert|apply) \""
@@ -76,6 +77,7 @@ class ParsedCommit(NamedTuple):
         near_miss: what was probably meant and does not count, for people; None where nothing was.
         parts: the commits within a squash or merge commit, in the order written; they have no parts themselves.
         merge: whether git or a forge wrote the header of a merge.
+        skip: whether it says [skip release]; of one with parts, whether it does so for all of them.
     """
 
     header: str
@@ -90,6 +92,7 @@ class ParsedCommit(NamedTuple):
     near_miss: str | None = None
     parts: tuple["ParsedCommit", ...] = ()
     merge: bool = False
+    skip: bool = False
 
 
 def parse(message: str, types: Collection[str] = KNOWN_TYPES) -> ParsedCommit:
@@ -125,7 +128,8 @@ def _with_parts(header: str, body: str, types: Collection[str]) -> ParsedCommit:
             own = _absorbed(own, part)
         else:
             parts.append(part)
-    return own._replace(parts=tuple(_still_there(own, parts, body)), merge=squash.is_merge(header))
+    skip = own.skip or bool(found.inner and _SKIP_LINE.search(body) and _SKIP_LINE.search(found.inner[-1]))
+    return own._replace(parts=tuple(_still_there(own, parts, body)), merge=squash.is_merge(header), skip=skip)
 
 
 def _still_there(own: ParsedCommit, parts: Sequence[ParsedCommit], body: str) -> Iterator[ParsedCommit]:
@@ -153,6 +157,7 @@ def _absorbed(own: ParsedCommit, part: ParsedCommit) -> ParsedCommit:
         footers=(*own.footers, *part.footers),
         references=tuple(dict.fromkeys((*own.references, *part.references))),
         revert=part.revert if part.revert and not (own.revert and own.revert.hash) else own.revert,
+        skip=own.skip or part.skip,
     )
 
 
@@ -177,6 +182,7 @@ def _single(header: str, body: str) -> ParsedCommit:
         revert=revert_of(header, body, footers),
         references=_references(header, body),
         near_miss=_near_miss(header, body, conventional=match is not None, breaking=bool(notes)),
+        skip=any("[" in text and _SKIP.search(text) is not None for text in (header, body)),
     )
 
 

@@ -82,7 +82,8 @@ def plan(facts: Facts, config: ProjectConfig, policy: Policy, planned_at: dt.dat
         raise ConfigError(facts.line.refused, advice="register the release branch, or name this one in its branches")
     decision, hold = _decided(facts, config, policy)
     if decision.version is None or decision.pep440 is None or decision.tag is None:
-        return NoRelease(reason=decision.reason, verdicts=tuple(decision.verdicts[:STORED]), last=facts.last, hold=hold)
+        reason = "; ".join((decision.reason, *_concerns((), facts, decision)))
+        return NoRelease(reason=reason, verdicts=tuple(decision.verdicts[:STORED]), last=facts.last, hold=hold)
     published = _crates(facts.files, config)
     edits = _changes(facts, config, decision).edits
     if (backwards := _backwards(edits, facts, config, decision)) is not None:
@@ -141,9 +142,12 @@ def _decided(facts: Facts, config: ProjectConfig, policy: Policy) -> tuple[Decis
 
 def lost_message(lost: Sequence[Verdict]) -> str:
     """Say which breaking changes the project's rules would lose, in one line."""
-    first = f"{one_line(lost[0].subject, 60)} ({lost[0].commit[:7]})"
-    more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
-    return f"the project's rules would lose a breaking change: {first}{more}"
+    return f"the project's rules would lose a breaking change: {_first(lost)}"
+
+
+def _first(verdicts: Sequence[Verdict]) -> str:
+    more = f" and {len(verdicts) - 1} more" if len(verdicts) > 1 else ""
+    return f"{one_line(verdicts[0].subject, 60)} ({verdicts[0].commit[:7]}){more}"
 
 
 def to_json(facts: Facts, config: ProjectConfig, decision: Decision, *, date: dt.date) -> dict[str, Any]:
@@ -239,7 +243,10 @@ def _more_warnings(edits: Sequence[FileEdit], facts: Facts, config: ProjectConfi
 
 
 def _concerns(edits: Sequence[FileEdit], facts: Facts, decision: Decision) -> Iterator[str]:
-    """Yield what the pusher has to be told of a release that goes on all the same."""
+    """Yield what the pusher has to be told, and what changes nothing."""
+    skipped = [verdict for verdict in kept_of(decision.verdicts) if verdict.skips_breaking]
+    if skipped and decision.bump is not Bump.MAJOR:
+        yield f"[skip release] hides a breaking change: {_first(skipped)}"
     edit = _written_over(edits, facts, decision)
     if edit is not None:
         yield f"{edit.path} says {edit.old}, which is above {decision.version} and is written over"
