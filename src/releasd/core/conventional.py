@@ -18,7 +18,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
-from releasd.core.reverts import Revert, bare, revert_of
+from releasd.core.reverts import Revert, bare, revert_of, undone_by
 
 KNOWN_TYPES = frozenset(
     {"feat", "fix", "perf", "docs", "style", "refactor", "test", "build", "ci", "chore", "revert"}
@@ -72,7 +72,8 @@ class ParsedCommit(NamedTuple):
         subject: what follows the prefix; the whole header where there is no prefix.
         breaking_notes: one text for each breaking change, possibly of several lines; never empty when `breaking`.
         footers: (token, value) in order; a value may span lines.
-        revert: what it takes back, for a commit that says so.
+        revert: what it takes back, for a commit whose header says so.
+        undoes: what any other commit takes back, by its body.
         references: issues that a closing verb names, as `#1` or `owner/repo#1`.
         near_miss: what was probably meant and does not count, for people; None where nothing was.
         parts: the commits within a squash or merge commit, in the order written; they have no parts themselves.
@@ -93,6 +94,7 @@ class ParsedCommit(NamedTuple):
     parts: tuple["ParsedCommit", ...] = ()
     merge: bool = False
     skip: bool = False
+    undoes: Revert | None = None
 
 
 def parse(message: str, types: Collection[str] = KNOWN_TYPES) -> ParsedCommit:
@@ -158,6 +160,7 @@ def _absorbed(own: ParsedCommit, part: ParsedCommit) -> ParsedCommit:
         references=tuple(dict.fromkeys((*own.references, *part.references))),
         revert=part.revert if part.revert and not (own.revert and own.revert.hash) else own.revert,
         skip=own.skip or part.skip,
+        undoes=own.undoes or part.undoes,
     )
 
 
@@ -171,6 +174,7 @@ def _single(header: str, body: str) -> ParsedCommit:
     notes = tuple([value or subject for token, value in footers if _is_breaking(token)]) if footers else ()
     if match and match["bang"] and not notes:
         notes = (subject,)
+    revert = revert_of(header, body, footers)
     return ParsedCommit(
         header=header,
         type=kind,
@@ -179,10 +183,11 @@ def _single(header: str, body: str) -> ParsedCommit:
         breaking=bool(notes),
         breaking_notes=notes,
         footers=footers,
-        revert=revert_of(header, body, footers),
+        revert=revert,
         references=_references(header, body),
         near_miss=_near_miss(header, body, conventional=match is not None, breaking=bool(notes)),
         skip=any("[" in text and _SKIP.search(text) is not None for text in (header, body)),
+        undoes=undone_by(body) if revert is None and body else None,
     )
 
 
