@@ -70,6 +70,20 @@ def test_breaking_change_is_found_wherever_a_line_starts_with_it(body: str, note
     assert parsed.breaking_notes == notes
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "```\nBREAKING CHANGE: a\n```",
+        "```text``` and prose\n\nBREAKING CHANGE: a\n\n```\ncode\n```",
+        "<details>\n\nBREAKING CHANGE: a\n</details>",
+    ],
+)
+def test_no_fence_hides_a_breaking_change(body: str) -> None:
+    """The specification knows no quoting, and a stray fence must not lose a real footer."""
+    assert parse(f"docs: x\n\n{body}").breaking
+    assert parse(f"Work (#1)\n\n* docs: x\n\n{body}").parts[0].breaking
+
+
 NOT_BREAKING = [
     "breaking change: gone",
     "Breaking Change: gone",
