@@ -363,6 +363,18 @@ def test_plan_shows_what_a_recipe_builds_where(terminal: Terminal, work: Work) -
     assert "build wheel-linux-x86_64 (linux, x86_64): no registered host has these labels" in terminal.run("plan").out
 
 
+def test_plan_as_json_warns_of_a_project_that_nobody_says_how_to_build(terminal: Terminal, work: Work) -> None:
+    """A setup.py alone is no recipe; the daemon would refuse the release, unless the operator says how."""
+    git(work.path, "rm", "--quiet", "pyproject.toml")
+    work.commit("feat: by hand", {"setup.py": "from setuptools import setup\nsetup(name='demo', version='1.2.0')\n"})
+    (warning,) = terminal.run("plan", "--json").document["warnings"]
+    assert "nobody says how to build this project" in warning
+    assert f"warning: {warning}" in terminal.run("plan").out
+    builds = f'[projects.demo]\nrepository = "{work.path}"\n[[projects.demo.builds]]\nname = "dist"\nrun = "make"\n'
+    (terminal.home / "releasd.toml").write_text(builds)
+    assert terminal.run("plan", "--json").document["warnings"] == []
+
+
 @pytest.mark.parametrize("container", ["", 'container = "manylinux-rust"\n'])
 def test_plan_warns_of_wheels_for_one_hosts_libc(terminal: Terminal, work: Work, container: str) -> None:
     """A wheel built on a recent Linux installs on no older one; an image for it ends the warning."""

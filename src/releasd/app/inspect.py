@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from releasd.adapters import sshalias
 from releasd.adapters.git.read import Reading
 from releasd.core.files import GIVEN
-from releasd.core.plan import SCHEMA, error_as_json, to_json
+from releasd.core.plan import SCHEMA, error_as_json, inside, to_json
 from releasd.core.version import decide
 from releasd.engine.facts import Ahead, Snapshot, config_of, gather, snapshot, together
 from releasd.errors import GitError, ReleasdError, UsageError
@@ -47,8 +47,10 @@ class Preview:
     warnings: tuple[str, ...]
 
 
-def plan(asked: Asked) -> dict[str, Any]:
+def plan(asked: Asked, environ: Mapping[str, str]) -> dict[str, Any]:
     """Return `plan --json`'s document (DESIGN.md §5.2); of several packages, that of the whole with one for each.
+
+    `environ` says where the operator's configuration is, which may say how to build what does not say it itself.
 
     Raises:
         GitError: no repository, no commit of that name, or a history that is cut off.
@@ -59,12 +61,12 @@ def plan(asked: Asked) -> dict[str, Any]:
     git, seen, remote = _read(asked)
     wanted = _wanted(seen, asked)
     if not seen.config.packages or asked.package:
-        return _document(git, seen, remote, asked, wanted[0])
+        return _document(_decided(git, seen, remote, wanted[0], None), wanted[0], asked, environ)
     found = []
     walk = together(git, seen, wanted)
     for config in wanted:
         try:
-            found.append(_document(git, seen, remote, asked, config, walk=walk))
+            found.append(_document(_decided(git, seen, remote, config, walk), config, asked, environ))
         except ReleasdError as error:
             found.append(_refused(seen, config, error))
     return _whole(seen, found)
@@ -150,10 +152,15 @@ def _wanted(seen: Snapshot, asked: Asked) -> tuple[ProjectConfig, ...]:
 
 
 def _document(
-    git: Reading, seen: Snapshot, remote: str, asked: Asked, config: ProjectConfig, *, walk: "Together | None" = None
+    decided: tuple[Facts, Decision], config: ProjectConfig, asked: Asked, environ: Mapping[str, str]
 ) -> dict[str, Any]:
-    facts, decision = _decided(git, seen, remote, config, walk)
-    return to_json(facts, config, decision, date=asked.date)
+    facts, decision = decided
+    document = to_json(facts, config, decision, date=asked.date)
+    if document["next"] and not config.builds and "pyproject.toml" not in inside(facts.files, config):
+        from releasd.app.whereabouts import builds  # noqa: PLC0415 - where there is a pyproject.toml, that says it
+
+        document["warnings"] += builds(facts, config, repo=asked.repo, environ=environ)[1]
+    return document
 
 
 def _whole(seen: Snapshot, packages: list[dict[str, Any]]) -> dict[str, Any]:
