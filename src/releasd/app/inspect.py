@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from releasd.adapters import sshalias
 from releasd.adapters.git.read import Reading
+from releasd.app.worktree import uncommitted
 from releasd.core.files import GIVEN
 from releasd.core.plan import SCHEMA, error_as_json, inside, to_json
 from releasd.core.version import decide
@@ -147,6 +148,9 @@ def previews(asked: Asked, environ: Mapping[str, str]) -> Iterator[Preview]:
 
 def _wanted(seen: Snapshot, asked: Asked) -> tuple[ProjectConfig, ...]:
     chosen = (config_of(seen.config, asked.package),) if asked.package else seen.config.packages or (seen.config,)
+    if asked.ref == "HEAD" and asked.config is None:
+        told = (*chosen[0].warnings, *uncommitted(asked.repo, seen.files))
+        chosen = (replace(chosen[0], warnings=told), *chosen[1:])
     read = (replace(each, analysis=asked.analysis or each.analysis) for each in chosen)
     return tuple(replace(each, repository_url=given_url(asked.repository_url, each)) for each in read)
 
