@@ -205,7 +205,9 @@ def test_plan_names_the_hosts_of_the_operators_configuration(tmp_path: Path) -> 
     work = make_work(tmp_path / "work", make_remote(tmp_path / "remote.git"))
     own = '[[builds]]\nname = "{0}"\nrun = "true"\nlabels = ["{0}"]\n'
     files = {"pyproject.toml": PYPROJECT, ".releasd.toml": own.format("sparc") + own.format("arm")}
-    work.commit("feat: begin", files)
+    work.commit("chore: begin", files)
+    work.tag("v1.2.3")
+    work.commit("feat: more")
     config = tmp_path / "releasd.toml"
     config.write_text('[hosts.mini]\naddress = "ci@mini"\nlabels = ["arm", "macos"]\n')
     shown = run(work.path, "plan", RELEASD_CONFIG=str(config))

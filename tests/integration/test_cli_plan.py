@@ -99,10 +99,47 @@ def test_plan_of_another_repository_and_ref(terminal: Terminal, work: Work, tmp_
 def test_plan_without_tags_is_the_first_release(terminal: Terminal, work: Work) -> None:
     """A project that never released gets its initial version."""
     git(work.path, "tag", "--delete", "v1.2.0")
+    work.commit("chore: begin", {"pyproject.toml": PYPROJECT.replace("1.2.0", "0.0.0")})
     document = terminal.run("plan", "--json").document
     assert document["last"] is None
     assert document["next"]["tag"].startswith("v")
     assert "(none) → " in terminal.run("plan").out
+
+
+@pytest.mark.parametrize("command", ["plan", "notes"])
+def test_a_clone_without_tags_is_refused_with_the_cure(terminal: Terminal, work: Work, command: str) -> None:
+    """1.2.0 is declared, so there was a release: 0.1.0 would take it back, and the daemon would refuse it."""
+    git(work.path, "tag", "--delete", "v1.2.0")
+    said = terminal.run(command)
+    assert said.code == 2
+    assert "pyproject.toml says 1.2.0" in said.out + said.err
+    assert "→ git fetch --tags" in said.out + said.err
+    said = terminal.run("plan", "--json")
+    assert (said.code, said.document["schema"], said.document["next"]) == (2, 1, None)
+
+
+def test_plan_of_a_branch_that_is_not_released_from(terminal: Terminal, work: Work) -> None:
+    """The configuration names another branch: nothing is released, as the daemon would say."""
+    work.commit("chore: set", {".releaserc": '{"branches": ["master"]}'})
+    said = terminal.run("plan")
+    assert said.code == 3
+    assert "main is none of the project's release branches" in said.out
+    document = terminal.run("plan", "--json").document
+    assert document["next"] is None
+    assert "main is none of" in document["reason"]
+
+
+def test_git_own_squash_message_loses_nothing(terminal: Terminal, work: Work) -> None:
+    """`git merge --squash` writes a header that is no title: the commits are below it."""
+    git(work.path, "checkout", "--quiet", "-b", "topic")
+    work.commit("feat: gone\n\nBREAKING CHANGE: the api", {"topic.txt": "x"})
+    work.commit("fix: b", {"topic.txt": "y"})
+    git(work.path, "checkout", "--quiet", "main")
+    git(work.path, "merge", "--quiet", "--squash", "topic")
+    git(work.path, "-c", "core.editor=true", "commit", "--quiet", "--no-edit")
+    document = terminal.run("plan", "--json").document
+    assert document["next"]["version"] == "2.0.0"
+    assert [part["subject"] for part in document["commits"][0]["parts"] if part["type"]] == ["gone", "b"]
 
 
 def test_plan_without_commits(terminal: Terminal, tmp_path: Path) -> None:
@@ -209,6 +246,7 @@ def test_another_configuration_is_used_instead(terminal: Terminal, work: Work, t
     """`--config` stands in for the repository's own."""
     other = tmp_path / "other.toml"
     other.write_text('tag_format = "release-{version}"\n')
+    git(work.path, "tag", "release-1.2.0", "v1.2.0")
     assert terminal.run("plan", "--config", str(other), "--json").document["next"]["tag"].startswith("release-")
     said = terminal.run("plan", "--config", str(tmp_path / "gone.toml"))
     assert said.code == 2
@@ -323,6 +361,18 @@ def test_plan_shows_what_a_recipe_builds_where(terminal: Terminal, work: Work) -
     assert "build sdist: mini or big" in shown
     work.commit("feat: for another", {".releasd.toml": 'targets = ["linux-x86_64"]\n'})
     assert "build wheel-linux-x86_64 (linux, x86_64): no registered host has these labels" in terminal.run("plan").out
+
+
+def test_plan_as_json_warns_of_a_project_that_nobody_says_how_to_build(terminal: Terminal, work: Work) -> None:
+    """A setup.py alone is no recipe; the daemon would refuse the release, unless the operator says how."""
+    git(work.path, "rm", "--quiet", "pyproject.toml")
+    work.commit("feat: by hand", {"setup.py": "from setuptools import setup\nsetup(name='demo', version='1.2.0')\n"})
+    (warning,) = terminal.run("plan", "--json").document["warnings"]
+    assert "nobody says how to build this project" in warning
+    assert f"warning: {warning}" in terminal.run("plan").out
+    builds = f'[projects.demo]\nrepository = "{work.path}"\n[[projects.demo.builds]]\nname = "dist"\nrun = "make"\n'
+    (terminal.home / "releasd.toml").write_text(builds)
+    assert terminal.run("plan", "--json").document["warnings"] == []
 
 
 @pytest.mark.parametrize("container", ["", 'container = "manylinux-rust"\n'])

@@ -46,7 +46,7 @@ def work(tmp_path: Path) -> Work:
 
 def planned(work: Work, **asked: Any) -> dict[str, Any]:
     """Return the document as a consumer reads it."""
-    document = plan(Asked(repo=work.path, ref="main", date=DATE, **asked))
+    document = plan(Asked(repo=work.path, ref="main", date=DATE, **asked), {})
     found: dict[str, Any] = json.loads(json.dumps(document, default=list))
     return found
 
@@ -94,5 +94,5 @@ def test_a_folder_that_reads_as_something_else_is_taken(work: Work, folder: str)
 def test_a_plan_in_a_folder_of_the_work_tree_sees_no_package(work: Work) -> None:
     """Packages' paths are meant from the repository's root, wherever the plan is asked for."""
     work.commit("feat: both", {".releasd.toml": '[packages.a]\npath = "in/a"\n', "in/a/x": "1"})
-    document = plan(Asked(repo=work.path / "in" / "a", ref="main", date=DATE))
+    document = plan(Asked(repo=work.path / "in" / "a", ref="main", date=DATE), {})
     assert [package["bump"] for package in document["packages"]] == ["minor"]

@@ -101,6 +101,48 @@ def test_an_import_for_people_names_both_lists(work: Work) -> None:
     assert "tag_format → tag_format = v{version}" in ran.stdout
     assert "not translated:" in ran.stdout
     assert "replay: there is no past release" in ran.stdout
+    assert "next: commit it" in ran.stdout
+
+
+def test_the_command_that_an_import_names_works_before_the_commit(work: Work) -> None:
+    """It judges by the new file, where plan and replay alone read HEAD and say that this is not the same."""
+    work.commit("feat: one", {"pyproject.toml": COMMITIZEN})
+    work.tag("v1.0.0")
+    work.commit("docs: nothing")
+    work.tag("v1.0.1")
+    said = releasd(work, "init", "--import").stdout
+    file = str(work.path / ".releasd.toml")
+    assert f"and why: releasd replay --repo {work.path} --config {file}\n" in said
+    assert as_json(work, "replay", "--config", file)["warnings"] == []
+    for command in ("plan", "replay"):
+        (warning,) = as_json(work, command, status={"plan": 3}.get(command, 0))["warnings"]
+        assert warning.startswith(".releasd.toml in the work tree is not what is committed")
+        assert warning in releasd(work, command).stdout.replace("\n", " ")
+    work.commit("chore: configure", {".releasd.toml": (work.path / ".releasd.toml").read_text()})
+    assert as_json(work, "plan", status=3)["warnings"] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "before", "after", "differs"),
+    [
+        (".releasd.toml", 'tag_format = "v{version}"\n', 'tag_format = "v{version}"\r\n', False),
+        (".releaserc", "{}", '{"branches": ["main"]}', True),
+        ("pyproject.toml", "", "[tool.other]\n", False),
+        ("pyproject.toml", "[tool.releasd]\n", "[tool.releasd]\nchangelog = ''\n", True),
+        ("package.json", "{}", '{"name": "x"}', False),
+        ("package.json", "{}", '{"release": {}}', True),
+        ("package.json", "{}", "{", False),
+    ],
+)
+def test_plan_warns_of_rules_that_are_not_committed(
+    work: Work, path: str, before: str, after: str, *, differs: bool
+) -> None:
+    """Only where what it says of releases is another."""
+    work.commit("feat: one", {path: before})
+    (work.path / path).write_bytes(after.encode())
+    found = [warning for warning in as_json(work, "plan")["warnings"] if "in the work tree" in warning]
+    assert [warning.split()[0] for warning in found] == [path] * differs
+    assert "in the work tree" not in str(as_json(work, "plan", "--ref", "main")["warnings"])
 
 
 @pytest.mark.parametrize(

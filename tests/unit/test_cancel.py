@@ -92,6 +92,41 @@ def test_several_commits_are_taken_back_at_once() -> None:
     assert bumps("feat: a", "revert: both\n\nRefs: 0000001, 9999999") == ["none", "patch"]
 
 
+@pytest.mark.parametrize(
+    "body", ["commits {} and {}.", "commits {}, {}", "commits\n{}\n{}.", "commit {}.\nThis reverts commit {}."]
+)
+def test_several_commits_are_named_in_one_sentence(body: str) -> None:
+    """As people write it below a header of their own."""
+    for length in (7, 40):
+        said = body.format(commit_id(1)[:length], commit_id(2)[:length])
+        assert bumps("feat: a", "feat: b", f"Revert two\n\nThis reverts {said}") == ["none"] * 3
+
+
+@pytest.mark.parametrize(("header", "own"), [("chore: undo a", "none"), ("fix: revert a", "patch"), ("Undo a", "none")])
+def test_a_revert_is_one_under_any_header(header: str, own: str) -> None:
+    """Git's line with a whole name takes the feature back; the commit counts as what its header says."""
+    assert bumps("feat!: a", f"{header}\n\nThis reverts commit {LONG}.\n\nbecause") == ["none", own]
+    assert bumps("feat: a", f"{header}\n\nThis reverts commit {'9' * 40}.") == ["minor", own]
+    work = f"Work (#1)\n\n* docs: x\n\n* {header}\n\nThis reverts commit {LONG}.\n\n* fix: b"
+    assert bumps("feat: a", work) == ["none", "patch"]
+
+
+@pytest.mark.parametrize(
+    "said", ["This reverts commit {} in part", "This reverts commit 0000001.", "As this reverts commit {}."]
+)
+def test_prose_under_another_header_takes_nothing_back(said: str) -> None:
+    """Only git's own line does."""
+    assert bumps("feat: a", f"chore: undo a\n\n{said.format(LONG)}") == ["minor", "none"]
+
+
+def test_what_was_undone_under_another_header_can_come_back() -> None:
+    """The revert of such a commit takes it back like any other."""
+    undone = f"chore: undo a\n\nThis reverts commit {LONG}."
+    assert bumps("feat: a", undone, f'Revert "chore: undo a"\n\nThis reverts commit {commit_id(2)}.') == [
+        "minor", "none", "none",
+    ]  # fmt: skip
+
+
 def test_of_several_of_one_subject_the_nearest_is_taken_back_and_each_once() -> None:
     """Two reverts take back two of three."""
     assert bumps("fix: a", "fix: a", "fix: a", 'Revert "fix: a"') == ["patch", "patch", "none", "none"]

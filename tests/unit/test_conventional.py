@@ -70,6 +70,20 @@ def test_breaking_change_is_found_wherever_a_line_starts_with_it(body: str, note
     assert parsed.breaking_notes == notes
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "```\nBREAKING CHANGE: a\n```",
+        "```text``` and prose\n\nBREAKING CHANGE: a\n\n```\ncode\n```",
+        "<details>\n\nBREAKING CHANGE: a\n</details>",
+    ],
+)
+def test_no_fence_hides_a_breaking_change(body: str) -> None:
+    """The specification knows no quoting, and a stray fence must not lose a real footer."""
+    assert parse(f"docs: x\n\n{body}").breaking
+    assert parse(f"Work (#1)\n\n* docs: x\n\n{body}").parts[0].breaking
+
+
 NOT_BREAKING = [
     "breaking change: gone",
     "Breaking Change: gone",
@@ -80,6 +94,9 @@ NOT_BREAKING = [
     "BREAKING CHANGES: gone",
     "## BREAKING CHANGE",
     "BREAKING CHANGE for users",
+    "**BREAKING CHANGE**: gone",
+    "BREAKING CHANGE:gone",
+    "BREAKING CHANGE #12",
 ]
 
 
@@ -92,7 +109,19 @@ def test_what_only_resembles_a_breaking_change_is_none_but_is_hinted_at(body: st
     assert "BREAKING CHANGE: " in parsed.near_miss
 
 
-@pytest.mark.parametrize("header", ["feat:x", "Feature: x".replace(": ", " : "), "fix (a): b", "perf(a) : b"])
+@pytest.mark.parametrize(
+    "header",
+    [
+        "feat:x",
+        "Feature : x",
+        "fix (a): b",
+        "perf(a) : b",
+        "feat!(x): a",
+        "\u2728 feat: a",
+        "\u26a1\ufe0f fix: a",
+        ":sparkles: feat: a",
+    ],
+)
 def test_a_header_that_misses_the_form_narrowly_says_so(header: str) -> None:
     """A lost feature is worth a hint, because the person meant a release."""
     assert "is not written" in (parse(header).near_miss or "")

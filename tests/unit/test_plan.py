@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -14,8 +15,8 @@ from releasd.core.plan import Policy, plan, to_json
 from releasd.core.project import load
 from releasd.core.version import decide
 from releasd.errors import ConfigError
-from releasd.model import BuildSpec, Bump, ContainerSpec, Gate, NoRelease, Plan, ProjectConfig
-from support.facts import facts
+from releasd.model import BuildSpec, Bump, ContainerSpec, Gate, NoRelease, Plan, ProjectConfig, ReleaseLine
+from support.facts import commit_id, facts
 
 NOW = dt.datetime(2026, 1, 2, 23, 30, tzinfo=dt.UTC)
 FILES = {
@@ -249,6 +250,43 @@ def test_a_first_release_never_takes_a_declared_version_back() -> None:
     found = facts("fix: a", last=None, files=FILES)
     backwards = r"pyproject\.toml says 1\.2\.3, but no release tag of the form v\{version\} was found"
 
-    with pytest.raises(ConfigError, match=backwards):
+    with pytest.raises(ConfigError, match=backwards) as caught:
         plan(found, CONFIG, POLICY, NOW)
-    assert "1.2.3" in to_json(found, CONFIG, decide(found, CONFIG, None), date=NOW.date())["warnings"][-1]
+    assert caught.value.advice.startswith("git fetch --tags")
+    document = to_json(found, CONFIG, decide(found, CONFIG, None), date=NOW.date())
+    assert (document["next"], document["bump"], document["files"], document["notes"]) == (None, "none", [], "")
+    assert "1.2.3" in document["reason"]
+    assert document["error"]["exit_code"] == ConfigError.exit_code
+
+
+def test_a_branch_that_is_not_released_from_has_no_next_version() -> None:
+    """What the daemon refuses, `plan` does not show as a release."""
+    found = replace(facts("feat: a", files=FILES), line=ReleaseLine(refused="main is none of them"))
+    document = to_json(found, CONFIG, decide(found, CONFIG, None), date=NOW.date())
+    assert (document["next"], document["bump"]) == (None, "none")
+    assert document["reason"] == "no release: main is none of them"
+    assert [commit["bump"] for commit in document["commits"]] == ["minor"]
+    assert "error" not in document
+
+
+def test_a_declared_version_above_the_new_one_is_told() -> None:
+    """A release after the last one goes on, and the pusher is told what it writes over."""
+    found = facts("fix: a", files={"pyproject.toml": FILES["pyproject.toml"].replace("1.2.3", "9.0.0")})
+    told = "pyproject.toml says 9.0.0, which is above 1.2.4 and is written over"
+    made = plan(found, CONFIG, POLICY, NOW)
+    assert isinstance(made, Plan)
+    assert made.reason.endswith(f"; {told}")
+    assert to_json(found, CONFIG, decide(found, CONFIG, None), date=NOW.date())["warnings"] == [told]
+
+
+def test_a_breaking_change_that_is_skipped_is_told() -> None:
+    """The pusher and the plan hear of it; a major release needs no warning."""
+    told = f"[skip release] hides a breaking change: gone [skip release] ({commit_id(1)[:7]})"
+    messages = ("feat!: gone [skip release]", "fix: b")
+    assert planned(*messages).reason.endswith(f"; {told}")
+    nothing = plan(facts(messages[0], files=FILES), CONFIG, POLICY, NOW)
+    assert isinstance(nothing, NoRelease)
+    assert nothing.reason.endswith(f"; {told}")
+    found = facts(*messages, files=FILES)
+    assert to_json(found, CONFIG, decide(found, CONFIG, None), date=NOW.date())["warnings"] == [told]
+    assert "hides" not in planned(*messages, "feat!: c").reason

@@ -1,11 +1,13 @@
 """`Release-As: 2.0.0`: a commit that says which version comes next."""
 
+from dataclasses import replace
+
 import pytest
 
 from releasd.core.rules import release_as, verdicts
 from releasd.core.version import decide
 from releasd.errors import ConfigError
-from releasd.model import Bump, Decision, ProjectConfig
+from releasd.model import Bump, Decision, ProjectConfig, ReleaseLine
 from support.facts import commit_id, commits, facts
 
 
@@ -21,9 +23,7 @@ def test_a_footer_says_the_version(token: str) -> None:
     assert decision.reason == f"3.0.0: next ({commit_id(2)[:7]}) asks for it (Release-As)"
 
 
-@pytest.mark.parametrize(
-    ("version", "bump"), [("1.2.4", Bump.PATCH), ("1.3.0", Bump.MINOR), ("2.0.0-beta.1", Bump.MAJOR)]
-)
+@pytest.mark.parametrize(("version", "bump"), [("1.2.4", Bump.PATCH), ("1.3.0", Bump.MINOR), ("2.0.0", Bump.MAJOR)])
 def test_the_bump_is_what_the_version_says(version: str, bump: Bump) -> None:
     """It is told from the version, not from the commits."""
     decision = decided(f"docs: x\n\nRelease-As: {version}\nSigned-off-by: A <a@b.c>")
@@ -83,3 +83,26 @@ def test_the_first_release_can_be_named() -> None:
     """There is nothing that it would have to be above."""
     decision = decide(facts("chore: x\n\nRelease-As: 0.3.0", last=None), ProjectConfig(), None)
     assert decision.version == "0.3.0"
+
+
+@pytest.mark.parametrize(
+    ("prerelease", "asked", "form"),
+    [
+        (None, "2.0.0-beta.1", "X.Y.Z"),
+        ("beta", "2.0.0", "X.Y.Z-beta.N"),
+        ("beta", "2.0.0-alpha.1", "X.Y.Z-beta.N"),
+        ("beta", "2.0.0-beta", "X.Y.Z-beta.N"),
+    ],
+)
+def test_a_version_that_the_branch_does_not_release_is_refused(prerelease: str | None, asked: str, form: str) -> None:
+    """A pre-release on main would be asked for again after its own tag, for ever."""
+    seen = replace(facts(f"feat: a\n\nRelease-As: {asked}"), line=ReleaseLine(prerelease=prerelease))
+    with pytest.raises(ConfigError, match=f"main releases only {form}") as caught:
+        decide(seen, ProjectConfig(), None)
+    assert f"Release-As: {form}" in caught.value.advice
+
+
+def test_a_pre_release_branch_takes_a_pre_release_of_its_own() -> None:
+    """The footer moves the channel on."""
+    seen = replace(facts("feat: a\n\nRelease-As: 2.0.0-beta.3"), line=ReleaseLine(prerelease="beta"))
+    assert decide(seen, ProjectConfig(), None).version == "2.0.0-beta.3"

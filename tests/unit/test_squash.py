@@ -38,6 +38,7 @@ FORMS = [
     ("Merged in branch (pull request #3)\n\nfeat: title\n\n* fix: b\n\nApproved-by: X", ["feat: title", "fix: b"]),
     ("Merged PR 12: feat: title\n\nRelated work items: #1", ["feat: title"]),
     (SQUASHED, ["feat: a", "fix: b"]),
+    (SQUASHED.removeprefix("Login\n\n"), ["feat: a", "fix: b"]),  # git's own header, kept
     (NESTED, ["feat: a", "anything: b"]),
     ("x (#1)\n\n* * fix: a", []),
     ("feat: a (#3)\n\n* feat: a\n\n* fix: b", ["fix: b"]),  # the title says the first already
@@ -200,3 +201,39 @@ def test_a_squash_commit_asks_for_what_its_commits_ask_for(messages: list[str]) 
     marks = [f"{part.type}{'!' if part.breaking_notes else ''}: {part.subject}" for part in listed.parts[1:]]
     assert marks == list(dict.fromkeys(known))
     assert verdicts(commits("Work"), ())[0].parts == ()
+
+
+SKIPPED = [
+    ("feat: big (#5)\n\n* feat: a\n\n* docs: typo [skip release]", MINOR),
+    ("feat!: big (#5)\n\n* feat!: big\n\n* docs: typo [skip release]\n\nBREAKING CHANGE: all", MAJOR),
+    ("x (#5)\n\n* feat: a [skip release]\n\n* fix: b", PATCH),
+    ("x (#5)\n\n* feat: a\n\n[skip release]\n\n* fix: b", PATCH),
+    ("x (#5)\n\n* feat: a\n\nRelease-As: 9.0.0\n[skip release]\n\n* fix: b", PATCH),
+    ("x (#5) [skip release]\n\n* feat: a\n\n* fix: b", NONE),
+    ("x (#5)\n\n[release skip]\n\n* feat: a", NONE),
+    ("x (#5)\n\n* feat: a\n\n* fix: b\n\n[skip release]", NONE),  # at the very end it is of the whole
+    ("x (#5)\n\n* feat: a\n\n* fix: b\n\n---------\n\n[skip release]", NONE),
+    ("x (#5)\n\n* feat: a\n\n* fix: b\n\n[skip release]\n\n---------\n\nCo-authored-by: A <a@b.c>", NONE),
+]
+
+
+@pytest.mark.parametrize(("message", "bump"), SKIPPED)
+def test_skip_release_takes_out_the_part_that_says_it(message: str, bump: Bump) -> None:
+    """One commit of a squash speaks for itself; the title, or a line of its own at the end, for all."""
+    found = verdict(message)
+    assert found.bump is bump
+    assert found.release_as is None
+
+
+def test_a_revert_that_is_skipped_within_takes_nothing_back() -> None:
+    """As a skipped commit of its own does not."""
+    assert verdict('x (#5)\n\n* feat: a\n\n* Revert "feat: a"\n\n[skip release]\n\n* docs: b').bump is MINOR
+
+
+def test_a_skipped_breaking_change_within_is_told() -> None:
+    """Nobody may miss what the marker hides."""
+    found = verdict("x (#5)\n\n* feat: a\n\n* fix!: b [skip release]\n\n* docs: c")
+    assert found.skips_breaking
+    assert found.why.endswith(
+        '"fix!: b [skip release]": it says [skip release]: no release, though it has a breaking change)'
+    )

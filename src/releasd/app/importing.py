@@ -7,6 +7,7 @@ from typing import Any
 
 from releasd.adapters.git import GitRepo
 from releasd.app import replay
+from releasd.app.worktree import work_tree
 from releasd.core import importers, project
 from releasd.core.files import SEMANTIC_RELEASE_FILES
 from releasd.core.importers import Imported
@@ -34,7 +35,7 @@ def import_config(repo: Path, tool: str | None) -> Written:
     """
     git = GitRepo(repo)
     git.git_folder()  # says so when this is no repository at all
-    file = _work_tree(repo) / project.FILE
+    file = _root(repo) / project.FILE
     imported = _chosen(_texts(git, repo), tool)
     text = importers.to_toml(imported)
     project.load({project.FILE: text})
@@ -55,14 +56,14 @@ def to_json(written: Written) -> dict[str, Any]:
     }
 
 
-def _work_tree(repo: Path) -> Path:
-    here = repo.absolute()
-    for folder in (here, *here.parents):
-        if (folder / ".git").exists():
-            return folder
-    raise UsageError(
-        f"{here} has no work tree to write to", advice="run it in a clone: releasd init --import --repo DIR"
-    )
+def _root(repo: Path) -> Path:
+    root = work_tree(repo)
+    if root is None:
+        raise UsageError(
+            f"{repo.absolute()} has no work tree to write to",
+            advice="run it in a clone: releasd init --import --repo DIR",
+        )
+    return root
 
 
 def _texts(git: GitRepo, repo: Path) -> dict[str, str]:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from releasd.adapters import sshalias
 from releasd.adapters.git.read import Reading
+from releasd.app.worktree import uncommitted
 from releasd.core.files import GIVEN
-from releasd.core.plan import SCHEMA, to_json
+from releasd.core.plan import SCHEMA, error_as_json, inside, to_json
 from releasd.core.version import decide
 from releasd.engine.facts import Ahead, Snapshot, config_of, gather, snapshot, together
 from releasd.errors import GitError, ReleasdError, UsageError
@@ -47,8 +48,10 @@ class Preview:
     warnings: tuple[str, ...]
 
 
-def plan(asked: Asked) -> dict[str, Any]:
+def plan(asked: Asked, environ: Mapping[str, str]) -> dict[str, Any]:
     """Return `plan --json`'s document (DESIGN.md §5.2); of several packages, that of the whole with one for each.
+
+    `environ` says where the operator's configuration is, which may say how to build what does not say it itself.
 
     Raises:
         GitError: no repository, no commit of that name, or a history that is cut off.
@@ -59,12 +62,12 @@ def plan(asked: Asked) -> dict[str, Any]:
     git, seen, remote = _read(asked)
     wanted = _wanted(seen, asked)
     if not seen.config.packages or asked.package:
-        return _document(git, seen, remote, asked, wanted[0])
+        return _document(_decided(git, seen, remote, wanted[0], None), wanted[0], asked, environ)
     found = []
     walk = together(git, seen, wanted)
     for config in wanted:
         try:
-            found.append(_document(git, seen, remote, asked, config, walk=walk))
+            found.append(_document(_decided(git, seen, remote, config, walk), config, asked, environ))
         except ReleasdError as error:
             found.append(_refused(seen, config, error))
     return _whole(seen, found)
@@ -110,7 +113,7 @@ def _refused(seen: Snapshot, config: ProjectConfig, error: ReleasdError) -> dict
         "bump": str(Bump.NONE),
         "next": None,
         "reason": error.message,
-        "error": {"message": error.message, "advice": error.advice, "exit_code": error.exit_code},
+        "error": error_as_json(error),
         "commits": [],
         "files": [],
         "notes": "",
@@ -135,7 +138,7 @@ def previews(asked: Asked, environ: Mapping[str, str]) -> Iterator[Preview]:
             yield Preview(document=_refused(seen, config, error), changes=(), builds=(), warnings=())
             continue
         document = to_json(facts, config, decision, date=asked.date)
-        if decision.version is None:
+        if document["next"] is None:
             yield Preview(document=document, changes=(), builds=(), warnings=())
             continue
         where, warnings = builds(facts, config, repo=asked.repo, environ=environ)
@@ -145,15 +148,23 @@ def previews(asked: Asked, environ: Mapping[str, str]) -> Iterator[Preview]:
 
 def _wanted(seen: Snapshot, asked: Asked) -> tuple[ProjectConfig, ...]:
     chosen = (config_of(seen.config, asked.package),) if asked.package else seen.config.packages or (seen.config,)
+    if asked.ref == "HEAD" and asked.config is None:
+        told = (*chosen[0].warnings, *uncommitted(asked.repo, seen.files))
+        chosen = (replace(chosen[0], warnings=told), *chosen[1:])
     read = (replace(each, analysis=asked.analysis or each.analysis) for each in chosen)
     return tuple(replace(each, repository_url=given_url(asked.repository_url, each)) for each in read)
 
 
 def _document(
-    git: Reading, seen: Snapshot, remote: str, asked: Asked, config: ProjectConfig, *, walk: "Together | None" = None
+    decided: tuple[Facts, Decision], config: ProjectConfig, asked: Asked, environ: Mapping[str, str]
 ) -> dict[str, Any]:
-    facts, decision = _decided(git, seen, remote, config, walk)
-    return to_json(facts, config, decision, date=asked.date)
+    facts, decision = decided
+    document = to_json(facts, config, decision, date=asked.date)
+    if document["next"] and not config.builds and "pyproject.toml" not in inside(facts.files, config):
+        from releasd.app.whereabouts import builds  # noqa: PLC0415 - where there is a pyproject.toml, that says it
+
+        document["warnings"] += builds(facts, config, repo=asked.repo, environ=environ)[1]
+    return document
 
 
 def _whole(seen: Snapshot, packages: list[dict[str, Any]]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any
 from releasd.adapters import sshalias
 from releasd.adapters.git import GitRepo
 from releasd.app.inspect import given_url, own_config
+from releasd.app.worktree import uncommitted
 from releasd.core import project
 from releasd.core.ancestry import History, in_log_order
 from releasd.core.files import SEMANTIC_RELEASE_FILES
@@ -166,8 +167,10 @@ def _config(git: GitRepo, asked: Asked) -> ProjectConfig:
     if asked.config:
         return _chosen(project.load(own_config(asked.config)), asked)
     head = git.resolve("HEAD")
-    texts = next(iter(git.texts([head], CONFIG_FILES)), {}) if head else {}
-    return _chosen(project.load(_decoded(texts.items())), asked)
+    texts = _decoded((next(iter(git.texts([head], CONFIG_FILES)), {}) if head else {}).items())
+    config = _chosen(project.load(texts), asked)
+    told = () if asked.from_history else uncommitted(asked.repo, texts)
+    return replace(config, warnings=(*config.warnings, *told))
 
 
 def _chosen(config: ProjectConfig, asked: Asked) -> ProjectConfig:

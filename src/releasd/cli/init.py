@@ -1,5 +1,6 @@
 """`releasd init`."""
 
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -63,10 +64,10 @@ def _import(repo: Path, as_json: bool, tool: str | None) -> None:
     if as_json:
         output.print_json(to_json(written))
     else:
-        _show(written)
+        _show(written, repo)
 
 
-def _show(written: "Written") -> None:
+def _show(written: "Written", repo: Path) -> None:
     """Print what was translated, what was not, and how many of the past releases come out the same."""
     out = output.console()
     out.print(f"wrote {written.file}, from {written.imported.tool} ({written.imported.source})", style="green")
@@ -86,4 +87,12 @@ def _show(written: "Written") -> None:
     for each in different[:MOST]:
         out.print(f"  {each['to_tag']}: releasd would have released {each['predicted'] or 'nothing'}", style="yellow")
     if different:
-        out.print(f"  all {len(different)}, and why: releasd replay")
+        out.print(f"  all {len(different)}, and why: {_replay(written.file, repo)}", soft_wrap=True)
+    out.print("next: commit it; plan, replay and the daemon read what is committed", style="bold")
+
+
+def _replay(file: Path, repo: Path) -> str:
+    """Return the command that judges by a file which is not committed yet, from the folder where the user is."""
+    own = file.name if file.parent == Path.cwd() else shlex.quote(str(file))
+    where = "" if repo == Path() else f" --repo {shlex.quote(str(repo))}"
+    return f"releasd replay{where} --config {own}"

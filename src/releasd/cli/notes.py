@@ -5,9 +5,9 @@ from typing import Any
 
 import click
 
-from releasd.cli import output
+from releasd.cli import options, output
 from releasd.cli.plan import asked_of, asked_options
-from releasd.errors import NothingToRelease
+from releasd.errors import ConfigError, NothingToRelease
 
 EPILOG = """\b
 Examples:
@@ -23,7 +23,9 @@ def command(as_json: bool, **asked: Any) -> None:
     """Show the release notes alone, as Markdown."""
     from releasd.app.inspect import plan
 
-    found = plan(asked_of(**asked))
+    found = plan(asked_of(**asked), options.environ())
+    if "error" in found:
+        raise ConfigError(found["error"]["message"], advice=found["error"]["advice"])
     released = [each for each in found.get("packages", [found]) if each["next"]]
     if not released:
         raise NothingToRelease(found["reason"])

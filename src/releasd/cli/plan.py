@@ -81,7 +81,7 @@ def command(as_json: bool, **asked: Any) -> None:
     from releasd.app.inspect import plan, previews
 
     if as_json:
-        found = plan(asked_of(**asked))
+        found = plan(asked_of(**asked), options.environ())
         output.print_document(found)
         documents = found.get("packages", [found])
     else:

@@ -56,7 +56,7 @@ class Cancelling:
     """Takes the commits of a range one by one, newest first, and then says what cancels."""
 
     def __init__(self) -> None:
-        self._reverts: list[tuple[Unit, Revert, bool]] = []  # … and whether the unit breaks something
+        self._reverts: list[tuple[Unit, Revert, bool]] = []  # … and whether the unit counts itself
         self._seen: dict[int, _Seen] = {}
         self._out: set[int] = set()
         # What the reverts so far name, with what may be meant, oldest last.
@@ -70,7 +70,7 @@ class Cancelling:
         if parsed is None:
             self._out.add(place)
             return
-        reverts = list(_reverts(place, parsed)) if parsed.revert or parsed.parts else []
+        reverts = list(_reverts(place, parsed)) if parsed.revert or parsed.undoes or parsed.parts else []
         for _, revert, _ in reverts:
             self._expect(revert)
         self._reverts += reverts
@@ -81,9 +81,9 @@ class Cancelling:
     def cancelled(self, commits: Iterable[Commit]) -> Cancelled:
         """Return what cancels, after the last commit; `commits` are all of them once more, if a merge is reverted."""
         members = _Branches(commits)
-        for unit, revert, breaking in self._reverts:
+        for unit, revert, counts in self._reverts:
             if unit not in self._done:
-                self._take_back(unit, revert, members, breaking=breaking)
+                self._take_back(unit, revert, members, counts=counts)
         return self._done
 
     def _expect(self, revert: Revert) -> None:
@@ -109,7 +109,7 @@ class Cancelling:
             meant = True
         return meant
 
-    def _take_back(self, unit: Unit, revert: Revert, members: "_Branches", *, breaking: bool) -> None:
+    def _take_back(self, unit: Unit, revert: Revert, members: "_Branches", *, counts: bool) -> None:
         found, missing = self._targets(unit, revert)
         for target in found:
             self._drop(target, f"reverted by {self._name(unit.place)}")
@@ -117,7 +117,7 @@ class Cancelling:
                 for place in members.of(self._seen[target.place].id):
                     if place not in self._out:
                         self._drop(Unit(place, 0), f"reverted with its merge {self._name(target.place)}")
-        if found and not missing and not breaking:  # nobody may miss what it breaks
+        if found and not missing and not counts:
             names = ", ".join(dict.fromkeys(self._name(target.place) for target in found))
             why = f"takes back {names} of the same release"
             if unit.part or self._seen[unit.place].parted:
@@ -172,13 +172,14 @@ class Cancelling:
 
 
 def _reverts(place: int, parsed: ParsedCommit) -> Iterator[tuple[Unit, Revert, bool]]:
-    """Yield a commit's units that are reverts, newest first, each with whether it breaks something."""
-    for number in range(len(parsed.parts), 0, -1):
-        part = parsed.parts[number - 1]
-        if part.revert is not None:
-            yield Unit(place, number), part.revert, part.breaking
-    if parsed.revert is not None:
-        yield Unit(place, 0), parsed.revert, parsed.breaking
+    """Yield a commit's units that take something back, newest first, each with whether it counts all the same.
+
+    One with a breaking change does, which nobody may miss, and one whose header says what else it does.
+    """
+    for number in range(len(parsed.parts), -1, -1):
+        unit = parsed.parts[number - 1] if number else parsed
+        if (revert := unit.revert or unit.undoes) and not (number and unit.skip):
+            yield Unit(place, number), revert, unit.breaking or unit.revert is None
 
 
 def _names(commit: Commit) -> Iterator[str]:

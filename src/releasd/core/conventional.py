@@ -18,7 +18,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
-from releasd.core.reverts import Revert, bare, revert_of
+from releasd.core.reverts import Revert, bare, revert_of, undone_by
 
 KNOWN_TYPES = frozenset(
     {"feat", "fix", "perf", "docs", "style", "refactor", "test", "build", "ci", "chore", "revert"}
@@ -45,17 +45,21 @@ _CLOSES = re.compile(
     re.IGNORECASE,
 )
 _LIKE_TYPE = re.compile(
-    r"(?P<type>feat|feature|fix|bugfix|hotfix|perf)[ \t]*+(?:\([^()]*+\))?[ \t]*+!?[ \t]*+:", re.IGNORECASE
+    r"(?:(?::[\w+-]++:|[^\w\s]++)\s*+)?"  # an emoji
+    r"(?P<type>feat|feature|fix|bugfix|hotfix|perf)[ \t]*+!?[ \t]*+(?:\([^()]*+\))?[ \t]*+!?[ \t]*+:",
+    re.IGNORECASE,
 )
 _LIKE_BREAKING = re.compile(r"^[ \t|*>#-]*+breaking[ -]changes?\b", re.IGNORECASE | re.MULTILINE)
 
-
+_SKIP = re.compile(r"\[skip\s+release\]|\[release\s+skip\]", re.IGNORECASE)
+_SKIP_LINE = re.compile(r"^(?:\[skip[ \t]+release\]|\[release[ \t]+skip\])[ \t]*+$", re.IGNORECASE | re.MULTILINE)
 # Something within the body that may be another commit's header, or a mark of such.
 _MAYBE_INNER = re.compile(
     r"^(?:(?:\* +[A-Za-z]|[a-z])[\w-]*+(?:\([^\n]*\))?!?: |(?:\* +)?Re(?:vert|apply) \""
     r"|[ \t]*+BEGIN_|Squashed commit of )",
     re.MULTILINE,
 )
+_MAYBE_MANY = ("Merge", "Squashed commit of ")  # how headers begin that git and the forges write above others
 
 
 class ParsedCommit(NamedTuple):
@@ -68,11 +72,13 @@ class ParsedCommit(NamedTuple):
         subject: what follows the prefix; the whole header where there is no prefix.
         breaking_notes: one text for each breaking change, possibly of several lines; never empty when `breaking`.
         footers: (token, value) in order; a value may span lines.
-        revert: what it takes back, for a commit that says so.
+        revert: what it takes back, for a commit whose header says so.
+        undoes: what any other commit takes back, by its body.
         references: issues that a closing verb names, as `#1` or `owner/repo#1`.
         near_miss: what was probably meant and does not count, for people; None where nothing was.
         parts: the commits within a squash or merge commit, in the order written; they have no parts themselves.
         merge: whether git or a forge wrote the header of a merge.
+        skip: whether it says [skip release]; of one with parts, whether it does so for all of them.
     """
 
     header: str
@@ -87,6 +93,8 @@ class ParsedCommit(NamedTuple):
     near_miss: str | None = None
     parts: tuple["ParsedCommit", ...] = ()
     merge: bool = False
+    skip: bool = False
+    undoes: Revert | None = None
 
 
 def parse(message: str, types: Collection[str] = KNOWN_TYPES) -> ParsedCommit:
@@ -96,7 +104,7 @@ def parse(message: str, types: Collection[str] = KNOWN_TYPES) -> ParsedCommit:
     """
     header, _, body = _plain(message).partition("\n")
     header = header.rstrip()
-    if header.startswith("Merge") or (body and _MAYBE_INNER.search(body)):
+    if header.startswith(_MAYBE_MANY) or (body and _MAYBE_INNER.search(body)):
         return _with_parts(header, body, types)
     return _single(header, body)
 
@@ -122,7 +130,8 @@ def _with_parts(header: str, body: str, types: Collection[str]) -> ParsedCommit:
             own = _absorbed(own, part)
         else:
             parts.append(part)
-    return own._replace(parts=tuple(_still_there(own, parts, body)), merge=squash.is_merge(header))
+    skip = own.skip or bool(found.inner and _SKIP_LINE.search(body) and _SKIP_LINE.search(found.inner[-1]))
+    return own._replace(parts=tuple(_still_there(own, parts, body)), merge=squash.is_merge(header), skip=skip)
 
 
 def _still_there(own: ParsedCommit, parts: Sequence[ParsedCommit], body: str) -> Iterator[ParsedCommit]:
@@ -150,6 +159,8 @@ def _absorbed(own: ParsedCommit, part: ParsedCommit) -> ParsedCommit:
         footers=(*own.footers, *part.footers),
         references=tuple(dict.fromkeys((*own.references, *part.references))),
         revert=part.revert if part.revert and not (own.revert and own.revert.hash) else own.revert,
+        skip=own.skip or part.skip,
+        undoes=own.undoes or part.undoes,
     )
 
 
@@ -163,6 +174,7 @@ def _single(header: str, body: str) -> ParsedCommit:
     notes = tuple([value or subject for token, value in footers if _is_breaking(token)]) if footers else ()
     if match and match["bang"] and not notes:
         notes = (subject,)
+    revert = revert_of(header, body, footers)
     return ParsedCommit(
         header=header,
         type=kind,
@@ -171,9 +183,11 @@ def _single(header: str, body: str) -> ParsedCommit:
         breaking=bool(notes),
         breaking_notes=notes,
         footers=footers,
-        revert=revert_of(header, body, footers),
+        revert=revert,
         references=_references(header, body),
         near_miss=_near_miss(header, body, conventional=match is not None, breaking=bool(notes)),
+        skip=any("[" in text and _SKIP.search(text) is not None for text in (header, body)),
+        undoes=undone_by(body) if revert is None and body else None,
     )
 
 
@@ -227,7 +241,9 @@ def _references(header: str, body: str) -> tuple[str, ...]:
 
 def _near_miss(header: str, body: str, *, conventional: bool, breaking: bool) -> str | None:
     if not conventional and (like := _LIKE_TYPE.match(header)):
-        return f"it looks like {like['type'].lower()}, but is not written `type(scope): subject`"
+        return (
+            f"it looks like {like['type'].lower()}, but is not written `type(scope){'!' * ('!' in like[0])}: subject`"
+        )
     if not breaking and (_speaks_of_breaking(header) or _speaks_of_breaking(body)):
         return "it speaks of a breaking change, but only a line below that starts with `BREAKING CHANGE: ` counts"
     return None

@@ -18,7 +18,7 @@ from releasd.core.releasenotes import changelog_form, render
 from releasd.core.targets import Labels
 from releasd.core.version import decide, one_line
 from releasd.core.walks import Walk, beyond, kept_of
-from releasd.errors import ConfigError
+from releasd.errors import ConfigError, ReleasdError
 from releasd.model import (
     BuildSpec,
     Bump,
@@ -26,6 +26,7 @@ from releasd.model import (
     ContainerSpec,
     Decision,
     Facts,
+    FileEdit,
     Gate,
     NoRelease,
     Part,
@@ -81,10 +82,12 @@ def plan(facts: Facts, config: ProjectConfig, policy: Policy, planned_at: dt.dat
         raise ConfigError(facts.line.refused, advice="register the release branch, or name this one in its branches")
     decision, hold = _decided(facts, config, policy)
     if decision.version is None or decision.pep440 is None or decision.tag is None:
-        return NoRelease(reason=decision.reason, verdicts=tuple(decision.verdicts[:STORED]), last=facts.last, hold=hold)
+        reason = "; ".join((decision.reason, *_concerns((), facts, decision)))
+        return NoRelease(reason=reason, verdicts=tuple(decision.verdicts[:STORED]), last=facts.last, hold=hold)
     published = _crates(facts.files, config)
-    if (backwards := _backwards(facts, config, decision)) is not None:
-        raise ConfigError(backwards, advice="set tag_format to your tags' form, or initial_version, or tag what is out")
+    edits = _changes(facts, config, decision).edits
+    if (backwards := _backwards(edits, facts, config, decision)) is not None:
+        raise backwards
     return Plan(
         project=policy.project,
         distribution=_required(
@@ -97,10 +100,10 @@ def plan(facts: Facts, config: ProjectConfig, policy: Policy, planned_at: dt.dat
         version=decision.version,
         pep440=decision.pep440,
         tag=decision.tag,
-        reason=decision.reason,
+        reason="; ".join((decision.reason, *_concerns(edits, facts, decision))),
         notes=_notes(facts, config, decision, planned_at.astimezone(dt.UTC).date()),
         changelog=config.changelog,
-        edits=_changes(facts, config, decision).edits,
+        edits=edits,
         builds=_builds(facts, config, policy),
         gates=policy.gates or (config.gates if policy.allow_repository_builds else ()),
         indexes=policy.indexes,
@@ -139,14 +142,37 @@ def _decided(facts: Facts, config: ProjectConfig, policy: Policy) -> tuple[Decis
 
 def lost_message(lost: Sequence[Verdict]) -> str:
     """Say which breaking changes the project's rules would lose, in one line."""
-    first = f"{one_line(lost[0].subject, 60)} ({lost[0].commit[:7]})"
-    more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
-    return f"the project's rules would lose a breaking change: {first}{more}"
+    return f"the project's rules would lose a breaking change: {_first(lost)}"
+
+
+def _first(verdicts: Sequence[Verdict]) -> str:
+    more = f" and {len(verdicts) - 1} more" if len(verdicts) > 1 else ""
+    return f"{one_line(verdicts[0].subject, 60)} ({verdicts[0].commit[:7]}){more}"
 
 
 def to_json(facts: Facts, config: ProjectConfig, decision: Decision, *, date: dt.date) -> dict[str, Any]:
-    """Return what `plan --json` prints (DESIGN.md §5.2, schema 1); `date` is the day in the notes, in UTC."""
+    """Return what `plan --json` prints (DESIGN.md §5.2, schema 1); `date` is the day in the notes, in UTC.
+
+    What the daemon would refuse has no `next`, and where a person has to cure it first, an `error` as well.
+    """
     changes = _changes(facts, config, decision)
+    refused = None if facts.line.refused else _backwards(changes.edits, facts, config, decision)
+    if facts.line.refused or refused:
+        reason = refused.message if refused else f"no release: {facts.line.refused}"
+        decision = replace(decision, bump=Bump.NONE, version=None, pep440=None, tag=None, reason=reason)
+        changes = _changes(facts, config, decision)
+    document = _as_json(facts, config, decision, changes, date=date)
+    return document | {"error": error_as_json(refused)} if refused else document
+
+
+def error_as_json(error: ReleasdError) -> dict[str, Any]:
+    """Return an error as a document holds it."""
+    return {"message": error.message, "advice": error.advice, "exit_code": error.exit_code}
+
+
+def _as_json(
+    facts: Facts, config: ProjectConfig, decision: Decision, changes: version_files.Changes, *, date: dt.date
+) -> dict[str, Any]:
     released = decision.version is not None
     return {
         "schema": SCHEMA,
@@ -162,7 +188,7 @@ def to_json(facts: Facts, config: ProjectConfig, decision: Decision, *, date: dt
         "commits": Walk((), lambda: map(_commit, decision.verdicts), length=len(decision.verdicts)),
         "files": [{"path": edit.path, "old": edit.old, "new": edit.new} for edit in changes.edits],
         "notes": _notes(facts, config, decision, date),
-        "warnings": [*config.warnings, *changes.warnings, *_more_warnings(facts, config, decision)],
+        "warnings": [*config.warnings, *changes.warnings, *_more_warnings(changes.edits, facts, config, decision)],
     }
 
 
@@ -177,25 +203,32 @@ def _own(facts: Facts) -> Sequence[Commit]:
     return Walk(tuple(own(kept_of(facts.commits))), lambda: own(beyond(facts.commits)))
 
 
-def _backwards(facts: Facts, config: ProjectConfig, decision: Decision) -> str | None:
-    """Say that a first release would take back a version that the files declare already, None where it does not.
+def _backwards(
+    edits: Sequence[FileEdit], facts: Facts, config: ProjectConfig, decision: Decision
+) -> ConfigError | None:
+    """Return why a first release is refused that would take back what the files declare, None where it does not.
 
-    It is what a tag format that does not fit the repository's tags looks like.
+    It is what a tag format that does not fit the repository's tags looks like, and a clone that has no tags.
     """
-    if facts.last is not None or decision.pep440 is None:
+    edit = _written_over(edits, facts, decision) if facts.last is None else None
+    if edit is None:
         return None
-    declared = [edit for edit in _changes(facts, config, decision).edits if _is_above(edit.old, decision.pep440)]
-    if not declared:
-        return None
-    edit = declared[0]
-    return (
+    return ConfigError(
         f"{edit.path} says {edit.old}, but no release tag of the form {config.tag_format} was found, "
-        f"and the first version would be {decision.version}"
+        f"and the first version would be {decision.version}",
+        advice="git fetch --tags; or set tag_format to your tags' form, or initial_version, or tag what is out",
     )
 
 
+def _written_over(edits: Sequence[FileEdit], facts: Facts, decision: Decision) -> FileEdit | None:
+    """Return the first edit that writes the new version over a higher one, None where there is none."""
+    usual = facts.last.version if facts.last else None  # comparing costs an import
+    unusual = (edit for edit in edits if edit.old != usual)
+    return next((edit for edit in unusual if decision.pep440 and _is_above(edit.old, decision.pep440)), None)
+
+
 def _is_above(declared: str, version: str) -> bool:
-    from packaging.version import InvalidVersion, Version  # noqa: PLC0415 - only for a first release
+    from packaging.version import InvalidVersion, Version  # noqa: PLC0415 - only where files are not at the last release
 
     try:
         return Version(declared) > Version(version)
@@ -203,11 +236,20 @@ def _is_above(declared: str, version: str) -> bool:
         return False
 
 
-def _more_warnings(facts: Facts, config: ProjectConfig, decision: Decision) -> list[str]:
+def _more_warnings(edits: Sequence[FileEdit], facts: Facts, config: ProjectConfig, decision: Decision) -> list[str]:
     lost = lost_breaking(_own(facts), config)
     told = [f"{lost_message(lost)}; policy.lost_breaking decides what the daemon does"] if lost else []
-    further = (facts.line.refused, _backwards(facts, config, decision))
-    return [*told, *(text for text in further if text)]
+    return [*told, *_concerns(edits, facts, decision)]
+
+
+def _concerns(edits: Sequence[FileEdit], facts: Facts, decision: Decision) -> Iterator[str]:
+    """Yield what the pusher has to be told, and what changes nothing."""
+    skipped = [verdict for verdict in kept_of(decision.verdicts) if verdict.skips_breaking]
+    if skipped and decision.bump is not Bump.MAJOR:
+        yield f"[skip release] hides a breaking change: {_first(skipped)}"
+    edit = _written_over(edits, facts, decision)
+    if edit is not None:
+        yield f"{edit.path} says {edit.old}, which is above {decision.version} and is written over"
 
 
 def _commit(verdict: Verdict) -> dict[str, Any]:

@@ -168,7 +168,7 @@ def _read(reader: Reader, *, source: str, name: str | None, warnings: tuple[str,
         source=source,
         name=reader.take("name", matching(_NAME), name, "the distribution's name, in letters, digits, . _ -"),
         tag_format=tag_format,
-        initial_version=reader.take("initial_version", _version, None, "a version like 0.1.0"),
+        initial_version=reader.take("initial_version", _stable, None, "a version like 0.1.0, of three numbers"),
         changelog=reader.take(
             "changelog", _changelog, defaults.changelog, 'a path inside the repository, or "" for none'
         ),
@@ -353,5 +353,6 @@ def _tables(value: Any) -> dict[str, dict[str, Any]] | None:
     return value if good else None
 
 
-def _version(value: Any) -> str | None:
-    return value if isinstance(value, str) and parse_semver(value) else None
+def _stable(value: Any) -> str | None:
+    version = parse_semver(value) if isinstance(value, str) else None
+    return value if version and not version.pre and not version.build else None

@@ -11,11 +11,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 _HEADER = re.compile(r"(?P<word>revert(?:\([^()]*+\))?!?:|revert|reapply)[ \t]+(?P<rest>\S.*)", re.IGNORECASE)
-_HASH = re.compile(
-    r"\bThis reverts commit ([0-9a-f]{7,64})\b"
-    r"(?:,\s{1,4}reversing\s{1,4}changes\s{1,4}made\s{1,4}to\s{1,4}([0-9a-f]{7,64})\b)?",
-    re.IGNORECASE,
+_NAMED = (
+    r"This reverts commits?[ \n](?P<names>(?:(?:[ \t,]|and\b|\n(?!\n))*+[0-9a-f]{7,64}\b)++)"
+    r"(?:,\s{1,4}reversing\s{1,4}changes\s{1,4}made\s{1,4}to\s{1,4}(?P<mainline>[0-9a-f]{7,64})\b)?"
 )
+_HASH = re.compile(rf"\b{_NAMED}", re.IGNORECASE)
+_LINE = re.compile(rf"^{_NAMED}\.?[ \t]*+$", re.IGNORECASE | re.MULTILINE)
+_FULL = (40, 64)  # characters of a whole name
 _REQUEST = re.compile(r"\b(?:Reverts [\w.-]{1,100}/[\w.-]{1,100}#|This reverts merge request \S{0,200}?!)(\d{1,18})\b")
 _REFERRED = re.compile(r"\b[0-9a-f]{7,64}\b", re.IGNORECASE)
 _NUMBER = re.compile(r"\((?:#|!|pull request #)(?P<number>\d{1,18})\)$")
@@ -64,7 +66,7 @@ def revert_of(header: str, body: str, footers: Iterable[tuple[str, str]]) -> Rev
     end = rest.rfind('"') if rest.startswith('"') else 0
     named = list(_HASH.finditer(body))
     referred = (word for token, value in footers if typed and token.lower() == "refs" for word in _hashes(value))
-    hashes = tuple(dict.fromkeys([each[1].lower() for each in named] + list(referred)))
+    hashes = tuple(dict.fromkeys([*_names(named), *referred]))
     if not hashes and not typed and end <= 0:
         return None  # prose
     quoted = rest[1:end] if end > 0 else rest
@@ -73,9 +75,21 @@ def revert_of(header: str, body: str, footers: Iterable[tuple[str, str]]) -> Rev
         hash=hashes[0] if hashes else "",
         others=hashes[1:],
         requests=tuple(dict.fromkeys(_REQUEST.findall(body))),
-        mainline=next((each[2].lower() for each in named if each[2]), ""),
+        mainline=_mainline(named),
         again=match["word"].lower() == "reapply",
     )
+
+
+def undone_by(body: str) -> Revert | None:
+    """Return what a commit takes back whose header speaks of no revert, as `chore: undo x`; None where it does not.
+
+    Git's own line alone says it, with whole names: prose about a part of a revert does not.
+    """
+    named = list(_LINE.finditer(body))
+    hashes = tuple(dict.fromkeys(_names(named)))
+    if not hashes or any(len(name) not in _FULL for name in hashes):
+        return None
+    return Revert(header="", hash=hashes[0], others=hashes[1:], mainline=_mainline(named))
 
 
 def bare(header: str) -> str:
@@ -94,3 +108,11 @@ def requests_in(message: str) -> Iterator[str]:
 
 def _hashes(value: str) -> Iterator[str]:
     return (word.lower() for word in _REFERRED.findall(value.partition("\n")[0]))
+
+
+def _names(named: Iterable[re.Match[str]]) -> Iterator[str]:
+    return (word.lower() for each in named for word in _REFERRED.findall(each["names"]))
+
+
+def _mainline(named: Iterable[re.Match[str]]) -> str:
+    return next((each["mainline"].lower() for each in named if each["mainline"]), "")

@@ -26,7 +26,7 @@ from releasd.model import Bump, Commit, Part, ReleaseRule, Verdict
 MATCHABLE = ("type", "scope", "subject", "header")  # the fields that a rule may name
 SHORT = cancel.SHORT
 
-_SKIP = re.compile(r"\[skip\s+release\]|\[release\s+skip\]", re.IGNORECASE)
+_THOUGH = ", though it has a breaking change"
 _RELEASE_COMMIT = re.compile(r"chore\(release\): \S{0,40}\d{1,16}\.\d{1,16}\.\d{1,16}\S{0,200}(?: \[skip ci\])?")
 _QUOTED = 60  # characters of a text in a sentence
 _WORD = re.compile(r"\w[\w-]*+")
@@ -103,7 +103,7 @@ class _Range:
         """Judge the commits that are not kept."""
         for place, commit in enumerate(beyond(self.commits), len(kept_of(self.commits))):
             parsed = parse(commit.message, self.types)
-            yield self.final(place, (commit, parsed, _verdict(commit, parsed, self.rules, _left_out(commit, parsed))))
+            yield self.final(place, (commit, parsed, _verdict(commit, parsed, self.rules, _left_out(parsed))))
 
 
 def verdicts(commits: Sequence[Commit], rules: Sequence[ReleaseRule]) -> Verdicts:
@@ -132,7 +132,7 @@ def _read(found: _Range) -> tuple[list[Judged], int, cancel.Cancelled]:
     keep, cancelling, place = len(kept_of(commits)), cancel.Cancelling(), -1
     for place, commit in enumerate(commits):
         parsed = parse(commit.message, types)
-        out = _left_out(commit, parsed)
+        out = _left_out(parsed)
         if place < keep:
             kept.append((commit, parsed, _verdict(commit, parsed, rules, out)))
         cancelling.add(place, commit, None if out else parsed)
@@ -153,7 +153,13 @@ def known_types(rules: Sequence[ReleaseRule]) -> Collection[str]:
 
 
 def bump_of(parsed: ParsedCommit, rules: Sequence[ReleaseRule]) -> tuple[Bump, str]:
-    """Return what a commit asks for, and why in one sentence."""
+    """Return what a commit asks for, and why in one sentence, with what was probably meant and does not count."""
+    bump, why = _bump_of(parsed, rules)
+    is_less = parsed.near_miss is not None and bump is not Bump.MAJOR
+    return bump, f"{why} ({parsed.near_miss})" if is_less else why
+
+
+def _bump_of(parsed: ParsedCommit, rules: Sequence[ReleaseRule]) -> tuple[Bump, str]:
     matching = [rule for rule in rules if _matches(rule, parsed)]
     if parsed.breaking and not any(rule.breaking for rule in matching):
         return Bump.MAJOR, "it has a breaking change: major"
@@ -163,12 +169,15 @@ def bump_of(parsed: ParsedCommit, rules: Sequence[ReleaseRule]) -> tuple[Bump, s
     return winner.release, f"custom rule {_described(winner)}: {_outcome(winner.release)}"
 
 
-def _left_out(commit: Commit, parsed: ParsedCommit) -> str | None:
+def _left_out(parsed: ParsedCommit) -> str | None:
     if _RELEASE_COMMIT.fullmatch(parsed.header):
         return "the commit of a release itself: no release"
-    if "[" in commit.message and _SKIP.search(commit.message):
-        return "it says [skip release]: no release"
-    return None
+    return _skipped(parsed) if parsed.skip else None
+
+
+def _skipped(unit: ParsedCommit) -> str:
+    breaking = any(each.breaking for each in (unit, *unit.parts))
+    return f"it says [skip release]: no release{_THOUGH if breaking else ''}"
 
 
 def _parts_of(dropped: cancel.Cancelled) -> Mapping[int, Mapping[int, str]]:
@@ -231,6 +240,7 @@ def _verdict(
         bump=bump,
         why=why + said,
         release_as=asked,
+        skips_breaking=out is not None and out.endswith(_THOUGH),
     )
 
 
@@ -238,12 +248,16 @@ def _verdict_of_many(
     commit: Commit, parsed: ParsedCommit, rules: Sequence[ReleaseRule], gone: Mapping[int, str]
 ) -> Verdict:
     """Return the verdict of a commit that holds others: the highest of what its units ask for."""
-    units = [(unit, *bump_of(unit, rules)) for part, unit in enumerate((parsed, *parsed.parts)) if part not in gone]
+    units = [
+        (unit, *((Bump.NONE, _skipped(unit)) if unit.skip else bump_of(unit, rules)))
+        for part, unit in enumerate((parsed, *parsed.parts))
+        if part not in gone
+    ]
     if not units:
         return _dropped(_verdict(commit, parsed._replace(parts=()), rules, None), next(iter(gone.values())))
     unit, bump, why = max(units, key=lambda each: each[1].rank)
     shown = unit if bump is not Bump.NONE and parsed.type is None else parsed
-    asked, said = _asked_version([each[0] for each in units])
+    asked, said = _asked_version([each[0] for each in units if not each[0].skip])
     where = "" if unit is parsed else f"within it, {_quoted(unit.header)}: "
     return Verdict(
         commit=commit.id,
@@ -252,10 +266,21 @@ def _verdict_of_many(
         subject=shown.subject,
         breaking=any(each[0].breaking for each in units),
         bump=bump,
-        why=f"{where}{why}{said}",
+        why=f"{where}{why}{_missed(unit, units, bump)}{said}",
         parts=_once(_part(each, asks) for each, asks, _ in units),
         release_as=asked,
+        skips_breaking=any(each[0].skip and each[0].breaking for each in units),
     )
+
+
+def _missed(chosen: ParsedCommit, units: Iterable[tuple[ParsedCommit, Bump, str]], bump: Bump) -> str:
+    """Return what keeps a unit from counting that is not the chosen one; empty where it would change nothing."""
+    hints = (
+        (unit, why if unit.skip else unit.near_miss)
+        for unit, _, why in units
+        if unit is not chosen and bump is not Bump.MAJOR
+    )
+    return next((f" (within it, {_quoted(unit.header)}: {hint})" for unit, hint in hints if hint), "")
 
 
 def _once(parts: Iterable[Part]) -> tuple[Part, ...]:
@@ -312,10 +337,9 @@ def _by_default(parsed: ParsedCommit) -> tuple[Bump, str]:
     if parsed.revert is not None and (parsed.type is None or parsed.revert.hashes or parsed.revert.requests):
         what = parsed.revert.hash[:SHORT] or _quoted(parsed.revert.header)
         return Bump.PATCH, f"it takes back {what}, which was released: patch"
-    hint = f" ({parsed.near_miss})" if parsed.near_miss else ""
     if parsed.type is None:
-        return Bump.NONE, f"not a conventional commit: no release{hint}"
-    return Bump.NONE, f"{parsed.type} asks for no release{hint}"
+        return Bump.NONE, "not a conventional commit: no release"
+    return Bump.NONE, f"{parsed.type} asks for no release"
 
 
 def _matches(rule: ReleaseRule, parsed: ParsedCommit) -> bool:

@@ -20,7 +20,7 @@ _MERGE = re.compile(
     r"Merge (?:pull request|branch(?:es)?|remote-tracking branch(?:es)?|tag|commit)\b|Merged in \S|Merged PR \d+: "
 )
 _AZURE = re.compile(r"Merged PR \d+: +(?P<title>\S.*)")
-_SQUASHED = "Squashed commit of the following:"
+SQUASHED = "Squashed commit of the following:"  # git's own header, and what stands below a title of one's own
 _SQUASHED_ONE = re.compile(r"commit [0-9a-f]{40}(?:[0-9a-f]{24})?")
 _SQUASHED_HEAD = re.compile(r"(?:Author|Merge|Date): ")
 _NESTED, _NESTED_END = "BEGIN_NESTED_COMMIT", "END_NESTED_COMMIT"
@@ -52,10 +52,10 @@ def overridden(body: str) -> str | None:
 
 def split(header: str, body: str, types: Collection[str], *, dense: bool = False) -> Split:
     """Take the commits within out of a body. `dense`: a new one needs no blank line above it."""
-    lines = body.split("\n")
+    lines = [SQUASHED] * (header == SQUASHED) + body.split("\n")
     inner: list[str] = []
-    if _SQUASHED in lines:
-        at = lines.index(_SQUASHED)
+    if SQUASHED in lines:
+        at = lines.index(SQUASHED)
         listed, further = _squashed(lines[at + 1 :])
         inner, lines = listed[::-1], [*lines[:at], "", *further]  # git lists them newest first
     own, items = _items(lines, types, title=is_merge(header), dense=dense)

@@ -18,7 +18,7 @@ from releasd.core.channel import check_range, next_on_line
 from releasd.core.rules import SHORT, Verdicts
 from releasd.core.semver import SemVer, parse_semver
 from releasd.errors import ConfigError
-from releasd.model import Bump, Decision, Facts, LastRelease, ProjectConfig, Tag, Verdict
+from releasd.model import Bump, Decision, Facts, LastRelease, ProjectConfig, ReleaseLine, Tag, Verdict
 
 _PLAIN = re.compile(r"(0|[1-9][0-9]{0,9})\.(0|[1-9][0-9]{0,9})\.(0|[1-9][0-9]{0,9})")  # surely strict, and quick
 _PLACE = "{version}"
@@ -212,18 +212,37 @@ def _decided(facts: Facts, config: ProjectConfig, outcome: _Outcome, verdicts: S
 
 
 def _as_asked(asked: Verdict, facts: Facts, config: ProjectConfig, verdicts: Sequence[Verdict]) -> Decision:
-    """Decide for the version that a commit's footer `Release-As` asks for. Raises `ConfigError` where it is too low."""
+    """Decide for the version that a commit's footer `Release-As` asks for.
+
+    Raises `ConfigError` where it is too low, or none of those that the branch releases.
+    """
     version = asked.release_as or ""
     wanted, last = parse_semver(version), parse_semver(facts.last.version) if facts.last else None
     if wanted is None or (last is not None and wanted.precedence <= last.precedence):
-        raise ConfigError(
-            f"{asked.commit[:SHORT]} asks for version {version} (Release-As), which is not above {last}",
-            advice=f"push a commit with a footer Release-As: VERSION above {last}, or revert {asked.commit[:SHORT]}",
-        )
+        raise _refused(asked, f"which is not above {last}", f"VERSION above {last}")
+    if not _is_of(facts.line, wanted):
+        # A pre-release on a release branch would be asked for again after its own tag: no stable release follows it.
+        form = f"X.Y.Z-{facts.line.prerelease}.N" if facts.line.prerelease else "X.Y.Z"
+        raise _refused(asked, f"but {facts.branch or 'this commit'} releases only {form}", form)
     moved = next((at for at in range(3) if last is None or wanted[at] != last[at]), 2)
     reason = f"{version}: {one_line(asked.subject, 100)} ({asked.commit[:SHORT]}) asks for it (Release-As)"
     bump = (Bump.MAJOR, Bump.MINOR, Bump.PATCH)[moved]
     return _decided(facts, config, _Outcome(bump, version, reason), verdicts)
+
+
+def _is_of(line: ReleaseLine, version: SemVer) -> bool:
+    """Return whether a version is one of those that a line releases: stable ones, or its own pre-releases."""
+    if line.prerelease is None:
+        return not version.pre
+    return ".".join(version.pre[:-1]) == line.prerelease and version.pre[-1].isdigit()
+
+
+def _refused(asked: Verdict, why: str, form: str) -> ConfigError:
+    commit = asked.commit[:SHORT]
+    return ConfigError(
+        f"{commit} asks for version {asked.release_as} (Release-As), {why}",
+        advice=f"push a commit with a footer Release-As: {form}, or revert {commit}",
+    )
 
 
 def _is_zero(last: LastRelease | None) -> bool:

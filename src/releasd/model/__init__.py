@@ -183,6 +183,7 @@ class Verdict:
     Attributes:
         parts: of a squash or merge commit, all that it stands for, its own title first; empty for any other commit.
         release_as: the version that its footer `Release-As` asks for.
+        skips_breaking: it has a breaking change, and says [skip release].
     """
 
     commit: str
@@ -194,6 +195,7 @@ class Verdict:
     why: str
     parts: tuple[Part, ...] = ()
     release_as: str | None = None
+    skips_breaking: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

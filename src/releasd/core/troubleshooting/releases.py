@@ -31,8 +31,8 @@ PLANS = (
         "no-tag",
         r"no release tag of the form",
         "`pyproject.toml says 2.0.0, but no release tag of the form v{version} was found`",
-        "the tags have another form, or there are none yet: releasd takes no declared version back",
-        'set `tag_format`, or `initial_version = "2.0.0"`, or tag what is out',
+        "this clone has no tags, or they have another form, or there are none: releasd takes no declared version back",
+        '`git fetch --tags`, or set `tag_format`, or `initial_version = "2.0.0"`, or tag what is out',
         "pyproject.toml says 2.0.0, but no release tag of the form v{version} was found",
     ),
     _known(
