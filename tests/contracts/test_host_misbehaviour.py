@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from releasd.adapters import hostrun
-from releasd.errors import Cancelled, HostLost, Permanent
+from releasd.errors import Cancelled, HostLost, Permanent, TaskLost
 from support.hosts import Place, eventually, make_tar, member, place, runner_of
 from support.sshd import sshd
 
@@ -99,6 +99,14 @@ def test_a_folder_that_a_build_closed_is_removed(place: Place) -> None:
     """Read-only caches, as Go's, do not outlive the build."""
     place.run("mkdir -p deep/er; touch deep/er/file; chmod 000 deep/er; chmod 500 deep")
     assert place.leftovers() == []
+
+
+@linux_only
+def test_a_build_that_kills_its_runner_is_told_from_a_host_that_cannot_be_reached(place: Place) -> None:
+    """Only what had begun counts as lost: such a build would do the same to every host."""
+    with pytest.raises(TaskLost):
+        place.run("kill -9 $PPID; SLEEP")
+    place.host.probe([])  # removes what dead runners left
 
 
 @linux_only

@@ -78,6 +78,7 @@ class FakeJournal:
     done: set[str] = field(default_factory=set)  # builds that ended well
     begun: list[tuple[str, str]] = field(default_factory=list)
     failed: list[tuple[str, str, str]] = field(default_factory=list)
+    losses: list[str] = field(default_factory=list)
     own: list[str] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     taken: dict[str, int] = field(default_factory=dict)  # slots that others hold, by host
@@ -146,6 +147,11 @@ class FakeJournal:
 
     def build_failed(self, build: str, host: str, why: str) -> None:
         self.failed.append((build, host, why))
+
+    def build_lost(self, build: str, host: str, why: str) -> Sequence[str]:
+        self.build_failed(build, host, why)
+        self.losses.append(f"{host} ({why})")
+        return self.losses
 
     def own_push(self, commit: str, *, on: str) -> None:
         self.calls.append("own_push")

@@ -13,7 +13,8 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -21,7 +22,7 @@ from typing import Any, BinaryIO
 from releasd.adapters.conversation import LOOK_EVERY, Conversation, disk_full
 from releasd.adapters.runner import leash as wire
 from releasd.adapters.sources import Frames, cache_question, input_frames, objects_question, source_frames
-from releasd.errors import Cancelled, Fenced, HostLost, OwnDiskFull, Permanent, ReleasdError, Stopping
+from releasd.errors import Cancelled, Fenced, HostLost, OwnDiskFull, Permanent, ReleasdError, Stopping, TaskLost
 from releasd.model import ContainerSpec, HostSpec
 from releasd.ports import Output, Probe, ShouldStop, Sink, Task, TaskResult
 
@@ -94,6 +95,15 @@ def _container_question(
     return {"container": wanted, "engine": spec.engine, "host_env": dict(spec.env)}
 
 
+@contextmanager
+def _with_the_task() -> Iterator[None]:
+    """Say of a host that is lost that the task had begun there."""
+    try:
+        yield
+    except HostLost as error:
+        raise TaskLost(error.message, advice=error.advice) from error
+
+
 class TaskRun:
     """One task, over one conversation after the other where the link breaks.
 
@@ -121,14 +131,16 @@ class TaskRun:
     def run(self) -> TaskResult:
         """Run the task to the removal of its folder. Errors are those of `ports.Host.run`."""
         self._talk = self._dial(self._spec.lost_after)
-        return self._see_through(self._begin)
+        with _with_the_task():
+            return self._see_through(self._begin)
 
     def attach(self, found: Callable[[], int]) -> TaskResult | None:
         """See the task through that is there already; None where it is not. Errors are those of `ports.Host.attach`."""
-        if not self._come_back(time.monotonic()):
-            return None
-        self._may_return = True
-        return self._see_through(lambda: self._go_on(found()))
+        with _with_the_task():
+            if not self._come_back(time.monotonic()):
+                return None
+            self._may_return = True
+            return self._see_through(lambda: self._go_on(found()))
 
     def _begin(self) -> None:
         self._talk.send(wire.SPEC, json.dumps(self._question()).encode())

@@ -119,8 +119,9 @@ class Host(Protocol):
     def run(self, task: Task, sink: Sink, should_stop: ShouldStop) -> TaskResult:
         """Run `task` to its end.
 
-        Raises `HostLost` when the host went away, `Cancelled` when `should_stop` said so, `Permanent` when what came
-        back is not what the host hashed, `Fenced` when a newer attempt has the task. What `should_stop` itself raises
+        Raises `HostLost` when the host cannot be reached, `TaskLost` when it went away with the task, `Cancelled` when
+        `should_stop` said so, `Permanent` when what came back is not what the host hashed, `Fenced` when a newer
+        attempt has the task. What `should_stop` itself raises
         leaves a task that is `kept` running; every other error ends it.
         """
         ...

@@ -98,7 +98,11 @@ class Journal(Protocol):
         ...
 
     def build_failed(self, build: str, host: str, why: str) -> None:
-        """Record that the build ended badly on this host, or that the host was lost."""
+        """Record that the build ended badly on this host, or could not be begun there."""
+        ...
+
+    def build_lost(self, build: str, host: str, why: str) -> Sequence[str]:
+        """Record that the host failed in the middle of the build; return each time that it was so, as text."""
         ...
 
     def own_push(self, commit: str, *, on: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from releasd.engine import farmhands, view
 from releasd.engine.farmhands import Farm
-from releasd.errors import HostLost, UsageError
+from releasd.errors import DiskFull, HostLost, ReleasdError, TaskLost, UsageError
 from releasd.model import BuildSpec, HostSpec, JobState, StepName
 from releasd.ports import Probe
 from support.fakehost import FakeHost, Scripted
@@ -152,6 +152,30 @@ def test_a_job_without_a_host_waits_for_as_long_as_it_takes(lab: Lab) -> None:
     assert [each["name"] for each in shown["waiting"]] == ["dist"]
     lab.plays = lambda _: None
     tick(lab, 60)
+    lab.assert_released(lab.run(), "1.1.0")
+
+
+@pytest.mark.parametrize("error", [TaskLost("went away"), DiskFull("no space left")])
+def test_a_build_that_takes_its_host_along_is_not_repeated_for_ever(lab: Lab, error: ReleasdError) -> None:
+    """Looks at the host succeed each time. In the end the job fails, and tells of each time; a retry counts anew."""
+    farmhands.register(lab.world)
+    tick(lab)
+    lab.plays = lambda task: Scripted(error=error) if "RELEASD_VERSION" in task.env else None
+    job, waits = lab.release(), []
+    while job.state is JobState.QUEUED and len(waits) < 20:
+        (host,) = lab.store.hosts()
+        assert host.look_at is not None
+        waits.append((host.look_at - lab.clock.at).total_seconds())
+        lab.clock.at = host.look_at
+        tick(lab)
+        job = lab.run()
+    assert job.state is JobState.FAILED
+    assert waits == [2, 4, 8, 16]
+    times = "; ".join([f"one ({error.message})"] * 5)
+    assert f"dist was begun 5 times, and each time its host failed: {times}" in job.reason
+    lab.plays = lambda _: None
+    tick(lab, 60)
+    lab.store.retry(job.id, lab.clock.at, by="me")
     lab.assert_released(lab.run(), "1.1.0")
 
 
