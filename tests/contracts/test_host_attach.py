@@ -12,7 +12,7 @@ import pytest
 from releasd.adapters.runner.spool import LAG
 from releasd.errors import Cancelled, Fenced, HostLost, Stopping
 from releasd.ports import Task, TaskResult
-from support.hosts import Place, eventually, place
+from support.hosts import Place, eventually, place, runner_of
 from support.sshd import sshd
 
 __all__ = ["place", "sshd"]
@@ -224,3 +224,19 @@ def test_a_build_that_says_nothing_is_ended_and_says_idle(place: Place, tmp_path
     assert (result.why, result.exit_status != 0) == ("idle", True)
     talking = kept(place, "for i in 1 2 3 4 5 6; do echo $i; sleep 0.3; done", tmp_path, idle_timeout=0.8)
     assert place.host.run(talking, lambda _: None, never).why is None
+
+
+@linux_only
+def test_a_build_that_closes_its_output_is_idle_from_there_on(place: Place, tmp_path: Path) -> None:
+    """The end of a stream is no output: neither does it keep a hang alive, nor the runner busy."""
+    mute = "exec >/dev/null 2>&1; "
+    assert place.host.run(kept(place, mute + "SLEEP", tmp_path, idle_timeout=0.8), lambda _: None, never).why == "idle"
+    spent: list[float] = []
+
+    def watch() -> bool:
+        spent.append(sum(runner_of(place).cpu_times()[:2]))
+        return False
+
+    seen: list[bytes] = []
+    place.host.run(kept(place, f"echo up; {mute} sleep 2", tmp_path), seen.append, lambda: bool(seen) and watch())
+    assert spent[-1] - spent[0] < 0.3

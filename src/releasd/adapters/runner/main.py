@@ -195,7 +195,7 @@ def supervise(leash: Kept, build: Build, spec: dict[str, Any], folder: Path) -> 
     begun = heard = time.monotonic()
     lowest, why = free(folder), None
     while why is None:
-        is_quiet = pump(leash, build) is None and not leash.is_lagging
+        is_quiet = not pump(leash, build) and not leash.is_lagging
         now = time.monotonic()
         heard = heard if is_quiet else now
         build.reap()
@@ -216,22 +216,21 @@ def supervise(leash: Kept, build: Build, spec: dict[str, Any], folder: Path) -> 
 def drain(leash: Kept, build: Build) -> None:
     """Pass on what is still in the pipe. Its end comes at once, unless a process got away (not on Linux)."""
     limit = time.monotonic() + GRACE
-    while time.monotonic() < limit:
-        data = pump(leash, build)
-        if data == b"":
-            return
+    while not build.is_mute and time.monotonic() < limit:
+        pump(leash, build)
         if leash.is_lagging:
             limit = time.monotonic() + GRACE
 
 
-def pump(leash: Kept, build: Build) -> bytes | None:
-    """Pass on what the build has written; return None when there was nothing, or no room for it."""
-    if not leash.wait(TICK, [] if leash.is_lagging else [build.output]):
-        return None
+def pump(leash: Kept, build: Build) -> bool:
+    """Pass on what the build has written; return whether there was something, and room for it."""
+    if not leash.wait(TICK, [] if leash.is_lagging or build.is_mute else [build.output]):
+        return False
     data = os.read(build.output, 1 << 16)
+    build.is_mute = not data  # at its end a pipe is always readable
     if data:
         leash.output(data)
-    return data
+    return bool(data)
 
 
 def serve(leash: Kept, out: Path) -> None:
