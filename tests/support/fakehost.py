@@ -19,6 +19,7 @@ class Scripted:
     """What a script does here: its output, its files, how it ends. `hangs` until cancelled, else to the timeout."""
 
     output: bytes = b""
+    note: bytes = b""  # of the host's own
     exit_status: int = 0
     files: Mapping[str, bytes] = field(default_factory=dict)
     hangs: bool = False
@@ -73,6 +74,9 @@ class FakeHost:
         return self._play(self._script(task), task, sink, should_stop)
 
     def _play(self, played: Scripted, task: Task, sink: Sink, should_stop: ShouldStop) -> TaskResult:
+        if played.note:
+            sink(played.note)
+            task.besides(len(played.note))
         if played.output:
             sink(played.output)
         if should_stop():

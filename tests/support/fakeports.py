@@ -78,6 +78,7 @@ class FakeJournal:
     done: set[str] = field(default_factory=set)  # builds that ended well
     begun: list[tuple[str, str]] = field(default_factory=list)
     failed: list[tuple[str, str, str]] = field(default_factory=list)
+    moved: dict[str, int] = field(default_factory=dict)  # by build: bytes in its log that are no output
     losses: list[str] = field(default_factory=list)
     own: list[str] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
@@ -120,6 +121,9 @@ class FakeJournal:
 
     def build_kept(self, build: str, left: LeftRunning, *, leash: float) -> None:
         self.kept[build] = left
+
+    def build_log_moved(self, build: str, by: int) -> None:
+        self.moved[build] = self.moved.get(build, 0) + by
 
     def build_left(self, build: str) -> None:
         self.calls.append(f"left {build}")

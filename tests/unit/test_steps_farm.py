@@ -233,6 +233,14 @@ def test_a_build_is_noted_before_it_begins_with_where_its_output_does(scene: Sce
     assert scene.journal.kept == {"demo": LeftRunning(host="one", task="demo-3-5-demo", log_start=start)}
 
 
+def test_notes_of_a_host_are_not_counted_as_output(scene: Scene) -> None:
+    """Else a later attempt would ask for the output from too far on, and lines would be missing."""
+    noting = Scripted(note=b"releasd: no cache\n", output=b"building\n", files={WHEEL: b"demo"})
+    scene.hosts = FakeHosts([FakeHost(host_spec(), lambda _: noting)])
+    build.apply(scene.context())
+    assert scene.journal.moved == {"demo": len(noting.note)}
+
+
 def test_a_drained_host_finishes_what_was_left_running_there(scene: Scene) -> None:
     """Draining keeps new work away; a build that runs is seen to its end."""
     host = left_running(scene)

@@ -145,6 +145,8 @@ class TaskRun:
     def _begin(self) -> None:
         self._talk.send(wire.SPEC, json.dumps(self._question()).encode())
         self._bring_sources(self._message("ready")["have"])
+        self._task.besides(self._taken)  # words of the runner: of the build's output nothing is there yet
+        self._taken = 0
         self._may_return = self._task.kept
 
     def _see_through(self, begin: Callable[[], None]) -> TaskResult:
@@ -179,7 +181,7 @@ class TaskRun:
             raise disk_full(self._spec.name, f"the build ended with exit status {ended['exit']}")
         outputs = tuple(self._fetch(file) for file in ended["files"])
         for name in ended["left_out"]:
-            self._sink(f"releasd: {name} is not a plain file and was left out\n".encode())
+            self._say(f"releasd: {name} is not a plain file and was left out\n")
         self._finish()
         return TaskResult(
             exit_status=ended["exit"], outputs=outputs, why=ended["why"], evidence=ended.get("evidence", {})
@@ -218,7 +220,8 @@ class TaskRun:
         self._taken = offset
         begins = self._message("from")["from"]
         if begins > offset:
-            self._sink(f"\nreleasd: {begins - offset} bytes of output were lost with the link\n".encode())
+            self._say(f"\nreleasd: {begins - offset} bytes of output were lost with the link\n")
+        self._task.besides(offset - begins)
         self._taken = begins
 
     def _part(self, error: BaseException) -> None:
@@ -270,7 +273,7 @@ class TaskRun:
             if answer["sources"] == "here":
                 return
             have = answer["have"]
-            self._sink(f"releasd: the sources are sent once more, whole: {answer['why']}\n".encode())
+            self._say(f"releasd: the sources are sent once more, whole: {answer['why']}\n")
             self._send(source_frames(self._task, have))
             self._talk.send(wire.GO)
 
@@ -335,7 +338,13 @@ class TaskRun:
         if not message["removed"]:
             where = f"{message['folder']} on host {self._spec.name}"
             text = f"releasd: {where} holds another user's files, or a container that cannot be removed, and stays\n"
-            self._sink(text.encode())
+            self._say(text)
+
+    def _say(self, text: str) -> None:
+        """Put a line of our own among the output."""
+        data = text.encode()
+        self._sink(data)
+        self._task.besides(len(data))
 
     def _fetch(self, file: dict[str, Any]) -> Output:
         """Bring one file in and prove that it is what the host hashed; one that is not is asked for once more."""

@@ -61,6 +61,11 @@ class JobJournal:
         """Record where a later attempt finds the build."""
         self.store.build_kept(self.job.id, self.job.token, build, left, leash=leash)
 
+    def build_log_moved(self, build: str, by: int) -> None:
+        """Move where the build's output counts from."""
+        if by:
+            self.store.build_log_moved(self.job.id, self.job.token, build, by)
+
     def build_left(self, build: str) -> None:
         """Wait no longer."""
         self.store.leave_build(self.job.id, self.job.token, build, now=self.clock.now())

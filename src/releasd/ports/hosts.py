@@ -42,6 +42,7 @@ class Task:
     What is `kept` goes on without its daemon for the host's leash, to be attached to again.
     `objects` are the same sources for a host that keeps git objects. Without a `cache` the script finds the tools'
     caches of the host's user.
+    `besides` is told how many bytes a sink got that are no output of the task: where that goes on is counted in bytes.
     In a `container` it sees nothing of the host: `env`, the image's own variables, and a copy of the sources.
     """
 
@@ -59,6 +60,7 @@ class Task:
     idle_timeout: float = float("inf")
     token: int = 0
     kept: bool = False
+    besides: Callable[[int], object] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

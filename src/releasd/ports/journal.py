@@ -70,6 +70,10 @@ class Journal(Protocol):
         """
         ...
 
+    def build_log_moved(self, build: str, by: int) -> None:
+        """Note that so many bytes of the build's log are no output of it (less than zero: that output is not there)."""
+        ...
+
     def left_running(self, build: str) -> LeftRunning | None:
         """Return where an earlier attempt of this job began the build and did not see its end."""
         ...

@@ -93,6 +93,7 @@ def task(ctx: Context, build: BuildSpec, host: Host, source: Path, epoch: int, *
         container=build.container,
         token=ctx.job.token,
         kept=part == build.name,
+        besides=partial(ctx.journal.build_log_moved, part),
     )
 
 

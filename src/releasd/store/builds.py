@@ -72,6 +72,12 @@ class Builds(Part):
             held = (build_table.c.host == left.host, build_table.c.state == StepState.STARTED)
             conn.execute(_change(job_id, name).where(*held).values(values))
 
+    def build_log_moved(self, job_id: JobId, token: int, name: str, by: int) -> None:
+        """Count the output of a build that is found again from `by` bytes further on in its log."""
+        with self._db.write(durable=False) as conn:
+            guarded(conn, job_id, token)
+            conn.execute(_change(job_id, name).values(log_start=build_table.c.log_start + by))
+
     def build_attached(self, job_id: JobId, token: int, name: str, *, now: datetime) -> None:
         """Open a build again that an earlier attempt of the job left running."""
         with self._db.write(durable=False) as conn:

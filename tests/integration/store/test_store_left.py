@@ -46,6 +46,16 @@ def test_who_comes_back_has_it_again(store: Store) -> None:
     assert (build.state, build.finished_at, build.attempts) == (StepState.STARTED, None, 1)
 
 
+def test_what_is_no_output_moves_where_it_counts_from(store: Store) -> None:
+    """In both directions: lines of our own, and output that never arrived."""
+    job = running(store, 1, "p")
+    assert start_build(store, job)
+    store.build_kept(job.id, job.token, "wheel", LEFT, leash=LEASH)
+    for by in (20, -30):
+        store.build_log_moved(job.id, job.token, "wheel", by)
+    assert store.builds(job.id)[0].log_start == LEFT.log_start - 10
+
+
 def test_after_its_leash_the_slot_is_handed_on(store: Store) -> None:
     """The host has ended the build by then. Where it was found stays known: asking there once more costs little."""
     job = left(store)

@@ -16,7 +16,7 @@ from releasd.adapters.runner.container import Box, client_environment, look
 from releasd.adapters.runner.files import collect, read_plain, unpack
 from releasd.adapters.runner.folders import claim, free, home, open_workdir, release, workdir_at
 from releasd.adapters.runner.keeper import Kept, attach, begin
-from releasd.adapters.runner.leash import BYE, DATA, GO, KILL, PUT, TICK, Leash, LeashBroken
+from releasd.adapters.runner.leash import BYE, DATA, GO, KILL, OUTPUT, PUT, TICK, Leash, LeashBroken
 from releasd.adapters.runner.processes import GRACE, Build, Refused
 from releasd.adapters.runner.scope import enter_scope
 from releasd.adapters.runner.sources import bring_sources, trim_sources
@@ -110,7 +110,8 @@ def tidy(leash: Kept, spec: dict[str, Any], workdir: Path) -> None:
         trim_sources(leash, spec, workdir, search_path(spec))
         trim_caches(leash, spec, workdir)
     except OSError as error:
-        leash.output(f"releasd: what is kept on this host could not be tidied: {error}\n".encode())
+        words = f"releasd: what is kept on this host could not be tidied: {error}\n"
+        leash.send(OUTPUT, words.encode())  # the spool is gone with the folder
 
 
 def _run_in(leash: Kept, spec: dict[str, Any], folder: Path) -> None:
