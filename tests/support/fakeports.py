@@ -75,7 +75,7 @@ class FakeJournal:
 
     evidences: dict[StepName, Evidence] = field(default_factory=dict)
     sealed: list[Artifact] = field(default_factory=list)
-    done: set[str] = field(default_factory=set)  # builds that ended well
+    done: dict[str, str] = field(default_factory=dict)  # builds that ended well, and where
     begun: list[tuple[str, str]] = field(default_factory=list)
     failed: list[tuple[str, str, str]] = field(default_factory=list)
     moved: dict[str, int] = field(default_factory=dict)  # by build: bytes in its log that are no output
@@ -106,8 +106,8 @@ class FakeJournal:
     def how_built(self) -> Mapping[str, Evidence]:
         return dict(self.build_evidence)
 
-    def built(self) -> frozenset[str]:
-        return frozenset(self.done)
+    def built(self) -> Mapping[str, str]:
+        return dict(self.done)
 
     def build_begun(self, build: str, hosts: Mapping[str, int], labels: Sequence[str]) -> Placement:
         able = {name: slots for name, slots in hosts.items() if name not in self.out}
@@ -147,7 +147,7 @@ class FakeJournal:
             raise Conflict(f"{build} left other bytes than are sealed")
         self.calls.append(f"sealed {build}")
         self.sealed.extend(artifact for artifact in artifacts if artifact.filename not in before)
-        self.done.add(build)
+        self.done[build] = host
 
     def build_failed(self, build: str, host: str, why: str) -> None:
         self.failed.append((build, host, why))
@@ -319,7 +319,7 @@ class Scene:
         """Have a built file, sealed."""
         made = self.artifacts.put(filename, data, **rest)
         self.journal.sealed.append(made)
-        self.journal.done.add(made.build)
+        self.journal.done[made.build] = made.host
         return made
 
     def release_commit(self) -> str:

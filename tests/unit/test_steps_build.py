@@ -194,7 +194,7 @@ def test_builds_that_leave_other_bytes_under_one_name_are_told(scene: Scene) -> 
     assert 'artifacts = ["*.whl"]' in caught.value.advice
     (first,) = scene.journal.sealed
     assert [name for name, *_ in scene.journal.failed] == [{"linux": "macos", "macos": "linux"}[first.build]]
-    assert scene.journal.built() == {first.build}
+    assert scene.journal.built().keys() == {first.build}
 
 
 def test_the_hosts_own_environment_is_the_hosts_business(scene: Scene) -> None:

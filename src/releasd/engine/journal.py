@@ -46,10 +46,10 @@ class JobJournal:
         builds = self.store.builds(self.job.id)
         return {build.name: build.evidence for build in builds if build.state is StepState.SUCCEEDED}
 
-    def built(self) -> frozenset[str]:
-        """Return the names of the builds that ended well."""
+    def built(self) -> Mapping[str, str]:
+        """Return the builds that ended well, each with its host."""
         builds = self.store.builds(self.job.id)
-        return frozenset(build.name for build in builds if build.state is StepState.SUCCEEDED)
+        return {build.name: build.host for build in builds if build.state is StepState.SUCCEEDED}
 
     def build_begun(self, build: str, hosts: Mapping[str, int], labels: Sequence[str]) -> Placement:
         """Take a slot of one of the hosts when it is this build's turn."""

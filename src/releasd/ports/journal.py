@@ -52,8 +52,8 @@ class Journal(Protocol):
         """Return what is known of how each build that ended well ran, by its name."""
         ...
 
-    def built(self) -> frozenset[str]:
-        """Return the names of the builds of this job that ended well. What they left may be sealed under another's."""
+    def built(self) -> Mapping[str, str]:
+        """Return the builds of this job that ended well, each with its host. Their files may be sealed as another's."""
         ...
 
     def build_begun(self, build: str, hosts: Mapping[str, int], labels: Sequence[str]) -> Placement:
