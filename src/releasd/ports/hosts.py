@@ -76,9 +76,10 @@ class Output:
 class TaskResult:
     """How a task ended: its exit status and, when that is 0, its files.
 
-    `why` is set when it was ended from outside: "timeout", "idle", or "memory" (its container's). `evidence` is what
-    the host says of how it ran: `seconds`, `cache` (the mode of what was kept between builds), and for a container
-    `engine`, `image`, `image_id` and `image_digests`.
+    `why` is set when it was ended from outside: "timeout", "idle", or "memory" (its container's); or when its files
+    cannot be taken: "outputs", and `evidence` says under that name what is wrong. Besides, `evidence` is what the host
+    says of how it ran: `seconds`, `cache` (the mode of what was kept between builds), and for a container `engine`,
+    `image`, `image_id` and `image_digests`.
     """
 
     exit_status: int

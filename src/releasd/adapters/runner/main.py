@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, Callable, TypeVar  # noqa: UP035 - also read b
 
 from releasd.adapters.runner.caches import Cache, open_cache, trim_caches
 from releasd.adapters.runner.container import Box, client_environment, look
-from releasd.adapters.runner.files import collect, read_plain, unpack
+from releasd.adapters.runner.files import Unfit, collect, read_plain, unpack
 from releasd.adapters.runner.folders import claim, free, home, open_workdir, release, workdir_at
 from releasd.adapters.runner.keeper import Kept, attach, begin
 from releasd.adapters.runner.leash import BYE, DATA, GO, KILL, OUTPUT, PUT, TICK, Leash, LeashBroken
@@ -151,9 +151,13 @@ def build_in(leash: Kept, spec: dict[str, Any], folder: Path, cache: Cache, box:
         box.check_begun()
         why = "memory" if build.status and box.is_out_of_memory else None
     status = build.status or (TIMED_OUT if why else 0)  # a script that was ended never counts as a success
-    files, left_out = ([], []) if status else collect(folder / "out", spec["outputs"], leash.wait)
     cache.is_good = status == 0
     evidence = {"seconds": f"{time.monotonic() - begun:.1f}"}
+    try:
+        files, left_out = ([], []) if status else collect(folder / "out", spec["outputs"], leash.wait)
+    except Unfit as error:
+        files, left_out, why = [], [], "outputs"
+        evidence["outputs"] = str(error)
     evidence.update({"cache": cache.mode} if cache.folder else {})
     evidence.update(box.evidence if box else {})
     leash.control(exit=status, why=why, files=files, left_out=left_out, disk_full=is_full, evidence=evidence)
