@@ -43,6 +43,7 @@ class FakeHost:
         *,
         tools: Mapping[str, str] | None = None,
         probe_error: ReleasdError | None = None,
+        container_problem: str | None = None,
     ) -> None:
         self.spec = spec
         self.tasks: list[Task] = []
@@ -52,6 +53,7 @@ class FakeHost:
         self._script = script
         self._tools = {"sh": "/bin/sh"} if tools is None else tools
         self._probe_error = probe_error
+        self._container_problem = container_problem
 
     def probe(self, tools: Iterable[str], container: ContainerSpec | None = None, *, survey: bool = False) -> Probe:
         """Return what was given, or raise the error that was."""
@@ -64,6 +66,7 @@ class FakeHost:
             tools={tool: self._tools[tool] for tool in wanted if tool in self._tools},
             missing=tuple(tool for tool in wanted if tool not in self._tools),
             disk_free=1 << 40,
+            container_problem=self._container_problem if container else None,
             facts={"cores": 4, "load": 0.5, **({"programs": {}, "images": {}} if survey else {})},
         )
 

@@ -8,7 +8,7 @@ import pytest
 from releasd.engine import farmhands, view
 from releasd.engine.farmhands import Farm
 from releasd.errors import DiskFull, HostLost, ReleasdError, TaskLost, UsageError
-from releasd.model import BuildSpec, HostSpec, JobState, StepName
+from releasd.model import BuildSpec, ContainerSpec, HostSpec, JobState, StepName
 from releasd.ports import Probe
 from support.fakehost import FakeHost, Scripted
 from support.fakeports import TOOLS, host_spec
@@ -23,11 +23,11 @@ class Watched(FakeHost):
         self.looks: list[bool] = []
         self.is_away = False
 
-    def probe(self, tools: Iterable[str], *, survey: bool = False) -> Probe:
+    def probe(self, tools: Iterable[str], container: ContainerSpec | None = None, *, survey: bool = False) -> Probe:
         self.looks.append(survey)
         if self.is_away:
             raise HostLost("no route")
-        return super().probe(tools, survey=survey)
+        return super().probe(tools, container, survey=survey)
 
 
 @pytest.fixture
@@ -121,6 +121,18 @@ def test_what_a_build_lacks_is_told_for_each_host(lab: Lab, far: Watched) -> Non
     }
     assert (linux["ok"], linux["project"], linux["labels"]) == (False, "demo", ["linux"])
     assert rust["hosts"]["one"] == "lacks cargo"
+
+
+def test_a_container_that_would_not_run_is_told_as_preflight_would(lab: Lab) -> None:
+    """An engine that answers is not enough: its image may be absent and never pulled, or a limit not be kept."""
+    why = 'lacks the image img:1, and pull = "never"'
+    lab.hosts.registered.append(FakeHost(host_spec("two"), tools=TOOLS, container_problem=why))
+    farmhands.register(lab.world)
+    box = ContainerSpec(image="img:1", pull="never")
+    lab.configure(builds=(BuildSpec(name="boxed", run="x", container=box), BuildSpec(name="bare", run="x")))
+    boxed, bare = Farm(lab.world, lambda: None).probe()["builds"]
+    assert boxed["hosts"] == {"one": "", "two": why}
+    assert bare["hosts"] == {"one": "", "two": ""}
 
 
 def test_builds_that_the_repository_names_are_answered_for_too(lab: Lab) -> None:
