@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 
 from releasd.adapters.conversation import LOOK_EVERY, Conversation, disk_full
 from releasd.adapters.runner import leash as wire
-from releasd.adapters.sources import Frames, cache_question, input_frames, objects_question, source_frames
+from releasd.adapters.sources import Frames, cache_question, input_frames, objects_question, patient, source_frames
 from releasd.errors import Cancelled, Fenced, HostLost, OwnDiskFull, Permanent, ReleasdError, Stopping, TaskLost
 from releasd.model import ContainerSpec, HostSpec
 from releasd.ports import Output, Probe, ShouldStop, Sink, Task, TaskResult
@@ -278,8 +278,9 @@ class TaskRun:
             self._talk.send(wire.GO)
 
     def _send(self, frames: Frames) -> None:
-        for frame in frames:
-            self._talk.send(*frame)
+        for frame in patient(frames):
+            if frame is not None:
+                self._talk.send(*frame)
             self._next(0.0)
 
     def _message(self, key: str) -> dict[str, Any]:
