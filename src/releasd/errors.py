@@ -126,6 +126,10 @@ class HostLost(Transient):
     """A host could not be reached, or went away in the middle. Another host may do the work."""
 
 
+class TaskLost(HostLost):
+    """A host went away with a task that had begun there; the task itself may be why."""
+
+
 class NoHost(HostLost):
     """No host that could do it can be used now: each is away, drained or quarantined. The job waits for one of them.
 

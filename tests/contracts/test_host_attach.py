@@ -11,8 +11,8 @@ import pytest
 
 from releasd.adapters.runner.spool import LAG
 from releasd.errors import Cancelled, Fenced, HostLost, Stopping
-from releasd.ports import Task, TaskResult
-from support.hosts import Place, eventually, place
+from releasd.ports import Cache, Task, TaskResult
+from support.hosts import Place, eventually, place, runner_of
 from support.sshd import sshd
 
 __all__ = ["place", "sshd"]
@@ -224,3 +224,57 @@ def test_a_build_that_says_nothing_is_ended_and_says_idle(place: Place, tmp_path
     assert (result.why, result.exit_status != 0) == ("idle", True)
     talking = kept(place, "for i in 1 2 3 4 5 6; do echo $i; sleep 0.3; done", tmp_path, idle_timeout=0.8)
     assert place.host.run(talking, lambda _: None, never).why is None
+
+
+def noted(place: Place, tmp_path: Path, besides: list[int]) -> Task:
+    """Return a task whose host can keep no cache, and says so before the build begins."""
+    (place.workdir.parent / "caches").write_text("in the way")
+    cache = Cache(mode="deps", project="p", target="t")
+    return kept(place, COUNTING, tmp_path, cache=cache, besides=besides.append)
+
+
+def without_notes(output: bytes) -> bytes:
+    return b"".join(line for line in output.splitlines(keepends=True) if not line.startswith(b"releasd: "))
+
+
+@linux_only
+def test_a_link_that_breaks_after_a_note_loses_no_line(place: Place, tmp_path: Path) -> None:
+    """What the runner says itself is in the output, where it is counted, or is not counted."""
+    seen: list[bytes] = []
+    cut: list[int] = []
+
+    def cut_once() -> bool:
+        if b"line 5\n" in b"".join(seen) and not cut:
+            cut.append(1)
+            cut_all()
+        return False
+
+    place.host.run(noted(place, tmp_path, []), seen.append, cut_once)
+    assert b"releasd: no cache can be kept on this host" in b"".join(seen)
+    assert without_notes(b"".join(seen)) == LINES
+
+
+def test_a_successor_counts_no_note_as_output(place: Place, tmp_path: Path) -> None:
+    """What it has of the output is what was written, less what the host said besides."""
+    besides: list[int] = []
+    task = noted(place, tmp_path, besides)
+    first = begin(place, task)
+    result, rest = attach(place, task, len(first) - sum(besides))
+    assert result is not None
+    assert without_notes(first + rest) == LINES
+
+
+@linux_only
+def test_a_build_that_closes_its_output_is_idle_from_there_on(place: Place, tmp_path: Path) -> None:
+    """The end of a stream is no output: neither does it keep a hang alive, nor the runner busy."""
+    mute = "exec >/dev/null 2>&1; "
+    assert place.host.run(kept(place, mute + "SLEEP", tmp_path, idle_timeout=0.8), lambda _: None, never).why == "idle"
+    spent: list[float] = []
+
+    def watch() -> bool:
+        spent.append(sum(runner_of(place).cpu_times()[:2]))
+        return False
+
+    seen: list[bytes] = []
+    place.host.run(kept(place, f"echo up; {mute} sleep 2", tmp_path), seen.append, lambda: bool(seen) and watch())
+    assert spent[-1] - spent[0] < 0.3

@@ -3,11 +3,13 @@
 import os
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from releasd.errors import DiskFull
+from releasd.model import ContainerSpec
 from support.hosts import Place, eventually, make_local, make_place, make_ssh, make_tar, member, place
 from support.sshd import sshd
 from support.tools import lacking
@@ -55,3 +57,23 @@ def test_a_full_disk_here_is_told_apart_and_leaves_no_part(place: Place, mount_t
     with pytest.raises(DiskFull, match="the daemon's own disk is full"):
         place.run('head -c 4000000 /dev/zero > "$RELEASD_OUT/a.whl"')
     assert list(dest.iterdir()) == []
+
+
+ENGINE = """\
+#!/bin/sh
+case "$1" in
+  info) printf '[]\\tcgroupfs' ;;
+  image) printf '[{"Id": "sha256:a"}]' ;;
+  create) echo "write /var/lib/docker/tmp: no space left on device" >&2; exit 1 ;;
+  *) echo "no such container" >&2; exit 1 ;;
+esac
+"""
+
+
+def test_a_full_store_of_a_container_engine_is_the_hosts_full_disk(place: Place, tmp_path: Path) -> None:
+    """It may be on another disk than the work folder; the build waits for room, and is not refused for good."""
+    (tmp_path / "docker").write_text(ENGINE)
+    (tmp_path / "docker").chmod(0o755)
+    place.host.spec = replace(place.host.spec, path=f"{tmp_path}:{os.environ['PATH']}", engine="docker")
+    with pytest.raises(DiskFull, match=r"did not run a container of img:1: .*no space left on device"):
+        place.run("true", container=ContainerSpec(image="img:1"))

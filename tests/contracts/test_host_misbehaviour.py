@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from releasd.adapters import hostrun
-from releasd.errors import Cancelled, HostLost, Permanent
+from releasd.errors import Cancelled, HostLost, Permanent, TaskLost
 from support.hosts import Place, eventually, make_tar, member, place, runner_of
 from support.sshd import sshd
 
@@ -99,6 +99,29 @@ def test_a_folder_that_a_build_closed_is_removed(place: Place) -> None:
     """Read-only caches, as Go's, do not outlive the build."""
     place.run("mkdir -p deep/er; touch deep/er/file; chmod 000 deep/er; chmod 500 deep")
     assert place.leftovers() == []
+
+
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [
+        ('rm -rf "$RELEASD_OUT"', "out: No such file or directory"),
+        ('rm -rf "$RELEASD_OUT"; ln -s /etc "$RELEASD_OUT"', "out: Not a directory"),
+        ("touch \"$RELEASD_OUT/$(printf 'n\\nl').whl\"", r"no release has a file called 'n\nl.whl'"),
+    ],
+)
+def test_outputs_that_cannot_be_taken_are_the_builds_failure(place: Place, script: str, told: str) -> None:
+    """No other host would do better, so it is no error of the host's; a task that wants no files may do as it likes."""
+    result = place.run(script, outputs=("*.whl", "passwd"))
+    assert (result.why, result.evidence["outputs"], result.outputs) == ("outputs", told, ())
+    assert place.run(script, outputs=()).why is None
+
+
+@linux_only
+def test_a_build_that_kills_its_runner_is_told_from_a_host_that_cannot_be_reached(place: Place) -> None:
+    """Only what had begun counts as lost: such a build would do the same to every host."""
+    with pytest.raises(TaskLost):
+        place.run("kill -9 $PPID; SLEEP")
+    place.host.probe([])  # removes what dead runners left
 
 
 @linux_only
@@ -223,8 +246,8 @@ def test_an_output_folder_that_became_a_link_is_refused(place: Place, tmp_path: 
     """A build cannot make releasd collect another folder's files."""
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "a.whl").write_text("private")
-    with pytest.raises(Permanent):
-        place.run(f'rmdir "$RELEASD_OUT"; ln -s {tmp_path}/elsewhere "$RELEASD_OUT"')
+    result = place.run(f'rmdir "$RELEASD_OUT"; ln -s {tmp_path}/elsewhere "$RELEASD_OUT"')
+    assert (result.why, result.outputs) == ("outputs", ())
     assert not place.dest.exists()
 
 

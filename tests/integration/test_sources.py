@@ -6,7 +6,7 @@ import shutil
 import threading
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -235,6 +235,18 @@ def test_a_daemon_that_cannot_go_on_in_the_middle_of_a_pack_leaves_a_good_store(
     assert eventually(lambda: not place.leftovers())
     sources.build(place, second)
     assert sources.packs[-1] < SMALL
+
+
+def test_a_pack_that_takes_longer_than_the_leash_breaks_no_leash(sources: Sources, first: str, place: Place) -> None:
+    """Signs of life go on while git searches for what to send."""
+    place.host.spec = replace(place.host.spec, leash=2.5)
+
+    def slow(have: Sequence[str]) -> Iterator[bytes]:
+        time.sleep(5.0)
+        yield from sources.clone.pack(first, have)
+
+    task = replace(sources.task(place, first), objects=Objects(project="demo", commit=first, pack=slow))
+    assert place.host.run(task, lambda _: None, lambda: False).exit_status == 0
 
 
 def test_a_runner_that_is_killed_while_it_receives_leaves_a_good_store(

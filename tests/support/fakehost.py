@@ -19,6 +19,7 @@ class Scripted:
     """What a script does here: its output, its files, how it ends. `hangs` until cancelled, else to the timeout."""
 
     output: bytes = b""
+    note: bytes = b""  # of the host's own
     exit_status: int = 0
     files: Mapping[str, bytes] = field(default_factory=dict)
     hangs: bool = False
@@ -42,6 +43,7 @@ class FakeHost:
         *,
         tools: Mapping[str, str] | None = None,
         probe_error: ReleasdError | None = None,
+        container_problem: str | None = None,
     ) -> None:
         self.spec = spec
         self.tasks: list[Task] = []
@@ -51,6 +53,7 @@ class FakeHost:
         self._script = script
         self._tools = {"sh": "/bin/sh"} if tools is None else tools
         self._probe_error = probe_error
+        self._container_problem = container_problem
 
     def probe(self, tools: Iterable[str], container: ContainerSpec | None = None, *, survey: bool = False) -> Probe:
         """Return what was given, or raise the error that was."""
@@ -63,6 +66,7 @@ class FakeHost:
             tools={tool: self._tools[tool] for tool in wanted if tool in self._tools},
             missing=tuple(tool for tool in wanted if tool not in self._tools),
             disk_free=1 << 40,
+            container_problem=self._container_problem if container else None,
             facts={"cores": 4, "load": 0.5, **({"programs": {}, "images": {}} if survey else {})},
         )
 
@@ -73,6 +77,9 @@ class FakeHost:
         return self._play(self._script(task), task, sink, should_stop)
 
     def _play(self, played: Scripted, task: Task, sink: Sink, should_stop: ShouldStop) -> TaskResult:
+        if played.note:
+            sink(played.note)
+            task.besides(len(played.note))
         if played.output:
             sink(played.output)
         if should_stop():

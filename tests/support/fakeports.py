@@ -75,9 +75,11 @@ class FakeJournal:
 
     evidences: dict[StepName, Evidence] = field(default_factory=dict)
     sealed: list[Artifact] = field(default_factory=list)
-    done: set[str] = field(default_factory=set)  # builds that ended well
+    done: dict[str, str] = field(default_factory=dict)  # builds that ended well, and where
     begun: list[tuple[str, str]] = field(default_factory=list)
     failed: list[tuple[str, str, str]] = field(default_factory=list)
+    moved: dict[str, int] = field(default_factory=dict)  # by build: bytes in its log that are no output
+    losses: list[str] = field(default_factory=list)
     own: list[str] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     taken: dict[str, int] = field(default_factory=dict)  # slots that others hold, by host
@@ -104,8 +106,8 @@ class FakeJournal:
     def how_built(self) -> Mapping[str, Evidence]:
         return dict(self.build_evidence)
 
-    def built(self) -> frozenset[str]:
-        return frozenset(self.done)
+    def built(self) -> Mapping[str, str]:
+        return dict(self.done)
 
     def build_begun(self, build: str, hosts: Mapping[str, int], labels: Sequence[str]) -> Placement:
         able = {name: slots for name, slots in hosts.items() if name not in self.out}
@@ -119,6 +121,9 @@ class FakeJournal:
 
     def build_kept(self, build: str, left: LeftRunning, *, leash: float) -> None:
         self.kept[build] = left
+
+    def build_log_moved(self, build: str, by: int) -> None:
+        self.moved[build] = self.moved.get(build, 0) + by
 
     def build_left(self, build: str) -> None:
         self.calls.append(f"left {build}")
@@ -142,10 +147,15 @@ class FakeJournal:
             raise Conflict(f"{build} left other bytes than are sealed")
         self.calls.append(f"sealed {build}")
         self.sealed.extend(artifact for artifact in artifacts if artifact.filename not in before)
-        self.done.add(build)
+        self.done[build] = host
 
     def build_failed(self, build: str, host: str, why: str) -> None:
         self.failed.append((build, host, why))
+
+    def build_lost(self, build: str, host: str, why: str) -> Sequence[str]:
+        self.build_failed(build, host, why)
+        self.losses.append(f"{host} ({why})")
+        return self.losses
 
     def own_push(self, commit: str, *, on: str) -> None:
         self.calls.append("own_push")
@@ -309,7 +319,7 @@ class Scene:
         """Have a built file, sealed."""
         made = self.artifacts.put(filename, data, **rest)
         self.journal.sealed.append(made)
-        self.journal.done.add(made.build)
+        self.journal.done[made.build] = made.host
         return made
 
     def release_commit(self) -> str:

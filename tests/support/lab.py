@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import pytest
@@ -111,8 +112,7 @@ class Lab:
 
     def built(self, version: str) -> dict[str, bytes]:
         """Return the files that the build leaves, by name."""
-        folder = self.folder / "made"
-        folder.mkdir(exist_ok=True)
+        folder = Path(mkdtemp(dir=self.folder))  # two builds run at once
         made = (make_wheel(folder, "demo", version), make_sdist(folder, "demo", version))
         return {path.name: path.read_bytes() for path in made}
 

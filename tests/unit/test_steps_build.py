@@ -140,6 +140,19 @@ def test_a_build_in_a_container_says_what_it_ran_in_and_that_its_memory_was_too_
     assert scene.output("demo") == "releasd: ran in img:1 (sha256:abc)\n"
 
 
+def test_a_build_whose_files_cannot_be_taken_fails_on_its_first_host(scene: Scene) -> None:
+    """It would do the same elsewhere."""
+
+    class Spoiling(FakeHost):
+        def run(self, task: Task, sink: object, should_stop: object) -> TaskResult:
+            return TaskResult(exit_status=0, why="outputs", evidence={"outputs": "out: No such file or directory"})
+
+    scene.hosts = FakeHosts([Spoiling(host_spec()), FakeHost(host_spec("two"), leaves_files)])
+    with pytest.raises(BuildFailed, match=r"left in \$RELEASD_OUT cannot be taken: out: No such file"):
+        build.apply(scene.context())
+    assert scene.hosts.registered[1].tasks == []
+
+
 def test_a_failure_waits_for_the_other_builds(scene: Scene) -> None:
     """What the others made is kept: the next attempt does not make it again."""
 
@@ -194,7 +207,7 @@ def test_builds_that_leave_other_bytes_under_one_name_are_told(scene: Scene) -> 
     assert 'artifacts = ["*.whl"]' in caught.value.advice
     (first,) = scene.journal.sealed
     assert [name for name, *_ in scene.journal.failed] == [{"linux": "macos", "macos": "linux"}[first.build]]
-    assert scene.journal.built() == {first.build}
+    assert scene.journal.built().keys() == {first.build}
 
 
 def test_the_hosts_own_environment_is_the_hosts_business(scene: Scene) -> None:

@@ -5,7 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from releasd.errors import BuildFailed, Cancelled, DiskFull, HostLost, NoHost, OwnDiskFull, Permanent, Stopping
+from releasd.errors import (
+    BuildFailed,
+    Cancelled,
+    DiskFull,
+    HostLost,
+    NoHost,
+    OwnDiskFull,
+    Permanent,
+    Stopping,
+    TaskLost,
+)
 from releasd.model import LeftRunning
 from releasd.steps import build, farm
 from support.builds import WHEEL, build_scene, builds_of, leaves_files, sealed
@@ -178,6 +188,30 @@ def test_a_host_lost_while_attached_is_recorded_and_the_build_begins_anew(scene:
     assert scene.journal.sealed[0].host == "two"
 
 
+@pytest.mark.parametrize("is_attached", [False, True])
+def test_a_build_that_was_lost_too_often_fails(scene: Scene, *, is_attached: bool) -> None:
+    """It is the likely cause. Every host that failed with it is named; no other one is tried."""
+    scene.journal.losses = [f"h{number} (went away)" for number in range(farm.MOST_LOSSES - 1)]
+    lost = Scripted(error=TaskLost("killed"))
+    if is_attached:
+        left_running(scene).left["demo-3-4-demo"] = lost
+    else:
+        scene.hosts = FakeHosts([FakeHost(host_spec("one"), lambda _: lost)])
+    scene.hosts.registered.append(FakeHost(host_spec("two"), leaves_files))
+    with pytest.raises(BuildFailed, match=r"begun 5 times.* h0 \(went away\);.* one \(killed\)"):
+        build.apply(scene.context())
+    assert scene.hosts.registered[1].tasks == []
+
+
+def test_hosts_that_cannot_be_reached_are_no_losses(scene: Scene) -> None:
+    """Nothing had begun there: a network that is cut for a night fails no build."""
+    scene.journal.losses = ["h (went away)"] * farm.MOST_LOSSES
+    away = FakeHost(host_spec("away"), lambda _: Scripted(error=HostLost("no route")))
+    scene.hosts = FakeHosts([away, FakeHost(host_spec("two"), leaves_files)])
+    build.apply(scene.context())
+    assert scene.journal.sealed[0].host == "two"
+
+
 def test_a_stop_of_the_daemon_leaves_the_build_open(scene: Scene) -> None:
     """No failure is recorded: the next daemon asks for it."""
 
@@ -197,6 +231,14 @@ def test_a_build_is_noted_before_it_begins_with_where_its_output_does(scene: Sce
     build.apply(scene.context())
     start = len("releasd: waits for a free slot\n")
     assert scene.journal.kept == {"demo": LeftRunning(host="one", task="demo-3-5-demo", log_start=start)}
+
+
+def test_notes_of_a_host_are_not_counted_as_output(scene: Scene) -> None:
+    """Else a later attempt would ask for the output from too far on, and lines would be missing."""
+    noting = Scripted(note=b"releasd: no cache\n", output=b"building\n", files={WHEEL: b"demo"})
+    scene.hosts = FakeHosts([FakeHost(host_spec(), lambda _: noting)])
+    build.apply(scene.context())
+    assert scene.journal.moved == {"demo": len(noting.note)}
 
 
 def test_a_drained_host_finishes_what_was_left_running_there(scene: Scene) -> None:

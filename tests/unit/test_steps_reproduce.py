@@ -62,6 +62,15 @@ def test_the_same_bytes_elsewhere(scene: Scene) -> None:
     assert scene.output("wheel-again") == "releasd: two gives the same bytes\n"
 
 
+def test_a_build_whose_files_are_sealed_as_anothers_goes_to_another_host_too(scene: Scene) -> None:
+    """Two builds that leave the same file: the second's own host counts, not whose name the file is under."""
+    scene.plan = replace(scene.plan, builds=tuple(BuildSpec(name=name, run="make") for name in ("wheel", "same")))
+    scene.journal.done["same"] = "one"
+    assert run(scene)["same"] == {"host": "two", "other_host": True, "differences": []}
+    scene.hosts = FakeHosts([host("one")])
+    assert run(scene)["same"]["other_host"] is False
+
+
 def test_a_difference_stops_the_release_where_it_is_required(scene: Scene) -> None:
     """The message names file, member, place and bytes."""
     scene.hosts = FakeHosts([host("one"), host("two", OTHER)])

@@ -13,15 +13,16 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from releasd.adapters.conversation import LOOK_EVERY, Conversation, disk_full
 from releasd.adapters.runner import leash as wire
-from releasd.adapters.sources import Frames, cache_question, input_frames, objects_question, source_frames
-from releasd.errors import Cancelled, Fenced, HostLost, OwnDiskFull, Permanent, ReleasdError, Stopping
+from releasd.adapters.sources import Frames, cache_question, input_frames, objects_question, patient, source_frames
+from releasd.errors import Cancelled, Fenced, HostLost, OwnDiskFull, Permanent, ReleasdError, Stopping, TaskLost
 from releasd.model import ContainerSpec, HostSpec
 from releasd.ports import Output, Probe, ShouldStop, Sink, Task, TaskResult
 
@@ -94,6 +95,15 @@ def _container_question(
     return {"container": wanted, "engine": spec.engine, "host_env": dict(spec.env)}
 
 
+@contextmanager
+def _with_the_task() -> Iterator[None]:
+    """Say of a host that is lost that the task had begun there."""
+    try:
+        yield
+    except HostLost as error:
+        raise TaskLost(error.message, advice=error.advice) from error
+
+
 class TaskRun:
     """One task, over one conversation after the other where the link breaks.
 
@@ -121,18 +131,22 @@ class TaskRun:
     def run(self) -> TaskResult:
         """Run the task to the removal of its folder. Errors are those of `ports.Host.run`."""
         self._talk = self._dial(self._spec.lost_after)
-        return self._see_through(self._begin)
+        with _with_the_task():
+            return self._see_through(self._begin)
 
     def attach(self, found: Callable[[], int]) -> TaskResult | None:
         """See the task through that is there already; None where it is not. Errors are those of `ports.Host.attach`."""
-        if not self._come_back(time.monotonic()):
-            return None
-        self._may_return = True
-        return self._see_through(lambda: self._go_on(found()))
+        with _with_the_task():
+            if not self._come_back(time.monotonic()):
+                return None
+            self._may_return = True
+            return self._see_through(lambda: self._go_on(found()))
 
     def _begin(self) -> None:
         self._talk.send(wire.SPEC, json.dumps(self._question()).encode())
         self._bring_sources(self._message("ready")["have"])
+        self._task.besides(self._taken)  # words of the runner: of the build's output nothing is there yet
+        self._taken = 0
         self._may_return = self._task.kept
 
     def _see_through(self, begin: Callable[[], None]) -> TaskResult:
@@ -167,7 +181,7 @@ class TaskRun:
             raise disk_full(self._spec.name, f"the build ended with exit status {ended['exit']}")
         outputs = tuple(self._fetch(file) for file in ended["files"])
         for name in ended["left_out"]:
-            self._sink(f"releasd: {name} is not a plain file and was left out\n".encode())
+            self._say(f"releasd: {name} is not a plain file and was left out\n")
         self._finish()
         return TaskResult(
             exit_status=ended["exit"], outputs=outputs, why=ended["why"], evidence=ended.get("evidence", {})
@@ -206,7 +220,8 @@ class TaskRun:
         self._taken = offset
         begins = self._message("from")["from"]
         if begins > offset:
-            self._sink(f"\nreleasd: {begins - offset} bytes of output were lost with the link\n".encode())
+            self._say(f"\nreleasd: {begins - offset} bytes of output were lost with the link\n")
+        self._task.besides(offset - begins)
         self._taken = begins
 
     def _part(self, error: BaseException) -> None:
@@ -258,13 +273,14 @@ class TaskRun:
             if answer["sources"] == "here":
                 return
             have = answer["have"]
-            self._sink(f"releasd: the sources are sent once more, whole: {answer['why']}\n".encode())
+            self._say(f"releasd: the sources are sent once more, whole: {answer['why']}\n")
             self._send(source_frames(self._task, have))
             self._talk.send(wire.GO)
 
     def _send(self, frames: Frames) -> None:
-        for frame in frames:
-            self._talk.send(*frame)
+        for frame in patient(frames):
+            if frame is not None:
+                self._talk.send(*frame)
             self._next(0.0)
 
     def _message(self, key: str) -> dict[str, Any]:
@@ -323,7 +339,13 @@ class TaskRun:
         if not message["removed"]:
             where = f"{message['folder']} on host {self._spec.name}"
             text = f"releasd: {where} holds another user's files, or a container that cannot be removed, and stays\n"
-            self._sink(text.encode())
+            self._say(text)
+
+    def _say(self, text: str) -> None:
+        """Put a line of our own among the output."""
+        data = text.encode()
+        self._sink(data)
+        self._task.besides(len(data))
 
     def _fetch(self, file: dict[str, Any]) -> Output:
         """Bring one file in and prove that it is what the host hashed; one that is not is asked for once more."""

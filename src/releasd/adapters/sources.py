@@ -4,8 +4,10 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
+from releasd.adapters.conversation import LOOK_EVERY
 from releasd.adapters.runner import leash as wire
 from releasd.ports import Cache, Objects, Task
 
@@ -51,6 +53,19 @@ def source_frames(task: Task, have: Sequence[str] | None) -> Frames:
             yield wire.DATA, chunk
     elif task.source is not None:
         yield from _file("source.tar", task.source)
+
+
+def patient(frames: Frames) -> Iterator[tuple[bytes, bytes] | None]:
+    """Yield the frames as they come, and None now and then: git may search for minutes before a pack's first byte."""
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="frames") as pool:
+        while True:
+            coming = pool.submit(next, frames, None)
+            while not wait((coming,), LOOK_EVERY).done:
+                yield None
+            frame = coming.result()
+            if frame is None:
+                return
+            yield frame
 
 
 def _file(name: str, path: Path) -> Frames:

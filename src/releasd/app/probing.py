@@ -37,4 +37,4 @@ def _from_here(config_file: Path | None, environ: Mapping[str, str], names: Sequ
         wanted.append(builds_of(project, git, git.resolve(f"refs/heads/{project.branch}") if git else None, hosts))
     tools = {tool for each in wanted for tool in each.tools}
     found = probe_hosts((host for host in hosts if not names or host.spec.name in names), tools)
-    return {"schema": 1, "hosts": found, "builds": answers(wanted, found, {})}
+    return {"schema": 1, "hosts": found, "builds": answers(wanted, hosts, found, {})}

@@ -41,7 +41,7 @@ class Farm:
         wanted = [self._wanted(project) for project in self.world.projects.values()]
         found = self._look(hosts, wanted, survey=True)
         out = {host.name: host.out for host in self.world.store.hosts() if host.out}
-        return {"schema": 1, "hosts": found, "builds": answers(wanted, found, out)}
+        return {"schema": 1, "hosts": found, "builds": answers(wanted, hosts, found, out)}
 
     def probe_due(self) -> None:
         """Look at the hosts whose time has come: by the tick, in its own thread."""

@@ -46,10 +46,10 @@ class JobJournal:
         builds = self.store.builds(self.job.id)
         return {build.name: build.evidence for build in builds if build.state is StepState.SUCCEEDED}
 
-    def built(self) -> frozenset[str]:
-        """Return the names of the builds that ended well."""
+    def built(self) -> Mapping[str, str]:
+        """Return the builds that ended well, each with its host."""
         builds = self.store.builds(self.job.id)
-        return frozenset(build.name for build in builds if build.state is StepState.SUCCEEDED)
+        return {build.name: build.host for build in builds if build.state is StepState.SUCCEEDED}
 
     def build_begun(self, build: str, hosts: Mapping[str, int], labels: Sequence[str]) -> Placement:
         """Take a slot of one of the hosts when it is this build's turn."""
@@ -60,6 +60,11 @@ class JobJournal:
     def build_kept(self, build: str, left: LeftRunning, *, leash: float) -> None:
         """Record where a later attempt finds the build."""
         self.store.build_kept(self.job.id, self.job.token, build, left, leash=leash)
+
+    def build_log_moved(self, build: str, by: int) -> None:
+        """Move where the build's output counts from."""
+        if by:
+            self.store.build_log_moved(self.job.id, self.job.token, build, by)
 
     def build_left(self, build: str) -> None:
         """Wait no longer."""
@@ -92,6 +97,12 @@ class JobJournal:
     def build_failed(self, build: str, host: str, why: str) -> None:
         """Record that the build ended badly on this host."""
         self.store.build_failed(self.job.id, self.job.token, build, host, why, now=self.clock.now())
+
+    def build_lost(self, build: str, host: str, why: str) -> Sequence[str]:
+        """Record that the host failed in the middle of the build, as it may have before."""
+        now = self.clock.now()
+        self.store.build_failed(self.job.id, self.job.token, build, host, why, now=now, is_lost=True)
+        return next(each.losses for each in self.store.builds(self.job.id) if each.name == build)
 
     def own_push(self, commit: str, *, on: str) -> None:
         """Remember our own commit before it is public.

@@ -9,9 +9,11 @@ from releasd.core.plan import recipe
 from releasd.core.tools import lacking, programs
 from releasd.engine.facts import look
 from releasd.errors import ReleasdError
-from releasd.model import BuildSpec, Project
+from releasd.model import BuildSpec, ContainerSpec, Project
 from releasd.ports import Git, Host, Probe
 from releasd.steps.preflight import DISK_NEEDED, TRIAL_TOOL
+
+Boxes = Mapping[tuple[str, str], str]  # by host and container: why it would not run there; empty: it would
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,25 +84,45 @@ def _unusable(found: Probe) -> tuple[str, str]:
 
 
 def answers(
-    wanted: Iterable[Wanted], hosts: Sequence[Mapping[str, Any]], out: Mapping[str, str]
+    wanted: Sequence[Wanted], hosts: Iterable[Host], seen: Sequence[Mapping[str, Any]], out: Mapping[str, str]
 ) -> list[dict[str, Any]]:
     """Say of each build of each project on which hosts it would run, and what is missing on the others.
 
     Args:
         wanted: what is to be built.
-        hosts: the hosts as `probe_hosts` gives them.
+        hosts: where; they are asked once more for each container that a build names.
+        seen: the hosts as `probe_hosts` gives them.
         out: why hosts take nothing new now, by name.
     """
-    return [answer for each in wanted for answer in _answers(each, hosts, out)]
+    usable = {host["name"] for host in seen if host["ok"]}
+    boxes = _look_at_containers(wanted, [host for host in hosts if host.spec.name in usable])
+    return [answer for each in wanted for answer in _answers(each, seen, out, boxes)]
 
 
-def _answers(each: Wanted, hosts: Sequence[Mapping[str, Any]], out: Mapping[str, str]) -> list[dict[str, Any]]:
+def _look_at_containers(wanted: Iterable[Wanted], hosts: Iterable[Host]) -> Boxes:
+    """Ask each host, all at once, about each container, as `preflight` does; no image is pulled for it."""
+    named = {repr(build.container): build.container for each in wanted for build in each.builds if build.container}
+    with ThreadPoolExecutor(max_workers=8, thread_name_prefix="probe") as pool:
+        asked = {(host.spec.name, key): pool.submit(_boxed, host, box) for host in hosts for key, box in named.items()}
+        return {key: future.result() for key, future in asked.items()}
+
+
+def _boxed(host: Host, container: ContainerSpec) -> str:
+    try:
+        return host.probe((), container).container_problem or ""
+    except ReleasdError as error:
+        return f"cannot be used: {error.message}"
+
+
+def _answers(
+    each: Wanted, hosts: Sequence[Mapping[str, Any]], out: Mapping[str, str], boxes: Boxes
+) -> list[dict[str, Any]]:
     project = each.project
     if each.why_unknown:
         return [{"project": project.name, "build": None, "ok": None, "reason": each.why_unknown, "hosts": {}}]
     found = []
     for build in each.builds:
-        verdicts = {host["name"]: _verdict(project, build, host, out.get(host["name"], "")) for host in hosts}
+        verdicts = {host["name"]: _verdict(project, build, host, boxes) or out.get(host["name"], "") for host in hosts}
         able = [name for name, why in verdicts.items() if not why]
         reason = "" if able else "; ".join(f"{name} {why}" for name, why in verdicts.items())
         shown = {"project": project.name, "build": build.name, "labels": list(build.labels), "tools": list(build.tools)}
@@ -108,7 +130,7 @@ def _answers(each: Wanted, hosts: Sequence[Mapping[str, Any]], out: Mapping[str,
     return found
 
 
-def _verdict(project: Project, build: BuildSpec, host: Mapping[str, Any], out: str) -> str:
+def _verdict(project: Project, build: BuildSpec, host: Mapping[str, Any], boxes: Boxes) -> str:
     """Return why a build would not run on a host; empty: it would."""
     if project.hosts and host["name"] not in project.hosts:
         return f"is not among the hosts allowed for {project.name}"
@@ -118,6 +140,4 @@ def _verdict(project: Project, build: BuildSpec, host: Mapping[str, Any], out: s
         return f"cannot be used: {host['reason']}"
     if missing := lacking(build.host_tools, host["missing"]):
         return f"lacks {', '.join(missing)}"
-    if build.container and not host["images"]:
-        return "has no docker or podman that answers"
-    return out
+    return boxes[host["name"], repr(build.container)] if build.container else ""

@@ -42,6 +42,7 @@ class Task:
     What is `kept` goes on without its daemon for the host's leash, to be attached to again.
     `objects` are the same sources for a host that keeps git objects. Without a `cache` the script finds the tools'
     caches of the host's user.
+    `besides` is told how many bytes a sink got that are no output of the task: where that goes on is counted in bytes.
     In a `container` it sees nothing of the host: `env`, the image's own variables, and a copy of the sources.
     """
 
@@ -59,6 +60,7 @@ class Task:
     idle_timeout: float = float("inf")
     token: int = 0
     kept: bool = False
+    besides: Callable[[int], object] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,9 +76,10 @@ class Output:
 class TaskResult:
     """How a task ended: its exit status and, when that is 0, its files.
 
-    `why` is set when it was ended from outside: "timeout", "idle", or "memory" (its container's). `evidence` is what
-    the host says of how it ran: `seconds`, `cache` (the mode of what was kept between builds), and for a container
-    `engine`, `image`, `image_id` and `image_digests`.
+    `why` is set when it was ended from outside: "timeout", "idle", or "memory" (its container's); or when its files
+    cannot be taken: "outputs", and `evidence` says under that name what is wrong. Besides, `evidence` is what the host
+    says of how it ran: `seconds`, `cache` (the mode of what was kept between builds), and for a container `engine`,
+    `image`, `image_id` and `image_digests`.
     """
 
     exit_status: int
@@ -119,8 +122,9 @@ class Host(Protocol):
     def run(self, task: Task, sink: Sink, should_stop: ShouldStop) -> TaskResult:
         """Run `task` to its end.
 
-        Raises `HostLost` when the host went away, `Cancelled` when `should_stop` said so, `Permanent` when what came
-        back is not what the host hashed, `Fenced` when a newer attempt has the task. What `should_stop` itself raises
+        Raises `HostLost` when the host cannot be reached, `TaskLost` when it went away with the task, `Cancelled` when
+        `should_stop` said so, `Permanent` when what came back is not what the host hashed, `Fenced` when a newer
+        attempt has the task. What `should_stop` itself raises
         leaves a task that is `kept` running; every other error ends it.
         """
         ...

@@ -52,8 +52,8 @@ class Journal(Protocol):
         """Return what is known of how each build that ended well ran, by its name."""
         ...
 
-    def built(self) -> frozenset[str]:
-        """Return the names of the builds of this job that ended well. What they left may be sealed under another's."""
+    def built(self) -> Mapping[str, str]:
+        """Return the builds of this job that ended well, each with its host. Their files may be sealed as another's."""
         ...
 
     def build_begun(self, build: str, hosts: Mapping[str, int], labels: Sequence[str]) -> Placement:
@@ -68,6 +68,10 @@ class Journal(Protocol):
 
         Its slot stays taken for `leash` seconds after this attempt, for so long the host lets it run.
         """
+        ...
+
+    def build_log_moved(self, build: str, by: int) -> None:
+        """Note that so many bytes of the build's log are no output of it (less than zero: that output is not there)."""
         ...
 
     def left_running(self, build: str) -> LeftRunning | None:
@@ -98,7 +102,11 @@ class Journal(Protocol):
         ...
 
     def build_failed(self, build: str, host: str, why: str) -> None:
-        """Record that the build ended badly on this host, or that the host was lost."""
+        """Record that the build ended badly on this host, or could not be begun there."""
+        ...
+
+    def build_lost(self, build: str, host: str, why: str) -> Sequence[str]:
+        """Record that the host failed in the middle of the build; return each time that it was so, as text."""
         ...
 
     def own_push(self, commit: str, *, on: str) -> None:

@@ -93,6 +93,7 @@ def task(ctx: Context, build: BuildSpec, host: Host, source: Path, epoch: int, *
         container=build.container,
         token=ctx.job.token,
         kept=part == build.name,
+        besides=partial(ctx.journal.build_log_moved, part),
     )
 
 
@@ -154,17 +155,27 @@ def _collisions(ctx: Context, files: Sequence[Artifact]) -> Iterator[str]:
 
 def problem(build: BuildSpec, result: TaskResult) -> str | None:
     """Return what is wrong with how a build ended, None where it ended well."""
-    if result.why == "timeout":
-        return f"it ran longer than its limit of {build.timeout:.0f} s and was ended"
-    if result.why == "memory":
-        return f"it used more memory than its container may have ({_memory(build)}), and was killed"
-    if result.why == "idle":
-        return f"it wrote nothing for {build.idle_timeout:.0f} s, its idle_timeout, and was ended"
+    if told := _from_outside(build, result):
+        return told
     if result.exit_status != 0:
         return f"its command ended with exit status {result.exit_status}"
     if not result.outputs:
         return f"it ended well but left no file matching {', '.join(build.artifacts)} in $RELEASD_OUT"
     return None
+
+
+def _from_outside(build: BuildSpec, result: TaskResult) -> str | None:
+    match result.why:
+        case "timeout":
+            return f"it ran longer than its limit of {build.timeout:.0f} s and was ended"
+        case "memory":
+            return f"it used more memory than its container may have ({_memory(build)}), and was killed"
+        case "idle":
+            return f"it wrote nothing for {build.idle_timeout:.0f} s, its idle_timeout, and was ended"
+        case "outputs":
+            return f"what it left in $RELEASD_OUT cannot be taken: {result.evidence['outputs']}"
+        case _:
+            return None
 
 
 def _memory(build: BuildSpec) -> str:

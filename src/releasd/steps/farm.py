@@ -2,7 +2,8 @@
 
 A build that an earlier attempt left running is seen to its end there. Else which host is the scheduler's choice
 (core/schedule.py); a host that is lost is quarantined at once, and the next one does the work. With none left the job
-waits, and costs no attempt. The task's id names the attempt that begins it, so that a late answer of a lost host is
+waits, and costs no attempt; but a build that was lost `MOST_LOSSES` times once it had begun is itself the likely cause,
+and fails. The task's id names the attempt that begins it, so that a late answer of a lost host is
 never mistaken for this one's.
 """
 
@@ -11,6 +12,7 @@ from dataclasses import replace
 
 from releasd.core.schedule import no_host
 from releasd.errors import (
+    BuildFailed,
     Cancelled,
     DiskFull,
     Fenced,
@@ -20,6 +22,7 @@ from releasd.errors import (
     Permanent,
     ReleasdError,
     Stopping,
+    TaskLost,
 )
 from releasd.model import LeftRunning
 from releasd.ports import Host, Task, TaskResult
@@ -28,6 +31,8 @@ from releasd.steps.context import Context
 # What a host raises instead of an exit status: gone, full, or refusing us. Another one may do the work.
 PASSED_OVER = (HostLost, DiskFull, Permanent)
 QUARANTINED = (HostLost, DiskFull)  # of these, what is the host's own fault
+LOST = (TaskLost, DiskFull)  # of these, what a build may bring about by itself
+MOST_LOSSES = 5  # of one build; more hosts than a bad night takes
 SLOT_PAUSE = 0.2  # seconds between looks whether it is our turn
 
 
@@ -72,10 +77,10 @@ def run_build(ctx: Context, build: str, hosts: Sequence[Host], task: Callable[[H
         try:
             return host, host.run(made, ctx.sink(build), ctx.should_stop)
         except Exception as error:
-            _failed(ctx, build, host, error)
             if isinstance(error, OwnDiskFull) or not isinstance(error, PASSED_OVER):
+                _failed(ctx, build, host, error)
                 raise
-            _pass_over(ctx, build, host, error)
+            _give_up(ctx, build, host, error)
             passed.append((host, error))
     raise none_left(build, passed)
 
@@ -108,11 +113,11 @@ def _attached(ctx: Context, build: str, host: Host, task: Task, log_start: int) 
     try:
         result = host.attach(task, ctx.sink(build), ctx.should_stop, found)
     except Exception as error:
-        if is_open:
-            _failed(ctx, build, host, error)
         if isinstance(error, OwnDiskFull) or not isinstance(error, PASSED_OVER):
+            if is_open:
+                _failed(ctx, build, host, error)
             raise
-        _pass_over(ctx, build, host, error)
+        _give_up(ctx, build, host, error)
         return None
     return (host, result) if result else None
 
@@ -121,6 +126,22 @@ def _failed(ctx: Context, build: str, host: Host, error: Exception) -> None:
     """Close the build, unless it goes on without us."""
     if not isinstance(error, Stopping | Fenced):
         ctx.journal.build_failed(build, host.spec.name, str(error))
+
+
+def _give_up(ctx: Context, build: str, host: Host, error: ReleasdError) -> None:
+    """Close the build for another host to take. Raises `BuildFailed` where it was lost too often."""
+    losses: Sequence[str] = ()
+    if isinstance(error, LOST):
+        losses = ctx.journal.build_lost(build, host.spec.name, error.message)
+    else:
+        _failed(ctx, build, host, error)
+    _pass_over(ctx, build, host, error)
+    if len(losses) >= MOST_LOSSES:
+        raise BuildFailed(
+            f"{build} was begun {len(losses)} times, and each time its host failed: {'; '.join(losses)}",
+            advice=f"see whether the build fills the disk or kills processes: releasd log {ctx.job.id} --step build; "
+            f"then releasd retry {ctx.job.id}",
+        )
 
 
 def _kept(ctx: Context, build: str, host: Host, task: Callable[[Host], Task]) -> tuple[Host, Task]:

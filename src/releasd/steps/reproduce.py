@@ -73,10 +73,10 @@ def _tell(ctx: Context, second: Second) -> None:
 
 def _second(ctx: Context, build: BuildSpec, artifacts: Sequence[Artifact], source: Path) -> Second:
     mine = [artifact for artifact in artifacts if artifact.build == build.name]
-    before = {artifact.host for artifact in mine}
+    before = ctx.journal.built().get(build.name)  # not its files' host: what two builds leave alike is the first's
     able = first.hosts(ctx, build)
     out = ctx.journal.hosts_out()
-    hosts = [host for host in able if host.spec.name not in before and host.spec.name not in out] or able
+    hosts = [host for host in able if host.spec.name != before and host.spec.name not in out] or able
     epoch = ctx.git.commit_time(ctx.release_commit)
     part = build.name + AGAIN
     try:
@@ -95,7 +95,7 @@ def _second(ctx: Context, build: BuildSpec, artifacts: Sequence[Artifact], sourc
     else:
         ctx.journal.build_sealed(part, host.spec.name, (), evidence=result.evidence)
         found = tuple(_compared(ctx, artifacts, mine, host, result.outputs))
-    return Second(build=build.name, host=host.spec.name, is_other_host=host.spec.name not in before, found=found)
+    return Second(build=build.name, host=host.spec.name, is_other_host=host.spec.name != before, found=found)
 
 
 def _compared(

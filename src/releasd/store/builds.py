@@ -13,7 +13,7 @@ from releasd.errors import Conflict
 from releasd.model import Artifact, Evidence, JobId, LeftRunning, StepState
 from releasd.store.codec import clean
 from releasd.store.rows import Brief, Part, get_brief, guarded, record
-from releasd.store.slots import hand_out, note_place
+from releasd.store.slots import hand_out, note_place, note_success
 from releasd.store.tables import artifact as artifact_table
 from releasd.store.tables import build as build_table
 from releasd.store.values import BuildRecord
@@ -51,6 +51,7 @@ class Builds(Part):
             ended = {"host": host, "error": None, "finished_at": now, "evidence": dict(evidence)}
             _close(conn, job, name, StepState.SUCCEEDED, **ended)
             note_place(conn, job.project, name, host, what="succeeded_at", now=now)
+            note_success(conn, host)
             record(conn, "build.succeeded", job, now=now, build=name, host=host, evidence=dict(evidence))
             hand_out(conn, now)
 
@@ -70,6 +71,12 @@ class Builds(Part):
             values = {"task": left.task, "log_start": left.log_start, "leash": leash}
             held = (build_table.c.host == left.host, build_table.c.state == StepState.STARTED)
             conn.execute(_change(job_id, name).where(*held).values(values))
+
+    def build_log_moved(self, job_id: JobId, token: int, name: str, by: int) -> None:
+        """Count the output of a build that is found again from `by` bytes further on in its log."""
+        with self._db.write(durable=False) as conn:
+            guarded(conn, job_id, token)
+            conn.execute(_change(job_id, name).values(log_start=build_table.c.log_start + by))
 
     def build_attached(self, job_id: JobId, token: int, name: str, *, now: datetime) -> None:
         """Open a build again that an earlier attempt of the job left running."""
@@ -96,11 +103,15 @@ class Builds(Part):
                     record(conn, "build.failed", job, now=now, build=row.name, host=row.host, error=NOT_RETURNED)
             hand_out(conn, now)
 
-    def build_failed(self, job_id: JobId, token: int, name: str, host: str, error: str, *, now: datetime) -> None:
-        """Close a build that ended badly, or whose host was lost."""
+    def build_failed(
+        self, job_id: JobId, token: int, name: str, host: str, error: str, *, now: datetime, is_lost: bool = False
+    ) -> None:
+        """Close a build that ended badly, or could not be begun on its host; `is_lost`: that failed in the middle."""
         with self._db.write(durable=False) as conn:
             job = guarded(conn, job_id, token)
-            _close(conn, job, name, StepState.FAILED, host=host, error=clean(error), finished_at=now)
+            before = _build(conn, job_id, name)
+            losses = [*(before.losses if before else ()), *([f"{host} ({clean(error)})"] if is_lost else ())]
+            _close(conn, job, name, StepState.FAILED, host=host, error=clean(error), finished_at=now, losses=losses)
             record(conn, "build.failed", job, now=now, build=name, host=host, error=clean(error))
             hand_out(conn, now)
 

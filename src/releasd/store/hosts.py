@@ -26,7 +26,7 @@ _CHANGE = update(host_state).where(host_state.c.name == bindparam("of"))
 _ADD = insert(host_state)
 _FRESH: Mapping[str, Any] = {
     "removed": False, "drained": False, "failures": 0, "since": None, "look_at": None, "why": "", "cores": 1,
-    "load": 0.0, "spec": {},
+    "load": 0.0, "losses": 0, "spec": {},
 }  # fmt: skip
 _WELL: Mapping[str, Any] = {"failures": 0, "since": None, "look_at": None, "why": ""}
 
@@ -71,9 +71,12 @@ class Hosts(Part):
                 wake_waiting(conn, name, now)
 
     def host_lost(self, name: str, why: str, *, now: datetime) -> None:
-        """Put a host that failed a build, or could not be reached for one, into quarantine at once."""
+        """Put a host that failed a build, or could not be reached for one, into quarantine at once.
+
+        It is the longer, the more often that was so since a build last succeeded there: a good look proves little.
+        """
         with self._db.write(durable=False) as conn:
-            _quarantine(conn, name, clean(why), now)
+            _quarantine(conn, name, clean(why), now, lost=1)
 
     def save_probe(self, name: str, *, ok: bool, facts: Mapping[str, Any], reason: str, now: datetime) -> None:
         """Keep the newest probe of a host; it ends the host's quarantine, or begins or prolongs it.
@@ -141,15 +144,16 @@ def _change(conn: Connection, name: str, **values: Any) -> None:
         conn.execute(_ADD, {**_FRESH, **values, "name": name})
 
 
-def _quarantine(conn: Connection, name: str, why: str, now: datetime) -> None:
+def _quarantine(conn: Connection, name: str, why: str, now: datetime, *, lost: int = 0) -> None:
     """Begin or prolong a quarantine. A look before the next one is due (an operator's) prolongs nothing."""
     before = conn.execute(_STATE, {"of": name}).mappings().one_or_none()
-    failures, since = (before["failures"], before["since"]) if before else (0, None)
+    failures, since, losses = (before["failures"], before["since"], before["losses"]) if before else (0, None, 0)
     if failures and before and now < before["look_at"]:
         _change(conn, name, why=why)
         return
-    look_at = next_look(failures + 1, now)
-    _change(conn, name, failures=failures + 1, since=since or now, look_at=look_at, why=why)
+    losses += lost
+    look_at = next_look(max(failures + 1, losses), now)
+    _change(conn, name, failures=failures + 1, since=since or now, look_at=look_at, why=why, losses=losses)
     if not failures:
         log.append(conn, "host.quarantined", now=now, data={"host": name, "reason": why, "next_look_at": look_at})
 

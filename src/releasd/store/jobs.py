@@ -139,6 +139,7 @@ class Jobs(Part):
             again |= {"finished_at": None}
             undone = (step.c.job_id == job_id, step.c.state != StepState.SUCCEEDED)
             conn.execute(update(step).where(*undone).values(again))
+            conn.execute(update(build).where(build.c.job_id == job_id).values(losses=[]))
             try:
                 reason = f"retried by {by}"
                 move(

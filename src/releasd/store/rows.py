@@ -120,7 +120,7 @@ def move(
 ) -> None:
     """Change a job's state, with its event. Raises `IllegalTransition`."""
     require_job(job.state, target)
-    end_builds(conn, job.id, now, may_return=target is JobState.QUEUED)
+    end_builds(conn, job.id, now)
     changed = {
         "state": target,
         "reason": clean(reason),
@@ -133,17 +133,14 @@ def move(
     record(conn, event, job, now=now, reason=clean(reason))
 
 
-def end_builds(conn: Connection, job_id: JobId, now: datetime, *, may_return: bool) -> None:
+def end_builds(conn: Connection, job_id: JobId, now: datetime) -> None:
     """Close what an attempt that is over left open, so that it takes no host's slot and waits for none.
 
-    What still runs on a host stays open where the next attempt `may_return` to it; `Builds.end_left` does the rest.
+    What may still run on a host takes its slot there, whether anyone returns to it or not; `Builds.end_left` closes it.
     """
     mine = and_(build_table.c.job_id == job_id, build_table.c.state == StepState.STARTED)
-    if may_return:
-        goes_on = and_(mine, build_table.c.task.is_not(None))
-        left_now = {"finished_at": func.coalesce(build_table.c.finished_at, bindparam("left_at", now, Utc()))}
-        conn.execute(update(build_table).where(goes_on).values(left_now))
-        mine = and_(mine, build_table.c.task.is_(None))
+    left_now = {"finished_at": func.coalesce(build_table.c.finished_at, bindparam("left_at", now, Utc()))}
+    conn.execute(update(build_table).where(mine, build_table.c.task.is_not(None)).values(left_now))
     ended = {"state": StepState.FAILED, "error": "the attempt ended", "finished_at": now}
-    conn.execute(update(build_table).where(mine).values(ended))
+    conn.execute(update(build_table).where(mine, build_table.c.task.is_(None)).values(ended))
     conn.execute(delete(waiting_build).where(waiting_build.c.job_id == job_id))

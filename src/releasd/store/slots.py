@@ -158,6 +158,11 @@ def note_place(conn: Connection, project: str, build: str, host: str, *, what: s
         conn.execute(_NEW_PLACE, new | {what: now})
 
 
+def note_success(conn: Connection, host: str) -> None:
+    """Forget what a host lost before: it has seen a build through."""
+    conn.execute(update(host_state).where(host_state.c.name == host, host_state.c.losses > 0).values(losses=0))
+
+
 def stop_waiting(conn: Connection, job_id: JobId, name: str) -> None:
     """Let a build wait no longer."""
     conn.execute(_NO_LONGER, {"of": job_id, "called": name})

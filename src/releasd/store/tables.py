@@ -139,6 +139,7 @@ build = Table(
     Column("log_start", BigInteger),
     Column("evidence", Json, nullable=False, server_default="{}"),
     Column("leash", Float),
+    Column("losses", Json, nullable=False, server_default="[]"),
     CheckConstraint("state IN ('started', 'succeeded', 'failed')", name="state"),
 )
 _partial("ix_build_started", build.c.host, where="state = 'started'", unique=False)
@@ -264,6 +265,7 @@ host_state = Table(
     Column("why", Text, nullable=False),
     Column("cores", Integer, nullable=False),
     Column("load", Float, nullable=False),
+    Column("losses", Integer, nullable=False, server_default="0"),
     CheckConstraint(
         "(failures = 0) = (since IS NULL) AND (failures = 0) = (look_at IS NULL)",
         name="quarantine",

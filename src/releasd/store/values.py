@@ -1,6 +1,6 @@
 """What the store gives back beyond the model's own values."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -31,6 +31,7 @@ class BuildRecord:
     task: str | None = None
     log_start: int | None = None
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    losses: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

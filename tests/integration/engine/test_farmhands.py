@@ -7,8 +7,8 @@ import pytest
 
 from releasd.engine import farmhands, view
 from releasd.engine.farmhands import Farm
-from releasd.errors import HostLost, UsageError
-from releasd.model import BuildSpec, HostSpec, JobState, StepName
+from releasd.errors import DiskFull, HostLost, ReleasdError, TaskLost, UsageError
+from releasd.model import BuildSpec, ContainerSpec, HostSpec, JobState, StepName
 from releasd.ports import Probe
 from support.fakehost import FakeHost, Scripted
 from support.fakeports import TOOLS, host_spec
@@ -23,11 +23,11 @@ class Watched(FakeHost):
         self.looks: list[bool] = []
         self.is_away = False
 
-    def probe(self, tools: Iterable[str], *, survey: bool = False) -> Probe:
+    def probe(self, tools: Iterable[str], container: ContainerSpec | None = None, *, survey: bool = False) -> Probe:
         self.looks.append(survey)
         if self.is_away:
             raise HostLost("no route")
-        return super().probe(tools, survey=survey)
+        return super().probe(tools, container, survey=survey)
 
 
 @pytest.fixture
@@ -123,6 +123,18 @@ def test_what_a_build_lacks_is_told_for_each_host(lab: Lab, far: Watched) -> Non
     assert rust["hosts"]["one"] == "lacks cargo"
 
 
+def test_a_container_that_would_not_run_is_told_as_preflight_would(lab: Lab) -> None:
+    """An engine that answers is not enough: its image may be absent and never pulled, or a limit not be kept."""
+    why = 'lacks the image img:1, and pull = "never"'
+    lab.hosts.registered.append(FakeHost(host_spec("two"), tools=TOOLS, container_problem=why))
+    farmhands.register(lab.world)
+    box = ContainerSpec(image="img:1", pull="never")
+    lab.configure(builds=(BuildSpec(name="boxed", run="x", container=box), BuildSpec(name="bare", run="x")))
+    boxed, bare = Farm(lab.world, lambda: None).probe()["builds"]
+    assert boxed["hosts"] == {"one": "", "two": why}
+    assert bare["hosts"] == {"one": "", "two": ""}
+
+
 def test_builds_that_the_repository_names_are_answered_for_too(lab: Lab) -> None:
     """Nothing has to be written for the operator; a repository without a recipe says why."""
     lab.configure(builds=())
@@ -152,6 +164,30 @@ def test_a_job_without_a_host_waits_for_as_long_as_it_takes(lab: Lab) -> None:
     assert [each["name"] for each in shown["waiting"]] == ["dist"]
     lab.plays = lambda _: None
     tick(lab, 60)
+    lab.assert_released(lab.run(), "1.1.0")
+
+
+@pytest.mark.parametrize("error", [TaskLost("went away"), DiskFull("no space left")])
+def test_a_build_that_takes_its_host_along_is_not_repeated_for_ever(lab: Lab, error: ReleasdError) -> None:
+    """Looks at the host succeed each time. In the end the job fails, and tells of each time; a retry counts anew."""
+    farmhands.register(lab.world)
+    tick(lab)
+    lab.plays = lambda task: Scripted(error=error) if "RELEASD_VERSION" in task.env else None
+    job, waits = lab.release(), []
+    while job.state is JobState.QUEUED and len(waits) < 20:
+        (host,) = lab.store.hosts()
+        assert host.look_at is not None
+        waits.append((host.look_at - lab.clock.at).total_seconds())
+        lab.clock.at = host.look_at
+        tick(lab)
+        job = lab.run()
+    assert job.state is JobState.FAILED
+    assert waits == [2, 4, 8, 16]
+    times = "; ".join([f"one ({error.message})"] * 5)
+    assert f"dist was begun 5 times, and each time its host failed: {times}" in job.reason
+    lab.plays = lambda _: None
+    tick(lab, 60)
+    lab.store.retry(job.id, lab.clock.at, by="me")
     lab.assert_released(lab.run(), "1.1.0")
 
 

@@ -46,6 +46,16 @@ def test_who_comes_back_has_it_again(store: Store) -> None:
     assert (build.state, build.finished_at, build.attempts) == (StepState.STARTED, None, 1)
 
 
+def test_what_is_no_output_moves_where_it_counts_from(store: Store) -> None:
+    """In both directions: lines of our own, and output that never arrived."""
+    job = running(store, 1, "p")
+    assert start_build(store, job)
+    store.build_kept(job.id, job.token, "wheel", LEFT, leash=LEASH)
+    for by in (20, -30):
+        store.build_log_moved(job.id, job.token, "wheel", by)
+    assert store.builds(job.id)[0].log_start == LEFT.log_start - 10
+
+
 def test_after_its_leash_the_slot_is_handed_on(store: Store) -> None:
     """The host has ended the build by then. Where it was found stays known: asking there once more costs little."""
     job = left(store)
@@ -80,12 +90,16 @@ def test_what_is_not_there_any_more_gives_its_slot_back(store: Store) -> None:
     assert (build.attempts, build.task, build.log_start) == (2, None, None)
 
 
-def test_a_job_that_is_over_leaves_nothing_open(store: Store) -> None:
-    """Nobody will come back: what still runs there ends with its leash."""
+def test_a_job_that_is_over_holds_the_slot_of_what_still_runs(store: Store) -> None:
+    """Nobody will come back, but nobody told the host either: it is busy until the leash is up."""
     job = left(store)
-    store.cancel(job.id, NOW, by="operator")
+    store.cancel(job.id, SOON, by="operator")
     assert store.job(job.id).state is JobState.CANCELLED
+    other = running(store, 1, "q")
+    assert not start_build(store, other)
+    store.end_left(LATER)
     assert store.builds(job.id)[0].state is StepState.FAILED
+    assert [taken.state for taken in store.builds(other.id)] == [StepState.STARTED]
 
 
 def test_a_slot_lost_meanwhile_is_not_noted(store: Store) -> None:

@@ -142,6 +142,34 @@ def test_a_lost_host_is_quarantined_until_a_look_succeeds(store: Store) -> None:
     assert events(store, "host.") == ["host.added", "host.quarantined", "host.lost", "host.found", "host.recovered"]
 
 
+def test_a_host_that_loses_builds_between_good_looks_is_left_alone_for_longer_each_time(store: Store) -> None:
+    """A full disk looks well between two builds; only a build that succeeds there proves that it is."""
+    job, now, pauses = running(store), NOW, []
+    for _ in range(4):
+        store.host_lost("far", "disk full", now=now)
+        now = store.hosts()[0].look_at or now
+        pauses.append((now - (store.hosts()[0].since or now)).total_seconds())
+        store.save_probe("far", ok=True, facts={}, reason="", now=now)
+        assert store.hosts()[0].out == ""
+    assert pauses == [2, 4, 8, 16]
+    assert ask(store, job, far=1) == "far"
+    store.build_sealed(job.id, job.token, "wheel", "far", (), now=now)
+    store.host_lost("far", "disk full", now=now)
+    assert store.hosts()[0].look_at == now + timedelta(seconds=2)
+
+
+def test_each_loss_of_a_build_is_remembered_until_an_operator_retries(store: Store) -> None:
+    """Over all attempts of the job, and not what was no loss."""
+    job = running(store)
+    for host, is_lost in (("a", True), ("b", False), ("c", True)):
+        assert ask(store, job, **{host: 1}) == host
+        store.build_failed(job.id, job.token, "wheel", host, "gone", now=NOW, is_lost=is_lost)
+    assert list(store.builds(job.id)[0].losses) == ["a (gone)", "c (gone)"]
+    store.finish(job.id, job.token, JobState.FAILED, "", NOW)
+    store.retry(job.id, NOW, by="me")
+    assert list(store.builds(job.id)[0].losses) == []
+
+
 def test_an_impatient_operator_prolongs_no_quarantine(store: Store) -> None:
     """A look before its time that fails changes why, not when."""
     store.host_lost("far", "reset by peer", now=NOW)

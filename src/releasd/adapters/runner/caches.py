@@ -67,7 +67,7 @@ class Cache:
         if self._fd is not None and self.folder is not None:
             try:
                 self._close(self.folder)
-            except OSError as error:  # the build is what it is; the next one finds a cache without a word for it
+            except OSError as error:  # the build is what it is, and nobody returns to it; the next one finds no state
                 self._leash.send(OUTPUT, f"releasd: the cache is not kept: {error}\n".encode())
             finally:
                 os.close(self._fd)
@@ -127,7 +127,7 @@ def open_cache(leash: Leash, spec: dict[str, Any], task: Path, image: str = "hos
                 path.unlink()
         folder.mkdir(mode=PRIVATE, exist_ok=True)
     except OSError as error:
-        leash.send(OUTPUT, f"releasd: no cache can be kept on this host: {error}\n".encode())
+        leash.output(f"releasd: no cache can be kept on this host: {error}\n".encode())
         return private
     return Cache(leash, asked["mode"], folder / "files", fd)
 

@@ -10,6 +10,7 @@ them in /releasd/src. Paths, host name and rights are those of every other host.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shlex
@@ -228,13 +229,17 @@ class Box:
         }
 
     def check_begun(self) -> None:
-        """Raise `Refused`, in the engine's words, where the script never began. To be called after `end`."""
+        """Raise `Refused`, in the engine's words, where the script never began. To be called after `end`.
+
+        Raises `OSError` where the engine has no room for its images and containers, wherever it keeps them.
+        """
         if self._has_begun:
             return
         said = self._folder / "errors"
         words = (said.read_text(errors="replace").strip() if said.exists() else "") or self._words
         detail = f": {words[-500:]}" if words else "; what it said ends the output"
-        raise Refused(f"{Path(self._program).name} did not run a container of {self._wanted['image']}{detail}")
+        told = f"{Path(self._program).name} did not run a container of {self._wanted['image']}{detail}"
+        raise OSError(errno.ENOSPC, told) if "no space left" in words.lower() else Refused(told)
 
 
 def name_of(folder: Path) -> str:

@@ -15,6 +15,10 @@ from releasd.adapters.runner.leash import CHUNK
 from releasd.adapters.runner.processes import Refused
 
 
+class Unfit(Exception):
+    """What a build left cannot be taken, which is the build's own doing."""
+
+
 def unpack(source: Path, into: Path, beat: Callable[[], object]) -> None:
     """Unpack a tar; only files, folders and links are made, all of them inside.
 
@@ -50,10 +54,23 @@ def check_member(member: tarfile.TarInfo, folder: str) -> None:
 
 
 def collect(out: Path, globs: list[str], beat: Callable[[], object]) -> tuple[list[dict[str, Any]], list[str]]:
-    """Hash the plain files directly in `out` that match; also return the names that match and are no plain files."""
+    """Hash the plain files directly in `out` that match; also return the names that match and are no plain files.
+
+    Raises:
+        Unfit: the build removed or closed the folder, or a file in it has a name or rights that nobody can use.
+    """
+    try:
+        return _collect(out, globs, beat) if globs else ([], [])
+    except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
+        raise Unfit(f"{os.path.basename(error.filename)}: {error.strerror}") from error  # noqa: PTH119 - may be a name
+
+
+def _collect(out: Path, globs: list[str], beat: Callable[[], object]) -> tuple[list[dict[str, Any]], list[str]]:
     files, left_out = [], []
     for name in sorted(os.listdir(out)):  # noqa: PTH208 - names are wanted, not paths
         if any(fnmatch.fnmatchcase(name, pattern) for pattern in globs):
+            if not name.isprintable():
+                raise Unfit(f"no release has a file called {name!r}")
             chunks = read_plain(out, name)
             if chunks is None:
                 left_out.append(name)

@@ -83,7 +83,7 @@ class Kept(Leash):
     def output(self, data: bytes) -> None:
         """Send what the build wrote, or keep it to be sent in its turn."""
         if self._spool is None:
-            self.send(OUTPUT, data)
+            super().output(data)
         else:
             self._spool.append(data)
 

@@ -88,6 +88,10 @@ class Leash:
         """Queue one frame."""
         self._out += pack(kind, payload)
 
+    def output(self, data: bytes) -> None:
+        """Queue what belongs to the build's output."""
+        self.send(OUTPUT, data)
+
     def control(self, **message: Any) -> None:
         """Queue one message."""
         self.send(CONTROL, json.dumps(message).encode())

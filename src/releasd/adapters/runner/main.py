@@ -13,10 +13,10 @@ from typing import Any, BinaryIO, Callable, TypeVar  # noqa: UP035 - also read b
 
 from releasd.adapters.runner.caches import Cache, open_cache, trim_caches
 from releasd.adapters.runner.container import Box, client_environment, look
-from releasd.adapters.runner.files import collect, read_plain, unpack
+from releasd.adapters.runner.files import Unfit, collect, read_plain, unpack
 from releasd.adapters.runner.folders import claim, free, home, open_workdir, release, workdir_at
 from releasd.adapters.runner.keeper import Kept, attach, begin
-from releasd.adapters.runner.leash import BYE, DATA, GO, KILL, PUT, TICK, Leash, LeashBroken
+from releasd.adapters.runner.leash import BYE, DATA, GO, KILL, OUTPUT, PUT, TICK, Leash, LeashBroken
 from releasd.adapters.runner.processes import GRACE, Build, Refused
 from releasd.adapters.runner.scope import enter_scope
 from releasd.adapters.runner.sources import bring_sources, trim_sources
@@ -110,7 +110,8 @@ def tidy(leash: Kept, spec: dict[str, Any], workdir: Path) -> None:
         trim_sources(leash, spec, workdir, search_path(spec))
         trim_caches(leash, spec, workdir)
     except OSError as error:
-        leash.output(f"releasd: what is kept on this host could not be tidied: {error}\n".encode())
+        words = f"releasd: what is kept on this host could not be tidied: {error}\n"
+        leash.send(OUTPUT, words.encode())  # the spool is gone with the folder
 
 
 def _run_in(leash: Kept, spec: dict[str, Any], folder: Path) -> None:
@@ -150,9 +151,13 @@ def build_in(leash: Kept, spec: dict[str, Any], folder: Path, cache: Cache, box:
         box.check_begun()
         why = "memory" if build.status and box.is_out_of_memory else None
     status = build.status or (TIMED_OUT if why else 0)  # a script that was ended never counts as a success
-    files, left_out = ([], []) if status else collect(folder / "out", spec["outputs"], leash.wait)
     cache.is_good = status == 0
     evidence = {"seconds": f"{time.monotonic() - begun:.1f}"}
+    try:
+        files, left_out = ([], []) if status else collect(folder / "out", spec["outputs"], leash.wait)
+    except Unfit as error:
+        files, left_out, why = [], [], "outputs"
+        evidence["outputs"] = str(error)
     evidence.update({"cache": cache.mode} if cache.folder else {})
     evidence.update(box.evidence if box else {})
     leash.control(exit=status, why=why, files=files, left_out=left_out, disk_full=is_full, evidence=evidence)
@@ -195,7 +200,7 @@ def supervise(leash: Kept, build: Build, spec: dict[str, Any], folder: Path) -> 
     begun = heard = time.monotonic()
     lowest, why = free(folder), None
     while why is None:
-        is_quiet = pump(leash, build) is None and not leash.is_lagging
+        is_quiet = not pump(leash, build) and not leash.is_lagging
         now = time.monotonic()
         heard = heard if is_quiet else now
         build.reap()
@@ -216,22 +221,21 @@ def supervise(leash: Kept, build: Build, spec: dict[str, Any], folder: Path) -> 
 def drain(leash: Kept, build: Build) -> None:
     """Pass on what is still in the pipe. Its end comes at once, unless a process got away (not on Linux)."""
     limit = time.monotonic() + GRACE
-    while time.monotonic() < limit:
-        data = pump(leash, build)
-        if data == b"":
-            return
+    while not build.is_mute and time.monotonic() < limit:
+        pump(leash, build)
         if leash.is_lagging:
             limit = time.monotonic() + GRACE
 
 
-def pump(leash: Kept, build: Build) -> bytes | None:
-    """Pass on what the build has written; return None when there was nothing, or no room for it."""
-    if not leash.wait(TICK, [] if leash.is_lagging else [build.output]):
-        return None
+def pump(leash: Kept, build: Build) -> bool:
+    """Pass on what the build has written; return whether there was something, and room for it."""
+    if not leash.wait(TICK, [] if leash.is_lagging or build.is_mute else [build.output]):
+        return False
     data = os.read(build.output, 1 << 16)
+    build.is_mute = not data  # at its end a pipe is always readable
     if data:
         leash.output(data)
-    return data
+    return bool(data)
 
 
 def serve(leash: Kept, out: Path) -> None:

@@ -62,12 +62,14 @@ def kill_marked(mark: str) -> None:
 class Build:
     """The running script and everything that it started. `output` is the read end of its standard streams.
 
-    `stop` ends what is no descendant of this process (a container), and is called before anything is killed.
+    `is_mute` is set by whoever reads to its end. `stop` ends what is no descendant of this process (a container), and
+    is called before anything is killed.
     """
 
     def __init__(self, script: str, cwd: str, env: dict[str, str], stop: Callable[[], object] = lambda: None) -> None:
         self._stop = stop
         self.status: int | None = None
+        self.is_mute = False
         libc = ctypes.CDLL(None) if IS_LINUX else None  # loaded before the fork
         runner = os.getpid()
         self.output, write = os.pipe()

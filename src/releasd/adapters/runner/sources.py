@@ -111,7 +111,7 @@ def _opened(leash: Leash, objects: dict[str, Any], folder: Path, path: str) -> S
         store = Store(leash, git, where, fd, objects["commit"])
         store.lay_out()
     except OSError as error:
-        leash.send(OUTPUT, f"releasd: no sources can be kept on this host: {error}\n".encode())
+        leash.output(f"releasd: no sources can be kept on this host: {error}\n".encode())
         return None
     return store
 

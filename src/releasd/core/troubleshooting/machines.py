@@ -21,6 +21,14 @@ HOSTS = (
         "no host with labels linux, x86_64 is usable: big is drained",
     ),
     _known(
+        "build-lost-too-often",
+        r"was begun \d+ times, and each time its host failed",
+        "`was begun 5 times, and each time its host failed`",
+        "the build itself fills the disks of its hosts, uses up their memory, or kills processes that are not its own",
+        "see what it does: `releasd log JOB --step build`; give its hosts more room, then `releasd retry JOB`",
+        "demo was begun 5 times, and each time its host failed: one (the disk of host one is full: No space left)",
+    ),
+    _known(
         "host-key",
         r"host key verification failed|remote host identification has changed|the key of host .* is unknown|"
         r"the key of host .* (?:is not|has changed)",
