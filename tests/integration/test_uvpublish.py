@@ -6,51 +6,22 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 
-from releasd.adapters import index as index_module
 from releasd.adapters.index import HttpIndex
 from releasd.adapters.uvpublish import publish
 from releasd.errors import Conflict, Denied, Permanent, ReleasdError, SecretError, Transient
 from releasd.ports import Secret
 from support.httpstub import Asked, Reply, http_stub
 from support.pypirules import PypiRules
-from support.uploadrules import OPEN_FOR
+from support.rulesindex import TOKEN, ignore, index, make_index, rules
 from support.wheels import make_sdist, make_wheel, sha256
 
-TOKEN = Secret("pypi-AgEIcHlwaS5vcmcCJGNhbmFyeS1jYW5hcnk")
-
-
-@pytest.fixture
-def rules(tmp_path: Path) -> Iterator[PypiRules]:
-    """Run an index with the public one's rules."""
-    with PypiRules(tmp_path / "index", token=TOKEN.reveal()) as running:
-        yield running
-
-
-@pytest.fixture
-def index(rules: PypiRules) -> HttpIndex:
-    """Return the adapter for that index."""
-    return _index(rules)
-
-
-def _index(rules: PypiRules, *, upload_timeout: float = 60.0, token: Secret = TOKEN) -> HttpIndex:
-    return HttpIndex(
-        name="rules",
-        publish_url=rules.publish_url,
-        simple_url=rules.simple_url,
-        token=lambda: token,
-        read_timeout=5,
-        upload_timeout=upload_timeout,
-    )
-
-
-def _ignore(_: bytes) -> None:
-    """Take output and do nothing with it."""
+__all__ = ["index", "rules"]
 
 
 @pytest.mark.parametrize(
@@ -67,137 +38,10 @@ def test_each_status_becomes_its_cause(
     """Uv ends with 2 for all of them; nothing was stored, and the index was asked to only once."""
     rules.fail_next(status)
     with pytest.raises(ReleasdError) as caught:
-        index.upload([make_wheel(tmp_path, "demo", "1.0")], _ignore)
+        index.upload([make_wheel(tmp_path, "demo", "1.0")], ignore)
     assert type(caught.value) is error
     assert caught.value.advice
     assert (rules.posts(), rules.files) == (1, {})
-
-
-@pytest.mark.parametrize("status", [429, 503])
-def test_the_wait_that_the_index_asks_for_is_known(
-    rules: PypiRules, index: HttpIndex, tmp_path: Path, status: int
-) -> None:
-    """The messages of uv leave Retry-After out; its log has it, and the log is for us alone."""
-    rules.fail_next(status, retry_after="7")
-    seen: list[bytes] = []
-    with pytest.raises(Transient) as caught:
-        index.upload([make_wheel(tmp_path, "demo", name) for name in ("1.0", "1.1")], seen.append)
-    assert caught.value.retry_after == 7.0
-    assert rules.posts() == 1
-    assert b"Uploading" in b"".join(seen)
-    assert not any(line.startswith(("TRACE", "DEBUG")) for line in b"".join(seen).decode().splitlines())
-
-
-def test_the_page_that_an_index_answers_with_does_not_flood_the_log(
-    rules: PypiRules, index: HttpIndex, tmp_path: Path
-) -> None:
-    """Its lines are in uv's log too, once more: they are said once, in the error."""
-    rules.fault("status", status=400, text="<html>\nerror in a page\n</html>")
-    seen: list[bytes] = []
-    with pytest.raises(Permanent, match="error in a page"):
-        index.upload([make_wheel(tmp_path, "demo", "1.0")], seen.append)
-    assert b"".join(seen).count(b"error in a page") == 1
-
-
-def test_a_large_release_goes_up_several_files_at_a_time(
-    rules: PypiRules, index: HttpIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each file once, the first before all others, one refused and known by name, and no line of the log torn."""
-    monkeypatch.setattr(index_module, "WORTH_A_BATCH", 1)
-    paths = [make_wheel(tmp_path, "demo", "1.0", tag=f"cp3{n}-cp3{n}-manylinux_2_17_x86_64") for n in range(10, 18)]
-    rules.limits.deleted.add(paths[4].name)
-    seen: list[bytes] = []
-    with pytest.raises(Conflict, match="previously used") as caught:
-        index.upload(paths, seen.append)
-    assert list(caught.value.by_file or {}) == [paths[4].name]
-    assert {name: file.stored for name, file in rules.files.items()} == {
-        path.name: 1 for path in paths if path is not paths[4]
-    }
-    assert next(iter(rules.files)) == paths[0].name
-    lines = b"".join(seen).decode().splitlines()
-    assert sum(line.startswith("Uploading demo-1.0") for line in lines) == len(paths)
-
-
-def test_a_quota_met_on_the_third_file(rules: PypiRules, index: HttpIndex, tmp_path: Path) -> None:
-    """By the index's own rule: two are public, the third is named with its words, and nothing is sent twice."""
-    tags = ("cp311-abi3-manylinux_2_17_x86_64", "cp311-abi3-musllinux_1_2_x86_64", "py3-none-any")
-    paths = [make_wheel(tmp_path, "demo", "1.0", tag=tag) for tag in tags]
-    rules.limits.project_size = sum(path.stat().st_size for path in paths[:2])
-    with pytest.raises(Permanent, match="Project size too large") as caught:
-        index.upload(paths, _ignore)
-    assert list(caught.value.by_file or {}) == [paths[2].name]
-    assert {file.stored for file in rules.files.values()} == {1}
-    assert len(rules.files) == 2
-
-
-def test_a_name_that_was_deleted_stays_taken(rules: PypiRules, index: HttpIndex, tmp_path: Path) -> None:
-    """A conflict that no listing will ever show: it ends at once, and says that a new version is the way on."""
-    wheel = make_wheel(tmp_path, "demo", "1.0")
-    rules.limits.deleted.add(wheel.name)
-    with pytest.raises(Conflict, match="previously used") as caught:
-        index.upload([wheel], _ignore)
-    assert "release a new version" in caught.value.advice
-
-
-def test_a_release_that_is_closed_takes_no_more_files(rules: PypiRules, index: HttpIndex, tmp_path: Path) -> None:
-    """Fourteen days after the first file: what is there stays, what lacks is refused for good."""
-    wheel = make_wheel(tmp_path, "demo", "1.0")
-    index.upload([wheel], _ignore)
-    rules.files[wheel.name].at -= OPEN_FOR + 1
-    with pytest.raises(Permanent, match="older than 14 days") as caught:
-        index.upload([wheel, make_sdist(tmp_path, "demo", "1.0")], _ignore)
-    assert "release a new one" in caught.value.advice
-    assert list(rules.files) == [wheel.name]
-
-
-def test_a_token_that_expires_between_two_files(rules: PypiRules, index: HttpIndex, tmp_path: Path) -> None:
-    """The first is public, the refused token is not shown again; with a new one only what lacks is sent."""
-    paths = [make_wheel(tmp_path, "demo", "1.0"), make_sdist(tmp_path, "demo", "1.0")]
-    rules.fault("status", status=403, text="403 Invalid or expired token", skip=1)
-    with pytest.raises(Denied, match="expired") as caught:
-        index.upload(paths, _ignore)
-    assert "doppler secrets set" in caught.value.advice
-    assert (rules.posts(), len(rules.files)) == (2, 1)
-    index.upload(paths, _ignore)
-    assert {file.stored for file in rules.files.values()} == {1}
-    assert len(rules.files) == 2
-
-
-def test_failure_at_the_third_file_is_completed_by_the_next_attempt(
-    rules: PypiRules, index: HttpIndex, tmp_path: Path
-) -> None:
-    """One file failed, the others are public all the same: the same call again sends the one that is lacking."""
-    tags = ("cp311-abi3-manylinux_2_17_x86_64", "cp311-abi3-musllinux_1_2_x86_64", "py3-none-any")
-    paths = [*(make_wheel(tmp_path, "demo", "1.0", tag=tag) for tag in tags), make_sdist(tmp_path, "demo", "1.0")]
-    rules.fault("status", status=502, skip=2, times=2)
-    with pytest.raises(Transient):
-        index.upload(paths, _ignore)
-    assert len(rules.files) == 3
-    index.upload(paths, _ignore)
-    assert {name: (f.sha256, f.stored, f.accepted) for name, f in rules.files.items()} == {
-        path.name: (sha256(path), 1, 1) for path in paths
-    }
-
-
-def test_an_index_that_says_it_has_the_file_does_not_end_the_upload(
-    rules: PypiRules, index: HttpIndex, tmp_path: Path
-) -> None:
-    """409 for one of three: whose bytes those are its listing tells; the others are sent."""
-    tags = ("cp311-abi3-manylinux_2_17_x86_64", "cp311-abi3-musllinux_1_2_x86_64", "py3-none-any")
-    paths = [make_wheel(tmp_path, "demo", "1.0", tag=tag) for tag in tags]
-    rules.fault("status", status=409, text="it is there", skip=1)
-    index.upload(paths, _ignore)
-    assert len(rules.files) == 2
-
-
-def test_a_slow_index_gets_its_time_for_all_files_together(rules: PypiRules, tmp_path: Path) -> None:
-    """Files that are tried one by one after a fault do not each wait for as long as all of them may take."""
-    rules.fault("hang", seconds=20, times=9)
-    begun = time.monotonic()
-    paths = [make_wheel(tmp_path, "demo", f"1.{n}") for n in range(3)]
-    with pytest.raises(Transient):
-        _index(rules, upload_timeout=2).upload(paths, _ignore)
-    assert time.monotonic() - begun < 5
 
 
 @pytest.mark.parametrize("kind", ["drop_before", "drop_mid", "drop_after"])
@@ -205,7 +49,7 @@ def test_lost_connection_leaves_one_copy(rules: PypiRules, index: HttpIndex, tmp
     """Wherever the line breaks, even between storing and answering, the file ends up there once."""
     wheel = make_wheel(tmp_path, "demo", "1.0")
     rules.fault(kind)
-    index.upload([wheel], _ignore)
+    index.upload([wheel], ignore)
     assert {name: f.stored for name, f in rules.files.items()} == {wheel.name: 1}
 
 
@@ -213,7 +57,7 @@ def test_error_after_storing_is_seen_as_stored(rules: PypiRules, index: HttpInde
     """A gateway's 502 may hide a success; the listing shows it."""
     wheel = make_wheel(tmp_path, "demo", "1.0")
     rules.fault("after", status=502)
-    index.upload([wheel], _ignore)
+    index.upload([wheel], ignore)
     assert [file.sha256 for file in index.files("demo", "1.0")] == [sha256(wheel)]
 
 
@@ -221,27 +65,27 @@ def test_repeat_while_the_listing_lags_is_accepted(rules: PypiRules, index: Http
     """While the index does not list yet what it stored, the same bytes are answered 200 and stored once."""
     wheel = make_wheel(tmp_path, "demo", "1.0")
     rules.lag = 3600
-    index.upload([wheel], _ignore)
+    index.upload([wheel], ignore)
     assert index.files("demo", "1.0") == ()
-    index.upload([wheel], _ignore)
+    index.upload([wheel], ignore)
     assert (rules.files[wheel.name].stored, rules.files[wheel.name].accepted) == (1, 2)
 
 
 def test_other_bytes_while_the_listing_lags_are_a_conflict(rules: PypiRules, index: HttpIndex, tmp_path: Path) -> None:
     """The check finds nothing, the upload is refused: still a conflict, with the index's own words."""
     rules.lag = 3600
-    index.upload([make_wheel(tmp_path, "demo", "1.0", body="theirs = 1\n")], _ignore)
+    index.upload([make_wheel(tmp_path, "demo", "1.0", body="theirs = 1\n")], ignore)
     with pytest.raises(Conflict, match="File already exists"):
-        index.upload([make_wheel(tmp_path, "demo", "1.0")], _ignore)
+        index.upload([make_wheel(tmp_path, "demo", "1.0")], ignore)
 
 
 def test_plain_linux_wheel_and_second_sdist_are_permanent(rules: PypiRules, index: HttpIndex, tmp_path: Path) -> None:
     """Rules that only the server knows come back as what to change."""
     with pytest.raises(Permanent, match="unsupported platform tag"):
-        index.upload([make_wheel(tmp_path, "demo", "1.0", tag="cp311-cp311-linux_x86_64")], _ignore)
-    index.upload([make_sdist(tmp_path, "demo-x", "1.0")], _ignore)
+        index.upload([make_wheel(tmp_path, "demo", "1.0", tag="cp311-cp311-linux_x86_64")], ignore)
+    index.upload([make_sdist(tmp_path, "demo-x", "1.0")], ignore)
     with pytest.raises(Conflict):
-        index.upload([make_sdist(tmp_path, "demo-x", "1.0", body="changed\n")], _ignore)
+        index.upload([make_sdist(tmp_path, "demo-x", "1.0", body="changed\n")], ignore)
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 truncated"])
@@ -252,7 +96,7 @@ def test_damaged_wheel_is_permanent_and_not_sent(
     wheel = tmp_path / "demo-1.0-py3-none-any.whl"
     wheel.write_bytes(content)
     with pytest.raises(Permanent, match="Failed to"):
-        index.upload([wheel], _ignore)
+        index.upload([wheel], ignore)
     assert rules.posts() == 0
 
 
@@ -261,7 +105,7 @@ def test_hanging_server_is_left_in_time(rules: PypiRules, tmp_path: Path) -> Non
     rules.fault("hang", seconds=20)
     begun = time.monotonic()
     with pytest.raises(Transient, match="did not end within 2 s"):
-        _index(rules, upload_timeout=2).upload([make_wheel(tmp_path, "demo", "1.0")], _ignore)
+        make_index(rules, upload_timeout=2).upload([make_wheel(tmp_path, "demo", "1.0")], ignore)
     assert time.monotonic() - begun < 10
 
 
@@ -275,7 +119,7 @@ def test_refused_connection_is_transient(tmp_path: Path) -> None:
             publish_url=f"{gone}/legacy/",
             check_url=None,
             token=TOKEN,
-            sink=_ignore,
+            sink=ignore,
             timeout=30,
         )
 
@@ -290,7 +134,7 @@ def test_check_url_that_is_down_uploads_nothing(rules: PypiRules, tmp_path: Path
             publish_url=rules.publish_url,
             check_url=f"{gone}/simple/",
             token=TOKEN,
-            sink=_ignore,
+            sink=ignore,
             timeout=30,
         )
     assert rules.posts() == 0
@@ -299,8 +143,8 @@ def test_check_url_that_is_down_uploads_nothing(rules: PypiRules, tmp_path: Path
 def test_log_line_as_token_is_never_sent(rules: PypiRules, tmp_path: Path) -> None:
     """The hand-run workflow's bug: a log line in front of the token. Nothing is sent, nothing is shown."""
     token = Secret(f"\x1b[0;34m[INFO]\x1b[0m Fetching PyPI token from Doppler...\n{TOKEN.reveal()}")
-    bad = _index(rules, token=token)
-    for use in (lambda: bad.upload([make_wheel(tmp_path, "demo", "1.0")], _ignore), bad.check_secret):
+    bad = make_index(rules, token=token)
+    for use in (lambda: bad.upload([make_wheel(tmp_path, "demo", "1.0")], ignore), bad.check_secret):
         with pytest.raises(SecretError) as caught:
             use()
         assert TOKEN.reveal() not in caught.value.message
@@ -309,7 +153,7 @@ def test_log_line_as_token_is_never_sent(rules: PypiRules, tmp_path: Path) -> No
 
 def test_token_reaches_the_index_byte_for_byte(rules: PypiRules, index: HttpIndex, tmp_path: Path) -> None:
     """The login that the index sees is exactly the secret, under the name that stands for tokens."""
-    index.upload([make_wheel(tmp_path, "demo", "1.0")], _ignore)
+    index.upload([make_wheel(tmp_path, "demo", "1.0")], ignore)
     (header,) = [asked.headers["Authorization"] for asked in rules.requests if asked.method == "POST"]
     assert base64.b64decode(header.removeprefix("Basic ")) == b"__token__:" + TOKEN.reveal().encode()
 
@@ -324,7 +168,7 @@ def test_token_is_not_in_any_argument_list_or_output(rules: PypiRules, tmp_path:
 
     def upload() -> None:
         try:
-            _index(rules, upload_timeout=30).upload([make_wheel(tmp_path, "demo", "1.0")], output.append)
+            make_index(rules, upload_timeout=30).upload([make_wheel(tmp_path, "demo", "1.0")], output.append)
         except ReleasdError as error:
             errors.append(error)
 
@@ -384,7 +228,7 @@ def test_no_configuration_redirects_the_upload(
         for name in ("UV_PUBLISH_URL", "UV_PUBLISH_CHECK_URL", "UV_INDEX_URL"):
             monkeypatch.setenv(name, f"{thief.url}/")
         monkeypatch.setenv("UV_PUBLISH_USERNAME", "somebody")
-        index.upload([make_wheel(tmp_path, "demo", "1.0")], _ignore)
+        index.upload([make_wheel(tmp_path, "demo", "1.0")], ignore)
         assert thief.asked == []
     assert list(rules.files) == ["demo-1.0-py3-none-any.whl"]
 
@@ -396,14 +240,14 @@ def test_only_the_files_named_are_uploaded(rules: PypiRules, index: HttpIndex, t
     wanted = make_wheel(folder, "demo", "1.0")
     make_wheel(folder, "demo", "0.9")
     (folder / f"{wanted.name}.publish.attestation").write_text("{}")
-    index.upload([wanted], _ignore)
+    index.upload([wanted], ignore)
     assert list(rules.files) == [wanted.name]
 
 
 def test_file_that_is_gone_is_permanent(index: HttpIndex, tmp_path: Path) -> None:
     """A sealed file that is no longer there is never silently left out."""
     with pytest.raises(Permanent, match=r"gone-1\.0-py3-none-any\.whl is gone"):
-        index.upload([tmp_path / "gone-1.0-py3-none-any.whl"], _ignore)
+        index.upload([tmp_path / "gone-1.0-py3-none-any.whl"], ignore)
 
 
 def test_output_arrives_while_uv_runs(rules: PypiRules, tmp_path: Path) -> None:
@@ -411,7 +255,7 @@ def test_output_arrives_while_uv_runs(rules: PypiRules, tmp_path: Path) -> None:
     rules.fault("hang", seconds=2)
     lines: list[tuple[float, bytes]] = []
     with pytest.raises(Transient):
-        _index(rules, upload_timeout=1.5).upload(
+        make_index(rules, upload_timeout=1.5).upload(
             [make_wheel(tmp_path, "demo", "1.0")], lambda line: lines.append((time.monotonic(), line))
         )
     assert any(b"Uploading demo-1.0" in line and at < time.monotonic() - 0.5 for at, line in lines)
@@ -424,7 +268,7 @@ def test_nothing_of_the_upload_stays_behind(index: HttpIndex, tmp_path: Path, mo
     scratch.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(scratch))
     monkeypatch.setenv("HOME", str(scratch))
-    index.upload([make_wheel(tmp_path, "demo", "1.0")], _ignore)
+    index.upload([make_wheel(tmp_path, "demo", "1.0")], ignore)
     assert os.listdir(scratch) == []  # noqa: PTH208 - names are what is compared
 
 
@@ -463,7 +307,7 @@ def test_uploader_ended_from_outside_is_transient(rules: PypiRules, tmp_path: Pa
 
     def upload() -> None:
         try:
-            _index(rules).upload([make_wheel(tmp_path, "demo", "1.0")], _ignore)
+            make_index(rules).upload([make_wheel(tmp_path, "demo", "1.0")], ignore)
         except ReleasdError as error:
             errors.append(error)
 

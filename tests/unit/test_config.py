@@ -297,14 +297,6 @@ def test_settings_show_no_password_and_no_environment() -> None:
     assert canary in made.daemon.database_url
 
 
-@pytest.mark.parametrize("key", ["publish_url", "simple_url"])
-def test_an_index_address_with_a_password_is_refused(key: str) -> None:
-    """Uploader and installer get it as an argument, which everybody on the machine can read."""
-    urls = {"publish_url": "https://h/", "simple_url": "https://h/simple"} | {key: "https://u:pw@h/"}
-    with pytest.raises(ValidationError, match="name the secret under secret"):
-        settings(indexes={"i": urls})
-
-
 def test_settings_cannot_be_changed() -> None:
     """A reload makes new settings; nobody edits those in use."""
     made = settings()

@@ -148,8 +148,11 @@ class Leash:
         return frames + self._frames.rest()
 
     def take(self, kind: bytes, payload: bytes) -> None:
-        """Put one frame where `expect` finds it."""
-        self.inbox.append((kind, payload))
+        """Put one frame where `expect` finds it; a sign of life is answered, and is for nobody else."""
+        if kind == BEAT:
+            self.send(BEAT)
+        else:
+            self.inbox.append((kind, payload))
 
     def _write(self, fd: int) -> None:
         try:
@@ -172,10 +175,7 @@ class Leash:
             return
         self._heard = time.monotonic()
         for kind, payload in self._frames.feed(data):
-            if kind == BEAT:
-                self.send(BEAT)
-            else:
-                self.take(kind, payload)
+            self.take(kind, payload)
 
 
 def _wake_on_signals() -> int:

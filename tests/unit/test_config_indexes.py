@@ -1,4 +1,4 @@
-"""The entry of a registry of crates in the operator's configuration."""
+"""The entry of a destination in the operator's configuration."""
 
 import pytest
 from pydantic import ValidationError
@@ -27,3 +27,11 @@ def test_a_registry_of_crates_has_one_address() -> None:
     ):
         with pytest.raises(ValidationError, match=why):
             Index.model_validate(wrong)
+
+
+@pytest.mark.parametrize("key", ["publish_url", "simple_url"])
+def test_an_index_address_with_a_password_is_refused(key: str) -> None:
+    """Uploader and installer get it as an argument, which everybody on the machine can read."""
+    urls = {"publish_url": "https://h/", "simple_url": "https://h/simple"} | {key: "https://u:pw@h/"}
+    with pytest.raises(ValidationError, match="name the secret under secret"):
+        Index.model_validate({"secret": "token", **urls})
