@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 LEVEL = "uv_publish=trace"  # for RUST_LOG
-_LOG = (b"TRACE ", b"DEBUG ")
+_LOG = (b"TRACE ", b"DEBUG ", b"INFO ", b"WARN ")
 _CONTENT = re.compile(rb"TRACE Response content|DEBUG Upload error response")  # may go on for lines
 _HEADERS = re.compile(rb"TRACE Response headers for .*?headers: \{(.*)\}")
 _HEADER = re.compile(r'"([\w-]+)": "((?:[^"\\]|\\.)*)"')
