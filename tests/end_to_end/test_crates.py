@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from releasd.app.fault import VARIABLE
 from support import cargo
 from support.cratesregistry import CratesRegistry
 from support.parts import eventually
@@ -88,6 +89,19 @@ def test_killed_between_two_crates(crates_stage: Stage, registry: CratesRegistry
     crates_stage.start()
     assert_out(crates_stage, registry, crates_stage.wait_over(), tmp_path)
     assert registry.uploads == 3
+
+
+def test_killed_behind_the_upload(crates_stage: Stage, registry: CratesRegistry, tmp_path: Path) -> None:
+    """Both crates are taken and the journal does not know: the next daemon looks, and sends nothing again."""
+    crates_stage.start(**{VARIABLE: "publish.uploaded"})
+    crates_stage.push("feat: more")
+    crates_stage.daemon.wait_killed(timeout=90)
+    crates_stage.start()
+    job = crates_stage.wait_over(timeout=90)
+    assert_out(crates_stage, registry, job, tmp_path)
+    assert registry.uploads == 2
+    (destination,) = job["destinations"]
+    assert {file["state"] for file in destination["files"]} == {"verified"}
 
 
 def test_a_registry_that_fails_between_two_crates(

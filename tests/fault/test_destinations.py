@@ -37,15 +37,18 @@ def test_killed_between_destinations(point: str, stage: Stage, mirror: IndexProc
         assert {file["state"] for file in destination["files"]} == {"verified"}
 
 
-@pytest.mark.parametrize(("at", "kind"), [(2, "folder"), (3, "bucket")])
-def test_killed_behind_a_folder_and_a_bucket(at: int, kind: str, stage: Stage, s3_server: S3Server) -> None:
+BEHIND = {"sent": "publish.uploaded:2", "proven": "publish.proven:2", "bucket": "publish.uploaded:3"}
+
+
+@pytest.mark.parametrize("kind", BEHIND)
+def test_killed_behind_a_folder_and_a_bucket(kind: str, stage: Stage, s3_server: S3Server) -> None:
     """Files and page are there and nothing else is, with the sealed bytes, and each record says verified."""
     folder = stage.folder / "shown"
     folder.mkdir()
     add_bucket(stage, s3_server, f"killed-{kind}")
     stage.config["indexes"]["folder"] = {"kind": "folder", "path": str(folder)}
     stage.config["projects"]["demo"]["publish"] = ["local", "folder", "bucket"]
-    stage.start(**{VARIABLE: f"publish.uploaded:{at}"})
+    stage.start(**{VARIABLE: BEHIND[kind]})
     stage.push("feat: more")
     stage.daemon.wait_killed(timeout=120)
     stage.start()
