@@ -11,7 +11,7 @@ import hashlib
 import os
 import secrets
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -47,28 +47,23 @@ class FolderIndex:
 
     def files(self, distribution: str, version: str) -> tuple[ServedFile, ...]:
         """Return the files of one version with the digests of the bytes that are there now."""
-        folder = self._path / canonicalize_name(distribution)
-        with self._causes():
-            self._require()
-            names = _names(folder)
-            return tuple(
-                ServedFile(filename=name, sha256=_digest(folder / name), url=(folder / name).as_uri())
-                for name in sorted(names)
-                if simplepage.belongs(name, distribution, version) and not any(_parts(name, names))
-            )
+        found = self._there(distribution, lambda name: simplepage.belongs(name, distribution, version))
+        return tuple(ServedFile(filename=path.name, sha256=digest, url=path.as_uri()) for path, digest in found.items())
 
     def all_files(self, distribution: str) -> tuple[ListedFile, ...]:
         """Return the files of all versions, with the digests of the bytes that are there now (`ports.Listing`)."""
         project = canonicalize_name(distribution)
-        folder = self._path / project
+        found = self._there(project, lambda name: simplepage.is_of(name, project))
+        return tuple(ListedFile(filename=path.name, sha256=digest, url=path.as_uri()) for path, digest in found.items())
+
+    def _there(self, distribution: str, is_wanted: Callable[[str], bool]) -> dict[Path, str]:
+        """Return the digests of the project's whole files that are wanted, in the order of their names."""
+        folder = self._path / canonicalize_name(distribution)
         with self._causes():
             self._require()
             names = _names(folder)
-            return tuple(
-                ListedFile(filename=name, sha256=_digest(folder / name), url=(folder / name).as_uri())
-                for name in sorted(names)
-                if simplepage.is_of(name, project) and not any(_parts(name, names))
-            )
+            whole = (name for name in sorted(names) if is_wanted(name) and not any(_parts(name, names)))
+            return {folder / name: _digest(folder / name) for name in whole}
 
     def download_sha256(self, file: ServedFile) -> str:
         """Return the digest of the file's bytes."""
