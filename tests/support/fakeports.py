@@ -152,8 +152,7 @@ class FakeJournal:
     def build_failed(self, build: str, host: str, why: str) -> None:
         self.failed.append((build, host, why))
 
-    def build_lost(self, build: str, host: str, why: str) -> Sequence[str]:
-        self.build_failed(build, host, why)
+    def part_lost(self, part: str, host: str, why: str) -> Sequence[str]:
         self.losses.append(f"{host} ({why})")
         return self.losses
 

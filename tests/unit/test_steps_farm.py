@@ -8,6 +8,7 @@ import pytest
 from releasd.errors import (
     BuildFailed,
     Cancelled,
+    CheckFailed,
     DiskFull,
     HostLost,
     NoHost,
@@ -17,6 +18,7 @@ from releasd.errors import (
     TaskLost,
 )
 from releasd.model import LeftRunning
+from releasd.ports import Task
 from releasd.steps import build, farm
 from support.builds import WHEEL, build_scene, builds_of, leaves_files, sealed
 from support.fakehost import FakeHost, Scripted
@@ -201,6 +203,21 @@ def test_a_build_that_was_lost_too_often_fails(scene: Scene, *, is_attached: boo
     with pytest.raises(BuildFailed, match=r"begun 5 times.* h0 \(went away\);.* one \(killed\)"):
         build.apply(scene.context())
     assert scene.hosts.registered[1].tasks == []
+
+
+@pytest.mark.parametrize("is_loss", [True, False])
+def test_a_gate_that_was_lost_too_often_fails(scene: Scene, *, is_loss: bool) -> None:
+    """What a gate or a trial does to its hosts is bounded as a build's is; a host that was not reached is no loss."""
+    scene.journal.losses = [f"h{number} (went away)" for number in range(farm.MOST_LOSSES - 1)]
+    lost = FakeHost(host_spec("one"), lambda _: Scripted(error=(TaskLost if is_loss else HostLost)("rebooted")))
+    other = FakeHost(host_spec("two"))
+    task = Task(id="t", script="true", dest=scene.context().scratch)
+    if not is_loss:
+        assert farm.run_anywhere(scene.context(), "gate-tests", [lost, other], task)[0] is other
+        return
+    with pytest.raises(CheckFailed, match=r"gate-tests was begun 5 times.* h0 \(went away\);.* one \(rebooted\)"):
+        farm.run_anywhere(scene.context(), "gate-tests", [lost, other], task)
+    assert other.tasks == []
 
 
 def test_hosts_that_cannot_be_reached_are_no_losses(scene: Scene) -> None:

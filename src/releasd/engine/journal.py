@@ -98,11 +98,9 @@ class JobJournal:
         """Record that the build ended badly on this host."""
         self.store.build_failed(self.job.id, self.job.token, build, host, why, now=self.clock.now())
 
-    def build_lost(self, build: str, host: str, why: str) -> Sequence[str]:
-        """Record that the host failed in the middle of the build, as it may have before."""
-        now = self.clock.now()
-        self.store.build_failed(self.job.id, self.job.token, build, host, why, now=now, is_lost=True)
-        return next(each.losses for each in self.store.builds(self.job.id) if each.name == build)
+    def part_lost(self, part: str, host: str, why: str) -> Sequence[str]:
+        """Count that the host failed in the middle of it."""
+        return self.store.lost(self.job.id, self.job.token, part, host, why)
 
     def own_push(self, commit: str, *, on: str) -> None:
         """Remember our own commit before it is public.

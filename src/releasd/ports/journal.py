@@ -105,8 +105,8 @@ class Journal(Protocol):
         """Record that the build ended badly on this host, or could not be begun there."""
         ...
 
-    def build_lost(self, build: str, host: str, why: str) -> Sequence[str]:
-        """Record that the host failed in the middle of the build; return each time that it was so, as text."""
+    def part_lost(self, part: str, host: str, why: str) -> Sequence[str]:
+        """Count that the host failed in the middle of a build, a gate or a trial; return each time one did, as text."""
         ...
 
     def own_push(self, commit: str, *, on: str) -> None:

@@ -2,8 +2,8 @@
 
 A build that an earlier attempt left running is seen to its end there. Else which host is the scheduler's choice
 (core/schedule.py); a host that is lost is quarantined at once, and the next one does the work. With none left the job
-waits, and costs no attempt; but a build that was lost `MOST_LOSSES` times once it had begun is itself the likely cause,
-and fails. The task's id names the attempt that begins it, so that a late answer of a lost host is
+waits, and costs no attempt; but what was lost `MOST_LOSSES` times once it had begun, a build, gate or trial, is itself
+the likely cause, and fails. The task's id names the attempt that begins it, so that a late answer of a lost host is
 never mistaken for this one's.
 """
 
@@ -14,6 +14,7 @@ from releasd.core.schedule import no_host
 from releasd.errors import (
     BuildFailed,
     Cancelled,
+    CheckFailed,
     DiskFull,
     Fenced,
     HostLost,
@@ -31,8 +32,8 @@ from releasd.steps.context import Context
 # What a host raises instead of an exit status: gone, full, or refusing us. Another one may do the work.
 PASSED_OVER = (HostLost, DiskFull, Permanent)
 QUARANTINED = (HostLost, DiskFull)  # of these, what is the host's own fault
-LOST = (TaskLost, DiskFull)  # of these, what a build may bring about by itself
-MOST_LOSSES = 5  # of one build; more hosts than a bad night takes
+LOST = (TaskLost, DiskFull)  # of these, what a task may bring about by itself
+MOST_LOSSES = 5  # of one build, gate or trial; more hosts than a bad night takes
 SLOT_PAUSE = 0.2  # seconds between looks whether it is our turn
 
 
@@ -130,18 +131,8 @@ def _failed(ctx: Context, build: str, host: Host, error: Exception) -> None:
 
 def _give_up(ctx: Context, build: str, host: Host, error: ReleasdError) -> None:
     """Close the build for another host to take. Raises `BuildFailed` where it was lost too often."""
-    losses: Sequence[str] = ()
-    if isinstance(error, LOST):
-        losses = ctx.journal.build_lost(build, host.spec.name, error.message)
-    else:
-        _failed(ctx, build, host, error)
-    _pass_over(ctx, build, host, error)
-    if len(losses) >= MOST_LOSSES:
-        raise BuildFailed(
-            f"{build} was begun {len(losses)} times, and each time its host failed: {'; '.join(losses)}",
-            advice=f"see whether the build fills the disk or kills processes: releasd log {ctx.job.id} --step build; "
-            f"then releasd retry {ctx.job.id}",
-        )
+    _failed(ctx, build, host, error)
+    _pass_over(ctx, build, host, error, BuildFailed)
 
 
 def _kept(ctx: Context, build: str, host: Host, task: Callable[[Host], Task]) -> tuple[Host, Task]:
@@ -154,7 +145,10 @@ def _kept(ctx: Context, build: str, host: Host, task: Callable[[Host], Task]) ->
 
 
 def run_anywhere(ctx: Context, part: str, hosts: Sequence[Host], task: Task) -> tuple[Host, TaskResult]:
-    """Run a short task (a gate, a trial installation) on the first of `hosts` that can; takes no slot."""
+    """Run a short task (a gate, a trial installation) on the first of `hosts` that can; takes no slot.
+
+    Raises `CheckFailed` where it was lost too often.
+    """
     passed: list[tuple[Host, ReleasdError]] = []
     out = ctx.journal.hosts_out()
     for host in sorted(hosts, key=lambda host: host.spec.name in out):
@@ -163,7 +157,7 @@ def run_anywhere(ctx: Context, part: str, hosts: Sequence[Host], task: Task) -> 
         except OwnDiskFull:
             raise
         except PASSED_OVER as error:
-            _pass_over(ctx, part, host, error)
+            _pass_over(ctx, part, host, error, CheckFailed)
             passed.append((host, error))
     raise none_left(part, passed)
 
@@ -178,10 +172,17 @@ def none_left(part: str, passed: Sequence[tuple[Host, ReleasdError]]) -> Releasd
     return Permanent(f"{part}: no host can do it: {told}", advice=passed[0][1].advice)
 
 
-def _pass_over(ctx: Context, part: str, host: Host, error: ReleasdError) -> None:
+def _pass_over(ctx: Context, part: str, host: Host, error: ReleasdError, too_often: type[Permanent]) -> None:
+    losses = ctx.journal.part_lost(part, host.spec.name, error.message) if isinstance(error, LOST) else ()
     if isinstance(error, QUARANTINED):
         ctx.journal.host_lost(host.spec.name, error.message)
     ctx.say(part, f"{host.spec.name} is passed over: {error.message}")
+    if len(losses) >= MOST_LOSSES:
+        raise too_often(
+            f"{part} was begun {len(losses)} times, and each time its host failed: {'; '.join(losses)}",
+            advice=f"see whether it fills the disk or kills processes: releasd log {ctx.job.id}; "
+            f"then releasd retry {ctx.job.id}",
+        )
 
 
 def _slots(hosts: Iterable[Host]) -> dict[str, int]:

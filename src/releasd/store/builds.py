@@ -16,6 +16,7 @@ from releasd.store.rows import Brief, Part, get_brief, guarded, record
 from releasd.store.slots import hand_out, note_place, note_success
 from releasd.store.tables import artifact as artifact_table
 from releasd.store.tables import build as build_table
+from releasd.store.tables import loss
 from releasd.store.values import BuildRecord
 
 _ARTIFACT = tuple(artifact_table.c[name] for name in ("filename", "sha256", "size", "build", "host"))
@@ -103,17 +104,23 @@ class Builds(Part):
                     record(conn, "build.failed", job, now=now, build=row.name, host=row.host, error=NOT_RETURNED)
             hand_out(conn, now)
 
-    def build_failed(
-        self, job_id: JobId, token: int, name: str, host: str, error: str, *, now: datetime, is_lost: bool = False
-    ) -> None:
-        """Close a build that ended badly, or could not be begun on its host; `is_lost`: that failed in the middle."""
+    def build_failed(self, job_id: JobId, token: int, name: str, host: str, error: str, *, now: datetime) -> None:
+        """Close a build that ended badly, or could not be begun on its host."""
         with self._db.write(durable=False) as conn:
             job = guarded(conn, job_id, token)
-            before = _build(conn, job_id, name)
-            losses = [*(before.losses if before else ()), *([f"{host} ({clean(error)})"] if is_lost else ())]
-            _close(conn, job, name, StepState.FAILED, host=host, error=clean(error), finished_at=now, losses=losses)
+            _close(conn, job, name, StepState.FAILED, host=host, error=clean(error), finished_at=now)
             record(conn, "build.failed", job, now=now, build=name, host=host, error=clean(error))
             hand_out(conn, now)
+
+    def lost(self, job_id: JobId, token: int, part: str, host: str, error: str) -> tuple[str, ...]:
+        """Count that `host` failed in the middle of `part` of a job; return each time that one did, the last one last."""
+        mine = (loss.c.job_id == job_id, loss.c.part == part)
+        with self._db.write(durable=False) as conn:
+            guarded(conn, job_id, token)
+            before = conn.execute(select(loss.c.told).where(*mine).order_by(loss.c.number)).scalars().all()
+            told = f"{host} ({clean(error)})"
+            conn.execute(insert(loss).values(job_id=job_id, part=part, number=len(before) + 1, told=told))
+            return (*before, told)
 
     def builds(self, job_id: JobId) -> tuple[BuildRecord, ...]:
         """Return the builds of a job, by name."""

@@ -11,7 +11,7 @@ from releasd.model import Job, JobId, JobState, Plan, StepName, StepState
 from releasd.store.codec import clean
 from releasd.store.queue import put_back
 from releasd.store.rows import Brief, Part, briefs, change, get_brief, get_job, guarded, move, record
-from releasd.store.tables import announcement, artifact, build, step
+from releasd.store.tables import announcement, artifact, build, loss, step
 from releasd.store.tables import job as job_table
 
 _END_EVENTS = {
@@ -139,7 +139,7 @@ class Jobs(Part):
             again |= {"finished_at": None}
             undone = (step.c.job_id == job_id, step.c.state != StepState.SUCCEEDED)
             conn.execute(update(step).where(*undone).values(again))
-            conn.execute(update(build).where(build.c.job_id == job_id).values(losses=[]))
+            conn.execute(delete(loss).where(loss.c.job_id == job_id))
             try:
                 reason = f"retried by {by}"
                 move(

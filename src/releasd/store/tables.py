@@ -139,10 +139,19 @@ build = Table(
     Column("log_start", BigInteger),
     Column("evidence", Json, nullable=False, server_default="{}"),
     Column("leash", Float),
-    Column("losses", Json, nullable=False, server_default="[]"),
     CheckConstraint("state IN ('started', 'succeeded', 'failed')", name="state"),
 )
 _partial("ix_build_started", build.c.host, where="state = 'started'", unique=False)
+
+# Each time that a host failed in the middle of something that it ran for a job: a build, a gate, a trial (`part`).
+loss = Table(
+    "loss",
+    metadata,
+    Column("job_id", ForeignKey("job.id"), primary_key=True),
+    Column("part", String, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("told", Text, nullable=False),
+)
 
 # Sealed files. Nothing updates a row.
 artifact = Table(

@@ -31,7 +31,6 @@ class BuildRecord:
     task: str | None = None
     log_start: int | None = None
     evidence: Mapping[str, Any] = field(default_factory=dict)
-    losses: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -158,16 +158,16 @@ def test_a_host_that_loses_builds_between_good_looks_is_left_alone_for_longer_ea
     assert store.hosts()[0].look_at == now + timedelta(seconds=2)
 
 
-def test_each_loss_of_a_build_is_remembered_until_an_operator_retries(store: Store) -> None:
-    """Over all attempts of the job, and not what was no loss."""
+def test_each_loss_is_remembered_until_an_operator_retries(store: Store) -> None:
+    """Each part of a job has its own, over all attempts: builds, gates and trials alike."""
     job = running(store)
-    for host, is_lost in (("a", True), ("b", False), ("c", True)):
-        assert ask(store, job, **{host: 1}) == host
-        store.build_failed(job.id, job.token, "wheel", host, "gone", now=NOW, is_lost=is_lost)
-    assert list(store.builds(job.id)[0].losses) == ["a (gone)", "c (gone)"]
+    assert store.lost(job.id, job.token, "gate-tests", "a", "gone") == ("a (gone)",)
+    assert store.lost(job.id, job.token, "wheel", "b", "gone") == ("b (gone)",)
+    assert store.lost(job.id, job.token, "gate-tests", "c", "full") == ("a (gone)", "c (full)")
     store.finish(job.id, job.token, JobState.FAILED, "", NOW)
     store.retry(job.id, NOW, by="me")
-    assert list(store.builds(job.id)[0].losses) == []
+    again = running(store)
+    assert store.lost(again.id, again.token, "gate-tests", "d", "gone") == ("d (gone)",)
 
 
 def test_an_impatient_operator_prolongs_no_quarantine(store: Store) -> None:

@@ -24,8 +24,9 @@ HOSTS = (
         "build-lost-too-often",
         r"was begun \d+ times, and each time its host failed",
         "`was begun 5 times, and each time its host failed`",
-        "the build itself fills the disks of its hosts, uses up their memory, or kills processes that are not its own",
-        "see what it does: `releasd log JOB --step build`; give its hosts more room, then `releasd retry JOB`",
+        "the build, gate or trial itself fills the disks of its hosts, uses up their memory, or kills processes that "
+        "are not its own",
+        "see what it does: `releasd log JOB`; give its hosts more room, then `releasd retry JOB`",
         "demo was begun 5 times, and each time its host failed: one (the disk of host one is full: No space left)",
     ),
     _known(
