@@ -113,7 +113,7 @@ class Builds(Part):
             hand_out(conn, now)
 
     def lost(self, job_id: JobId, token: int, part: str, host: str, error: str) -> tuple[str, ...]:
-        """Count that `host` failed in the middle of `part` of a job; return each time that one did, the last one last."""
+        """Count that `host` failed in the middle of `part` of a job; return each time that one did, as text."""
         mine = (loss.c.job_id == job_id, loss.c.part == part)
         with self._db.write(durable=False) as conn:
             guarded(conn, job_id, token)

@@ -1,6 +1,6 @@
 """What the store gives back beyond the model's own values."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
