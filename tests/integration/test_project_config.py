@@ -104,6 +104,25 @@ def test_an_import_for_people_names_both_lists(work: Work) -> None:
     assert "next: commit it" in ran.stdout
 
 
+def test_an_import_of_several_packages_is_proven_package_by_package(work: Work) -> None:
+    """Names come from manifests at HEAD, and each package's past releases are compared on their own."""
+    config = {"packages": {"web": {"release-type": "node"}, "docs": {"component": "docs"}}}
+    manifest = {"web/package.json": '{"name": "@scope/web", "version": "1.0.0"}\n'}
+    work.commit("feat: one", {"release-please-config.json": json.dumps(config), "docs/a": "1", **manifest})
+    work.tag("web-v1.0.0")
+    work.tag("docs-v1.0.0")
+    work.commit("feat: two", {"web/b": "2"})
+    work.tag("web-v1.1.0")
+    found = as_json(work, "init", "--import")
+    assert [(each["package"], each["agreed"], each["disagreed"]) for each in found["packages"]] == [
+        ("docs", 1, 0),
+        ("web", 2, 0),
+    ]
+    (work.path / ".releasd.toml").unlink()
+    said = releasd(work, "init", "--import").stdout
+    assert "replay of web: 2 of 2 past releases come out as they were" in said
+
+
 def test_the_command_that_an_import_names_works_before_the_commit(work: Work) -> None:
     """It judges by the new file, where plan and replay alone read HEAD and say that this is not the same."""
     work.commit("feat: one", {"pyproject.toml": COMMITIZEN})

@@ -95,7 +95,6 @@ PLEASE = {
             "extra-files": ["README.md", {"type": "yaml", "path": "chart.yaml", "jsonpath": "$.version"}],
             "pull-request-title-pattern": "x",
         },
-        "sub": {},
     },
 }
 
@@ -173,14 +172,13 @@ def test_git_cliff() -> None:
 
 
 def test_release_please() -> None:
-    """The root package is translated; another package, requests and sections are left by name."""
+    """The root package is translated; requests and sections are left by name."""
     imported, config = only({"release-please-config.json": json.dumps(PLEASE)})
     assert (config.tag_format, config.major_on_zero, config.initial_version) == ("v{version}", False, "1.0.0")
     assert (config.changelog, config.version_files) == ("HISTORY.md", ("version.txt:{version}", "README.md"))
     assert sorted(left(imported)) == [
         "changelog-sections",
         "extra-files",
-        "packages.sub",
         "pull-request-title-pattern",
     ]
 

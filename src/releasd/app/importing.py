@@ -1,6 +1,7 @@
 """`releasd init --import`: another tool's configuration becomes a `.releasd.toml`, which replay puts to the proof."""
 
 import os
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,11 @@ from releasd.errors import ConfigError, GitError, UsageError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """What was written, from what, and what replay says about it (`replay --json`'s document)."""
+    """What was written, from what, and what replay says about it: one document, or one for each of several packages."""
 
     file: Path
     imported: Imported
-    replay: dict[str, Any]
+    replays: tuple[dict[str, Any], ...]
 
 
 def import_config(repo: Path, tool: str | None) -> Written:
@@ -38,21 +39,24 @@ def import_config(repo: Path, tool: str | None) -> Written:
     file = _root(repo) / project.FILE
     imported = _chosen(_texts(git, repo), tool)
     text = importers.to_toml(imported)
-    project.load({project.FILE: text})
+    config = project.load({project.FILE: text})
     _write(file, text)
-    return Written(file=file, imported=imported, replay=replay.replay(replay.Asked(repo=repo, config=file)))
+    names = tuple(each.package.name for each in config.packages if each.package)
+    replays = (replay.replay(replay.Asked(repo=repo, config=file, package=name)) for name in names or (None,))
+    return Written(file=file, imported=imported, replays=tuple(replays))
 
 
 def to_json(written: Written) -> dict[str, Any]:
-    """Return what `init --import --json` prints."""
-    imported = written.imported
+    """Return what `init --import --json` prints: `replay`, or where there are several packages `packages`."""
+    imported, (first, *_) = written.imported, written.replays
+    proof = {"packages": list(written.replays)} if first["package"] else {"replay": first}
     return {
         "file": str(written.file),
         "tool": imported.tool,
         "source": imported.source,
         "translated": [{"option": option, "became": became} for option, became in imported.translated],
         "left": list(imported.left),
-        "replay": written.replay,
+        **proof,
     }
 
 
@@ -70,9 +74,14 @@ def _texts(git: GitRepo, repo: Path) -> dict[str, str]:
     commit = git.resolve("HEAD")
     if commit is None:
         raise GitError(f"{repo.absolute()} has no commits yet", advice="git commit first")
-    wanted = importers.paths() | set(SEMANTIC_RELEASE_FILES)
-    found = git.read(commit, [path for path in git.files(commit) if path in wanted])
-    return {path: content.decode(errors="replace") for path, content in found.items()}
+    paths = git.files(commit)
+
+    def texts(wanted: AbstractSet[str]) -> dict[str, str]:
+        found = git.read(commit, [path for path in paths if path in wanted])
+        return {path: content.decode(errors="replace") for path, content in found.items()}
+
+    first = texts(importers.paths() | set(SEMANTIC_RELEASE_FILES))
+    return first | texts(importers.further(first))
 
 
 def _chosen(files: dict[str, str], tool: str | None) -> Imported:

@@ -3,7 +3,7 @@
 import shlex
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -77,22 +77,30 @@ def _show(written: "Written", repo: Path) -> None:
         out.print("not translated:", style="yellow")
     for left in written.imported.left:
         out.print(f"  {left}", style="yellow")
-    found = written.replay
+    for found in written.replays:
+        _show_replay(found, _replay(written.file, repo, found["package"]))
+    out.print("next: commit it; plan, replay and the daemon read what is committed", style="bold")
+
+
+def _show_replay(found: dict[str, Any], command: str) -> None:
+    """Print how many past releases come out as they were, and the first that do not; `command` shows them all."""
+    out = output.console()
+    of = f" of {found['package']}" if found["package"] else ""
     count = len(found["releases"])
     if not count:
-        out.print("replay: there is no past release to compare with", style="yellow")
-    else:
-        out.print(f"replay: {found['agreed']} of {count} past releases come out as they were", style="bold")
+        out.print(f"replay{of}: there is no past release to compare with", style="yellow")
+        return
+    out.print(f"replay{of}: {found['agreed']} of {count} past releases come out as they were", style="bold")
     different = [each for each in found["releases"] if not each["agree"]]
     for each in different[:MOST]:
         out.print(f"  {each['to_tag']}: releasd would have released {each['predicted'] or 'nothing'}", style="yellow")
     if different:
-        out.print(f"  all {len(different)}, and why: {_replay(written.file, repo)}", soft_wrap=True)
-    out.print("next: commit it; plan, replay and the daemon read what is committed", style="bold")
+        out.print(f"  all {len(different)}, and why: {command}", soft_wrap=True)
 
 
-def _replay(file: Path, repo: Path) -> str:
+def _replay(file: Path, repo: Path, package: str | None) -> str:
     """Return the command that judges by a file which is not committed yet, from the folder where the user is."""
     own = file.name if file.parent == Path.cwd() else shlex.quote(str(file))
     where = "" if repo == Path() else f" --repo {shlex.quote(str(repo))}"
-    return f"releasd replay{where} --config {own}"
+    of = f" --package {package}" if package else ""
+    return f"releasd replay{where} --config {own}{of}"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from releasd.core.importers import commitizen, git_cliff, python_semantic_release, release_please
 from releasd.core.importers.translation import Imported
 
-__all__ = ["TOOLS", "Imported", "find", "paths", "to_toml"]
+__all__ = ["TOOLS", "Imported", "find", "further", "paths", "to_toml"]
 
 TOOLS: Mapping[str, Callable[[Mapping[str, str]], Imported | None]] = {
     module.TOOL: module.read for module in (python_semantic_release, commitizen, git_cliff, release_please)
@@ -19,6 +19,14 @@ def paths() -> frozenset[str]:
     """Return the files that a configuration of one of the tools may stand in."""
     places = (*python_semantic_release.PLACES, *commitizen.PLACES, *git_cliff.PLACES)
     return frozenset({*(path for path, _ in places), release_please.CONFIG, release_please.MANIFEST})
+
+
+def further(files: Mapping[str, str]) -> frozenset[str]:
+    """Return what else is to be read, where it is there, once `files` are those of `paths`.
+
+    Raises `ConfigError` for a malformed file.
+    """
+    return release_please.manifests(files)
 
 
 def find(files: Mapping[str, str]) -> tuple[Imported, ...]:

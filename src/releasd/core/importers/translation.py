@@ -50,7 +50,7 @@ class Translation:
 
     def start(self, to: str, value: Any) -> None:
         """Set releasd's `to` to the tool's own default, which its configuration may change."""
-        if _problem(to, value) is None:
+        if problem(to, value) is None:
             self.values[to] = value
 
     def move(self, key: str, to: str, change: Callable[[Any], Any] = lambda value: value) -> None:
@@ -70,9 +70,9 @@ class Translation:
 
     def _set(self, key: str, to: str, value: Any, became: str) -> None:
         self.seen.add(key)
-        problem = "releasd has no value for it" if value is None else _problem(to, value)
-        if problem is not None:
-            self.leave(key, f"{_shown(self.table.get(key))}: {problem}")
+        wrong = "releasd has no value for it" if value is None else problem(to, value)
+        if wrong is not None:
+            self.leave(key, f"{_shown(self.table.get(key))}: {wrong}")
             return
         self.values[to] = value
         self.translated.append((f"{self.prefix}{key}", became))
@@ -117,7 +117,8 @@ class Translation:
         )
 
 
-def _problem(key: str, value: Any) -> str | None:
+def problem(key: str, value: Any) -> str | None:
+    """Return why releasd refuses `value` for its `key`; None where it takes it."""
     try:
         read_project({key: value}, "", source=".releasd.toml")
     except ConfigError as error:
