@@ -97,6 +97,9 @@ NOT_BREAKING = [
     "**BREAKING CHANGE**: gone",
     "BREAKING CHANGE:gone",
     "BREAKING CHANGE #12",
+    "BREAKING CHANGE\uff1a gone",
+    "BREAKING: gone",
+    "BREAKING_CHANGE: gone",
 ]
 
 
@@ -120,11 +123,27 @@ def test_what_only_resembles_a_breaking_change_is_none_but_is_hinted_at(body: st
         "\u2728 feat: a",
         "\u26a1\ufe0f fix: a",
         ":sparkles: feat: a",
+        "feat\uff1ax",
+        "fix\uff08a\uff09\uff1a b",
+        "feat(a) b",
+        "[fix] a",
+        "[feat]: a",
     ],
 )
 def test_a_header_that_misses_the_form_narrowly_says_so(header: str) -> None:
     """A lost feature is worth a hint, because the person meant a release."""
     assert "is not written" in (parse(header).near_miss or "")
+
+
+def test_a_wide_exclamation_mark_is_shown_as_the_one_that_counts() -> None:
+    """The form that is named keeps the breaking change that was meant."""
+    assert "`type(scope)!: subject`" in (parse("feat\uff01\uff1a x").near_miss or "")
+
+
+@pytest.mark.parametrize("header", ["fix the build", "Fixes a bug", "[WIP] feat", "features: more", "performance: x"])
+def test_prose_is_no_near_miss(header: str) -> None:
+    """A hint at every second commit would be read by nobody."""
+    assert parse(header).near_miss is None
 
 
 def test_an_exclamation_mark_with_a_footer_gives_the_footer_as_note() -> None:

@@ -45,11 +45,15 @@ _CLOSES = re.compile(
     re.IGNORECASE,
 )
 _LIKE_TYPE = re.compile(
-    r"(?:(?::[\w+-]++:|[^\w\s]++)\s*+)?"  # an emoji
-    r"(?P<type>feat|feature|fix|bugfix|hotfix|perf)[ \t]*+!?[ \t]*+(?:\([^()]*+\))?[ \t]*+!?[ \t]*+:",
+    r"(?:(?::[\w+-]++:|[^\w\s]++)\s*+)?"  # an emoji, or a bracket
+    r"(?P<type>feat|feature|fix|bugfix|hotfix|perf)(?:"
+    r"[ \t]*+[!\uff01]?[ \t]*+(?:[(\uff08][^()\uff08\uff09]*+[)\uff09])?"  # \uff..: wide ones
+    r"[ \t]*+[!\uff01]?[ \t]*+[:\uff1a]"
+    r"|\([^()]*+\)!?[ \t]"  # no colon
+    r"|\]!?:?[ \t])",
     re.IGNORECASE,
 )
-_LIKE_BREAKING = re.compile(r"^[ \t|*>#-]*+breaking[ -]changes?\b", re.IGNORECASE | re.MULTILINE)
+_LIKE_BREAKING = re.compile(r"^[ \t|*>#-]*+breaking(?:[ _-]?changes?\b|!?[:\uff1a])", re.IGNORECASE | re.MULTILINE)
 
 _SKIP = re.compile(r"\[skip\s+release\]|\[release\s+skip\]", re.IGNORECASE)
 _SKIP_LINE = re.compile(r"^(?:\[skip[ \t]+release\]|\[release[ \t]+skip\])[ \t]*+$", re.IGNORECASE | re.MULTILINE)
@@ -241,9 +245,8 @@ def _references(header: str, body: str) -> tuple[str, ...]:
 
 def _near_miss(header: str, body: str, *, conventional: bool, breaking: bool) -> str | None:
     if not conventional and (like := _LIKE_TYPE.match(header)):
-        return (
-            f"it looks like {like['type'].lower()}, but is not written `type(scope){'!' * ('!' in like[0])}: subject`"
-        )
+        bang = "!" * ("!" in like[0] or "\uff01" in like[0])
+        return f"it looks like {like['type'].lower()}, but is not written `type(scope){bang}: subject`"
     if not breaking and (_speaks_of_breaking(header) or _speaks_of_breaking(body)):
         return "it speaks of a breaking change, but only a line below that starts with `BREAKING CHANGE: ` counts"
     return None
