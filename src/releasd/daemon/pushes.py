@@ -74,7 +74,7 @@ def look(world: World, hint: LookAt) -> bool:
     if project is None:
         return False
     found = look_at(world, project, world.clone(project), hint.source)
-    queued = [take_push(world, project, each, each.new) for each in found]
+    queued = [take_push(world, project, each, each.new, is_look=True) for each in found]
     return any(job is not None for job in queued)
 
 

@@ -103,14 +103,14 @@ class JobJournal:
         return self.store.lost(self.job.id, self.job.token, part, host, why)
 
     def own_push(self, commit: str, *, on: str) -> None:
-        """Remember our own commit before it is public.
+        """Remember our own commit before it is public. A look that still sees the branch at `on` sees no news.
 
         One of a package hides no push below it that was not looked at for the other packages yet.
         """
         self.fence()
         if self.job.package and self.store.head_of(self.job.project, self.job.branch) != on:
             return
-        self.store.set_head(self.job.project, self.job.branch, commit, now=self.clock.now())
+        self.store.set_head(self.job.project, self.job.branch, commit, now=self.clock.now(), leaving=on)
 
     def deliveries(self, index: str) -> Mapping[str, DeliveryRecord]:
         """Return how far each file has come on a destination."""

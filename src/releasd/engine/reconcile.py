@@ -63,11 +63,16 @@ def _sleep(world: World, now: datetime) -> float:
     return LONGEST_SLEEP if due is None else min(LONGEST_SLEEP, (due - now).total_seconds())
 
 
-def take_push(world: World, project: Project, hint: PushHint, tip: str) -> int | None:
-    """Queue a job for the branch's tip; None when that commit was handed to a job before, or is our own."""
+def take_push(world: World, project: Project, hint: PushHint, tip: str, *, is_look: bool = False) -> int | None:
+    """Queue a job for the branch's tip; None when that commit was handed to a job before, or is our own.
+
+    With `is_look` also when the branch was handled since it was looked at: what is newer must not be taken back. The
+    next look tells.
+    """
     now = world.clock.now()
     branch = hint.ref.removeprefix(HEADS)
-    if world.store.head_of(project.name, branch) == tip:
+    head = world.store.head_of(project.name, branch) or EMPTY
+    if head == tip or (is_look and head != hint.old):
         return None
     queued = world.store.enqueue(
         project.name,
@@ -91,8 +96,9 @@ def look_at(world: World, project: Project, git: Git, source: str) -> tuple[Push
     later, under a name or a glob that was looked for before, is a push like any other.
     """
     asked = tuple(f"{HEADS}{'*' if is_glob(name) else name}" for name in patterns(project))
-    tips = {ref.removeprefix(HEADS): tip for ref, tip in git.remote_refs(*dict.fromkeys(asked)).items()}
     heads = world.store.heads_of(project.name)
+    tips = {ref.removeprefix(HEADS): tip for ref, tip in git.remote_refs(*dict.fromkeys(asked)).items()}
+    leaving = world.store.leaving(project.name)  # read last: what was noted since is not taken for a step back
     found: list[PushHint] = []
     for pattern in patterns(project):
         names = [name for name in tips if matches(pattern, name)] if is_glob(pattern) else [pattern]
@@ -100,7 +106,7 @@ def look_at(world: World, project: Project, git: Git, source: str) -> tuple[Push
             tip, head = tips.get(name, EMPTY), heads.get(name, EMPTY if pattern in heads else None)
             if head is None:
                 world.store.set_head(project.name, name, tip, now=world.clock.now())
-            elif tip not in {head, EMPTY}:
+            elif tip not in {head, EMPTY, leaving.get(name)}:
                 found.append(
                     PushHint(repository=project.repository, ref=f"{HEADS}{name}", old=head, new=tip, source=source)
                 )

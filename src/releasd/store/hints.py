@@ -33,21 +33,32 @@ class Hints(Part):
         with self._db.read() as conn:
             return {row.branch: row.commit for row in conn.execute(newest_first)}
 
+    def leaving(self, project: str) -> dict[str, str]:
+        """Return where the project's branches may still be seen although a push of our own moves them on."""
+        query = select(branch_head.c.branch, branch_head.c.leaving).where(branch_head.c.project == project)
+        with self._db.read() as conn:
+            return {row.branch: row.leaving for row in conn.execute(query) if row.leaving}
+
     def projects(self) -> tuple[str, ...]:
         """Return the names of all projects that were ever looked at, in order."""
         with self._db.read() as conn:
             names = select(branch_head.c.project).distinct().order_by(branch_head.c.project)
             return tuple(conn.execute(names).scalars())
 
-    def set_head(self, project: str, branch: str, commit: str, now: datetime) -> None:
-        """Note that `commit` is handled: reconcile makes a job when the branch's tip is another one."""
+    def set_head(self, project: str, branch: str, commit: str, now: datetime, *, leaving: str | None = None) -> None:
+        """Note that `commit` is handled: reconcile makes a job when the branch's tip is another one.
+
+        `leaving` is the tip that a push of our own is about to replace by it.
+        """
         with self._db.write() as conn:
-            move_head(conn, project, branch, commit, now)
+            move_head(conn, project, branch, commit, now, leaving=leaving)
 
 
-def move_head(conn: Connection, project: str, branch: str, commit: str, now: datetime) -> None:
+def move_head(
+    conn: Connection, project: str, branch: str, commit: str, now: datetime, *, leaving: str | None = None
+) -> None:
     """Note the last commit of a project's branch that was handled."""
-    values = {"commit": commit, "at": now}
+    values = {"commit": commit, "at": now, "leaving": leaving}
     if not conn.execute(_MOVE_HEAD, values | {"of": project, "on": branch}).rowcount:
         conn.execute(_NEW_HEAD, values | {"project": project, "branch": branch})
 

@@ -249,7 +249,8 @@ host_probe = Table(
 )
 
 # The last commit of each branch that became a job, so that reconcile knows what it has not seen. A row whose branch is
-# one of the project's globs says that branches were looked for by it.
+# one of the project's globs says that branches were looked for by it. `leaving`: where the branch still is while a push
+# of our own, which makes it `commit`, is on its way.
 branch_head = Table(
     "branch_head",
     metadata,
@@ -257,6 +258,7 @@ branch_head = Table(
     Column("branch", String, primary_key=True),
     Column("commit", String, nullable=False),
     Column("at", Utc, nullable=False),
+    Column("leaving", String),
 )
 
 # Whether builds may go to a host. `failures`: looks and builds in a row at which it failed; with one or more it is

@@ -10,7 +10,7 @@ import pytest
 
 from releasd.daemon.inbox import Inbox, LookAt, Wake
 from releasd.daemon.pushes import handle_push, look, poll
-from releasd.engine.reconcile import look_at
+from releasd.engine.reconcile import look_at, take_push
 from releasd.errors import GitError, UsageError
 from releasd.model import PushHint
 from support.lab import Lab
@@ -95,6 +95,33 @@ def test_our_own_push_is_ignored(lab: Lab, inbox: Inbox, pool: Executor) -> None
     jobs = lab.store.jobs()
     assert handle_push(lab.world, inbox, pool, hint(lab)) == ""
     assert lab.store.jobs() == jobs
+
+
+def test_a_look_while_our_own_push_is_on_its_way_is_no_news(lab: Lab) -> None:
+    """Noted as ours and not public yet: the old tip makes no job, and the release commit that follows it makes none."""
+    looks: list[bool] = []
+
+    def look_between(point: str) -> None:
+        if point == "tag.own_push_noted":
+            looks.append(look(lab.world, LookAt("demo", "watch")))
+
+    lab.at_fault = look_between
+    lab.release()
+    looks.append(look(lab.world, LookAt("demo", "watch")))
+    assert looks == [False, False]
+    assert len(lab.store.jobs()) == 1
+
+
+def test_a_look_takes_nothing_newer_back(lab: Lab, inbox: Inbox) -> None:
+    """A server is asked; before its answer is acted on, the hook tells of a newer push: that one stays queued."""
+    look(lab.world, LookAt("demo", "start"))
+    old = lab.push("feat: one")
+    (seen,) = look_at(lab.world, lab.project, lab.clone, "reconcile")
+    new = lab.push("feat: two", {"two.txt": "2"})
+    handle_push(lab.world, inbox, None, hint(lab, new))
+    assert take_push(lab.world, lab.project, seen, old, is_look=True) is None
+    assert queued(lab) == [new]
+    assert look(lab.world, LookAt("demo", "reconcile")) is False
 
 
 def test_an_older_hint_after_a_newer_one_changes_nothing(lab: Lab, inbox: Inbox, pool: Executor) -> None:
