@@ -29,6 +29,7 @@ def test_watch_alone_finds_a_push(stage: Stage) -> None:
     stage.push("fix: less")
     job, version = stage.wait_over(job=1), "1.0.1"
     if job["source"] == "reconcile":  # the only look of the tick, at the start, was late: the next push is the watch's
+        stage.work.sync()
         stage.push("fix: even less")
         job, version = stage.wait_over(job=2), "1.0.2"
     assert job["source"] == "watch"
