@@ -1,7 +1,9 @@
 """The peer of a release with two targets: the hand-run workflow, one step after another (release-workflow.md).
 
-Preflight, sync, version, a build here, rsync to the other machine, a build there, scp back, `uv publish`, a look at the
-index. What it lacks of the workflow is in its favour: no container, and no toolchain fetched inside of it.
+Preflight, sync, version, a build here, rsync to the other machine, a build there, scp back, the wheels audited and
+tried by stock tools, `uv publish`, a look at the index. What it lacks of the workflow is in its favour: no container,
+and no toolchain fetched inside of it. The check is not the workflow's, but one of the steps compared; its time stands
+apart.
 """
 
 import json
@@ -53,6 +55,14 @@ now fetch
 scp -O -q -F "$SSH_CONFIG" "far:$FAR/dist/*.whl" dist/
 now sdist
 maturin sdist --out dist
+now check
+for wheel in dist/*.whl; do
+  auditwheel show --json "$wheel" >"$SCRATCH/auditwheel.json"
+  HOME="$SCRATCH" XDG_CACHE_HOME="$SCRATCH" abi3audit --report "$wheel" >"$SCRATCH/abi3audit.json"
+  uv venv --quiet --no-config --clear "$SCRATCH/trial"
+  uv pip install --quiet --no-config --python "$SCRATCH/trial" "$wheel"
+  "$SCRATCH/trial/bin/python" -I -c "import $NAME"
+done
 now publish
 uv publish --quiet --no-config --trusted-publishing never --no-attestations --publish-url "$PUBLISH" \
   --check-url "$SIMPLE" dist/*
@@ -76,9 +86,14 @@ class HandTimes:
         return sum(self.parts.values())
 
     @property
-    def without_node(self) -> float:
-        """Return what it would take if the version were known: without semantic-release."""
-        return self.whole - self.parts["decide"]
+    def unchecked(self) -> float:
+        """Return what the workflow takes, in which nobody audits or tries a wheel."""
+        return self.whole - self.parts["check"]
+
+    @property
+    def least(self) -> float:
+        """Return what it would take if, besides, the version were known: without semantic-release."""
+        return self.unchecked - self.parts["decide"]
 
 
 class HandRun:
