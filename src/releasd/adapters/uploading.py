@@ -51,9 +51,8 @@ def _batch(paths: Sequence[Path], send: Send) -> Failures:
         except ReleasdError as error:
             if ends_all(error):
                 return failures | {path.name: error for path in left}
-            named = (
-                left if len(left) == 1 else [path for path in left if f"`{path.name}`" in error.message]
-            )  # uv's words
+            # uv names the file that it stopped at.
+            named = left if len(left) == 1 else [path for path in left if f"`{path.name}`" in error.message]
             if not named or (not isinstance(error, Permanent) and len(left) > 1):
                 return failures | _alone(left, send)
             refused = named[0]
