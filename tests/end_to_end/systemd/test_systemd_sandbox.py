@@ -131,7 +131,7 @@ def inside(service: Service, program: str, *lines: str) -> dict[str, bool]:
     service.machine.write("/opt/probe.py", program)
     service.drop_in("Type=exec", "Restart=no", "ExecStart=", "ExecStart=/opt/releasd/bin/python /opt/probe.py", *lines)
     service.start()
-    wait_until(lambda: service.show("ActiveState") == "inactive", 20.0, service.statement)
+    wait_until(lambda: service.show("ActiveState") == "inactive", 90.0, service.statement)
     return dict(service.machine.journal("releasd")[-1])
 
 
@@ -183,6 +183,15 @@ def test_a_release_over_ssh_with_a_credential_goes_through(service: Service) -> 
     heard = json.loads(service.machine.sh("cat /run/heard.json"))
     expected = hmac.new(KEY.encode(), heard["body"].encode(), hashlib.sha256).hexdigest()
     assert heard["signature"] == f"sha256={expected}"
+
+
+def test_a_closed_run_user_is_no_trouble_of_the_host(service: Service) -> None:
+    """ProtectHome= closes /run/user, which is there as soon as anybody is logged in: a survey finds what it can."""
+    service.machine.sh("mkdir -p /run/user/$(id -u releasd)")
+    service.start()
+    said = service.machine.run("/opt/releasd/bin/releasd", "hosts", "probe", check=False)
+    assert said.returncode == 0, said.stdout + said.stderr
+    assert "Permission denied" not in said.stdout
 
 
 def test_the_owner_of_the_repositories_may_be_another_user(service: Service) -> None:

@@ -73,7 +73,7 @@ def client_environment(path: str, home: str, own: dict[str, str]) -> dict[str, s
     """Return the engine's client's environment: what it needs of the login's, and the operator's `own`."""
     env = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     runtime = f"/run/user/{os.getuid()}"
-    if "XDG_RUNTIME_DIR" not in env and Path(runtime).is_dir():
+    if "XDG_RUNTIME_DIR" not in env and os.access(runtime, os.X_OK):  # a sandbox may close it, by ProtectHome=
         env["XDG_RUNTIME_DIR"] = runtime
     return {**env, "PATH": path, "HOME": home, **own}
 

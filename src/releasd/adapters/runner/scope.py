@@ -64,7 +64,7 @@ def _bus() -> tuple[str, ...]:
     except KeyError:
         return ()
     bus = Path(f"/run/user/{os.getuid()}/bus")
-    if not lingers or not bus.exists():
+    if not lingers or not os.access(bus, os.W_OK):  # a sandbox may close it, by ProtectHome=
         return ()
     return ("/usr/bin/env", f"DBUS_SESSION_BUS_ADDRESS=unix:path={bus}", busctl, "--user")
 
