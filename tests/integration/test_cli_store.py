@@ -5,6 +5,8 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -161,6 +163,30 @@ def test_audit_verify_finds_any_change(terminal: Terminal, state: Path, change: 
     assert said.code == 1
     assert said.document["ok"] is False
     assert said.document["problem"]
+
+
+def test_audit_verify_beside_a_daemon_that_is_always_a_moment_ahead_of_its_file(
+    terminal: Terminal, state: Path
+) -> None:
+    """What the store has, and the file gets at the daemon's next turn, is no finding, though more comes meanwhile."""
+    file, over = AuditFile(state / "audit.jsonl"), threading.Event()
+
+    def work() -> None:
+        with open_store(url_of(state)) as store:
+            turn = time.monotonic()
+            while not over.wait(0.01):
+                store.append_event("daemon.started", data={"owner": "busy"}, now=NOW)
+                if time.monotonic() - turn > 3:
+                    turn = time.monotonic()
+                    file.write(store.events_after(file.last_seq())[:-1])
+
+    thread = threading.Thread(target=work)
+    with statelock.hold(state):
+        thread.start()
+        said = terminal.run("audit", "verify", "--json")
+        over.set()
+        thread.join(60)
+    assert (said.code, said.document["problem"]) == (0, None)
 
 
 def test_audit_verify_without_a_log(terminal: Terminal, state: Path) -> None:

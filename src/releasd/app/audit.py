@@ -5,15 +5,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from releasd.adapters.git import GitRepo
+from releasd.adapters.statelock import holder
 from releasd.config.places import places
 from releasd.errors import UsageError
 from releasd.log.audit import AuditReport, verify_file
-from releasd.store import open_store
+from releasd.store import Store, open_store
 
 AUDIT_FILE = "audit.jsonl"
 WITNESS = "Releasd-Audit: "
-SETTLE = 0.2  # seconds; a running daemon writes the file just after the store
-TRIES = 10
+SETTLE = 0.2  # seconds between two looks at the file
+PATIENCE = 15.0  # seconds: a running daemon writes the file after the store, at its next turn; one may be five away
 
 
 def verify_audit(config_file: Path | None, environ: Mapping[str, str]) -> tuple[AuditReport, Path]:
@@ -27,19 +28,22 @@ def verify_audit(config_file: Path | None, environ: Mapping[str, str]) -> tuple[
     if not path.exists():
         raise UsageError(f"there is no audit log at {path}", advice="releasd run writes one")
     witnesses = tuple(_witnessed(where.state / "repositories"))
-    report = _verify(path, where.database_url, witnesses)
-    for _ in range(TRIES):
-        if report.ok:
-            break
-        time.sleep(SETTLE)
-        report = _verify(path, where.database_url, witnesses)
+    with open_store(where.database_url, readonly=True) as store:
+        _, wanted = store.head()  # what comes after it is not waited for: of a busy daemon something always does
+        report = _verify(path, store, wanted, witnesses)
+        limit = time.monotonic() + PATIENCE
+        while not report.ok and holder(where.state) is not None and time.monotonic() < limit:
+            time.sleep(SETTLE)
+            report = _verify(path, store, wanted, witnesses)
     return report, path
 
 
-def _verify(path: Path, database_url: str, witnesses: tuple[str, ...]) -> AuditReport:
-    with open_store(database_url, readonly=True) as store:
-        _, head = store.head()
-    return verify_file(path, head=head, witnesses=witnesses)
+def _verify(path: Path, store: Store, wanted: str, witnesses: tuple[str, ...]) -> AuditReport:
+    """Look once: the file is whole, holds the `wanted` event, and ends with one that the store has."""
+    report = verify_file(path, witnesses=(wanted, *witnesses))
+    if not report.ok or [event.hash for event in store.events_after(report.lines - 1, 1)] == [report.head]:
+        return report
+    return verify_file(path, head=store.head()[1], witnesses=witnesses)
 
 
 def _witnessed(clones: Path) -> Iterator[str]:
