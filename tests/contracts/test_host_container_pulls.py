@@ -14,7 +14,8 @@ from releasd.model import ContainerSpec
 from releasd.ports import TaskResult
 from support.boxes import Site, docker_engine, podman_engine, rootless_engine, site
 from support.containers import HOLLOW_IMAGE, IMAGE
-from support.sshd import free_port, wait_for_port
+from support.ports import own_port
+from support.sshd import wait_for_port
 from support.tools import require_tool
 
 __all__ = ["docker_engine", "podman_engine", "rootless_engine", "site"]
@@ -46,7 +47,7 @@ class Shelf:
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[str]:
     """A registry's address on the loopback device."""
-    port = free_port()
+    port = own_port()
     (tmp_path / "registry.yml").write_text(CONFIG.format(folder=tmp_path, port=port))
     with (tmp_path / "log").open("wb") as log:
         words = (require_tool("docker-registry"), "serve", tmp_path / "registry.yml")
@@ -56,7 +57,7 @@ def registry(tmp_path: Path) -> Iterator[str]:
         yield f"127.0.0.1:{port}"
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(60)
 
 
 @pytest.fixture

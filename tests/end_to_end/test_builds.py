@@ -10,7 +10,8 @@ import pytest
 
 from support.packages import MAKE, MATURIN
 from support.parts import eventually
-from support.sshd import Sshd, free_port, sshd, start_sshd
+from support.ports import own_port
+from support.sshd import Sshd, sshd, start_sshd
 from support.stage import Stage, over_ssh
 from support.tools import require_tool
 from support.truth import assert_audited, assert_released, assert_untouched
@@ -72,7 +73,7 @@ def test_targets_are_built_at_once_on_their_hosts(stage: Stage, sshd: Sshd, tmp_
 def test_unreachable_host_is_passed_over(stage: Stage, sshd: Sshd) -> None:
     """Of two hosts with the label the first does not answer: the other does the job, and the log says so."""
     stage.config["hosts"] = {
-        "gone": over_ssh(sshd, stage, labels=["far"], port=free_port()),
+        "gone": over_ssh(sshd, stage, labels=["far"], port=own_port()),
         "far": over_ssh(sshd, stage, labels=["far"]),
         **stage.config["hosts"],
     }
@@ -91,7 +92,7 @@ def test_host_lost_during_the_build(stage: Stage, sshd: Sshd, tmp_path: Path) ->
     first = start_sshd(tmp_path / "sshd")
     server = next(first)
     stage.config["hosts"] = {
-        "lost": over_ssh(server, stage, labels=["far"], leash=2, lost_after=3),
+        "lost": over_ssh(server, stage, labels=["far"], leash=8, lost_after=6),
         "far": over_ssh(sshd, stage, labels=["far"]),
         **stage.config["hosts"],
     }

@@ -12,10 +12,11 @@ from pathlib import Path
 
 from support.gitrepo import git
 from support.parts import eventually
-from support.sshd import Sshd, free_port, sshd, wait_for_port
+from support.ports import own_port
+from support.sshd import Sshd, sshd, wait_for_port
 from support.stage import Stage
 from support.tools import require_tool
-from support.truth import assert_released
+from support.truth import assert_released, assert_told
 
 __all__ = ["sshd"]
 
@@ -58,11 +59,11 @@ def test_push_to_a_server_while_the_daemon_is_down(stage: Stage, sshd: Sshd) -> 
     known = f"-o UserKnownHostsFile={sshd.folder}/known_hosts -o IdentitiesOnly=yes -o BatchMode=yes"
     stage.daemon.environ["GIT_SSH_COMMAND"] = f"ssh -F none -i {sshd.folder}/client_key {known}"
     stage.start(hook=False)
-    eventually(lambda: stage.status()["projects"], "the first look", timeout=10)
+    eventually(lambda: stage.status()["projects"], "the first look", timeout=60)
     stage.daemon.stop()
     stage.push("fix: less")
     stage.daemon.start()
-    eventually(stage.jobs, "the job of the push", timeout=10)
+    eventually(stage.jobs, "the job of the push", timeout=60)
     assert stage.job(1)["source"] == "reconcile"
     assert_released(stage, stage.wait_over(job=1), "1.0.1")
 
@@ -70,7 +71,7 @@ def test_push_to_a_server_while_the_daemon_is_down(stage: Stage, sshd: Sshd) -> 
 @contextmanager
 def git_server(folder: Path) -> Iterator[str]:
     """Serve the repositories in `folder` by git's own protocol; yield the address."""
-    port = free_port()
+    port = own_port()
     places = (f"--base-path={folder}", "--listen=127.0.0.1", f"--port={port}", "--reuseaddr")
     command = (require_tool("git"), "daemon", *places, "--export-all", "--enable=receive-pack")
     log = folder / "git-daemon.log"
@@ -82,7 +83,7 @@ def git_server(folder: Path) -> Iterator[str]:
         yield f"git://127.0.0.1:{port}"
     finally:
         os.killpg(server.pid, signal.SIGTERM)
-        server.wait(10)
+        server.wait(60)
 
 
 def test_hook_in_the_pushing_clone(stage: Stage) -> None:
@@ -131,8 +132,7 @@ def test_docs_release_nothing(stage: Stage) -> None:
     shown = stage.push("docs: words", {"README.md": "words\n"})
     job = stage.wait_over()
     assert (job["state"], job["version"], job["steps"]) == ("succeeded", None, [])
-    assert job["reason"] in shown
-    assert "remote: demo: " in shown.replace("remote: releasd: ", "remote: ")
+    assert_told(shown, job["reason"], "remote: releasd: demo: ")
     assert stage.tags().keys() == {"v1.0.0"}
     assert stage.main() != main
     assert stage.index.stats() == {}
@@ -158,6 +158,7 @@ def test_pushes_during_a_release_become_one(stage: Stage, tmp_path: Path) -> Non
     stage.wait_file(tmp_path / "started")
     for number in range(3):
         stage.push(f"feat: more {number}")
+        stage.wait_for(lambda job: job["commit"] == stage.main())  # the push does not wait for that on a busy machine
     assert [job["state"] for job in stage.jobs()] == ["running", "superseded", "superseded", "queued"]
     (tmp_path / "go").touch()
     assert_released(stage, stage.wait_over(job=1), "1.0.1")
@@ -189,7 +190,7 @@ def test_garbage_on_the_hook_socket_during_a_release(stage: Stage, tmp_path: Pat
 def say(stage: Stage, data: bytes) -> dict[str, object]:
     """Send bytes to the hook socket and return the first line of the answer."""
     with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(10)
+        client.settimeout(60)
         client.connect(str(stage.short / "run/hook.sock"))
         with suppress(BrokenPipeError):  # it has heard enough; the answer is there all the same
             client.sendall(data)

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from support.cli import Said, Terminal
-from support.sshd import Sshd, free_port, make_key, sshd, start_sshd
+from support.ports import own_port
+from support.sshd import Sshd, make_key, sshd, start_sshd
 from support.tools import require_tool
 
 __all__ = ["sshd"]
@@ -215,7 +216,7 @@ def test_a_host_that_refuses_us_leaves_nothing(
 def test_a_host_that_does_not_answer(terminal: Terminal, file: Path) -> None:
     """Nothing is written for a port that nobody listens on."""
     before = file.read_bytes()
-    said = terminal.run("hosts", "add", "build@127.0.0.1", "--port", str(free_port()), "--fingerprint", "SHA256:x")
+    said = terminal.run("hosts", "add", "build@127.0.0.1", "--port", str(own_port()), "--fingerprint", "SHA256:x")
     assert said.code == 1
     assert "cannot be reached" in said.err
     assert file.read_bytes() == before

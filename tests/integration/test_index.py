@@ -16,6 +16,7 @@ from releasd.adapters.index import HttpIndex
 from releasd.errors import ConfigError, Denied, Permanent, ReleasdError, SecretError, Transient
 from releasd.ports import Secret, ServedFile
 from support.httpstub import Asked, Reply, http_stub
+from support.ports import own_port
 from support.pypirules import PypiRules
 from support.wheels import make_wheel, sha256
 
@@ -36,7 +37,7 @@ def served() -> Iterator[Callable[[Reply], HttpIndex]]:
 
         def serve(reply: Reply) -> HttpIndex:
             answers[0] = reply
-            return _index(stub.url, read_timeout=5, download_timeout=5)
+            return _index(stub.url, read_timeout=60, download_timeout=60)
 
         yield serve
 
@@ -180,7 +181,7 @@ def test_server_that_drips_is_left_in_time() -> None:
             connection, _ = listener.accept()
             with connection:
                 connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-                for _ in range(100):
+                for _ in range(600):
                     try:
                         connection.sendall(b"x")
                     except OSError:
@@ -192,13 +193,12 @@ def test_server_that_drips_is_left_in_time() -> None:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         with pytest.raises(Transient, match="did not finish"):
             _index(url, download_timeout=0.5).download_sha256(ServedFile(filename="f", sha256=None, url=url))
-        thread.join(10)
+        thread.join(60)
 
 
 def test_down_is_transient() -> None:
     """Nobody listening is a reason to come back later."""
-    with http_stub(lambda _: Reply()) as stub:
-        gone = stub.url
+    gone = f"http://127.0.0.1:{own_port()}"
     with pytest.raises(Transient, match="index x could not be reached"):
         _index(gone).files("demo", "1.0")
 

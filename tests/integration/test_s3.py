@@ -14,6 +14,7 @@ from releasd.adapters.s3bucket import Place, key_pair
 from releasd.errors import Conflict, Denied, Permanent, ReleasdError, SecretMalformed, Transient
 from releasd.ports import Secret
 from support.httpstub import Asked, Reply, Stub, http_stub
+from support.ports import own_port
 from support.s3server import S3Server, s3_server
 from support.wheels import make_wheel, sha256
 
@@ -44,7 +45,7 @@ def answering() -> Iterator[Callable[[Callable[[Asked], Reply]], tuple[S3Index, 
 
         def answer(reply: Callable[[Asked], Reply]) -> tuple[S3Index, Stub]:
             replies.append(reply)
-            return scripted(stub.url, timeout=5, transfer_timeout=5), stub
+            return scripted(stub.url, timeout=60, transfer_timeout=60), stub
 
         yield answer
 
@@ -252,13 +253,12 @@ def test_store_that_hangs_is_left_in_time() -> None:
         begun = time.monotonic()
         with pytest.raises(Transient, match="the S3 store x could not be reached"):
             scripted(f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=0.5).files("demo", "1.0.0")
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < 30
 
 
 def test_store_that_is_down_is_transient() -> None:
     """Nobody listening is a reason to come back later."""
-    with http_stub(lambda _: Reply()) as stub:
-        gone = stub.url
+    gone = f"http://127.0.0.1:{own_port()}"
     with pytest.raises(Transient, match="the S3 store x could not be reached"):
         scripted(gone).files("demo", "1.0.0")
 

@@ -16,13 +16,14 @@ from typing import Any
 import psutil
 
 from releasd.adapters import http
+from support.ports import own_port
 
 TESTS = Path(__file__).parents[1]
-START_WITHIN = 30.0  # seconds; on an idle machine the daemon takes one
+START_WITHIN = 120.0  # seconds; on an idle machine the daemon takes one
 STOP_WITHIN = 10.0  # seconds, as promised
 
 
-def eventually(look: Callable[[], Any], what: str, *, timeout: float = 30.0, pause: float = 0.03) -> Any:
+def eventually(look: Callable[[], Any], what: str, *, timeout: float = 90.0, pause: float = 0.03) -> Any:
     """Return the first true thing that `look` returns; fail when there is none within `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while not (found := look()):
@@ -120,9 +121,9 @@ class Daemon:
     def kill(self) -> None:
         """End it with no warning, as a power cut does."""
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(60)
 
-    def wait_killed(self, timeout: float = 60.0) -> None:
+    def wait_killed(self, timeout: float = 120.0) -> None:
         """Wait until the daemon was ended by SIGKILL; fail when it goes on, or ends in another way."""
         try:
             status = self.process.wait(timeout)
@@ -142,7 +143,7 @@ class IndexProcess:
     def __init__(self, folder: Path, *, token: str) -> None:
         self._folder = folder
         self._token = token
-        self._port = 0
+        self._port = own_port()
         self.start()
 
     def start(self) -> None:
@@ -152,12 +153,11 @@ class IndexProcess:
         )
         assert self._process.stdout is not None
         self.urls: dict[str, str] = json.loads(self._process.stdout.readline())
-        self._port = int(self.urls["url"].rpartition(":")[2])
 
     def stop(self, *, kill: bool = False) -> None:
         """End it: politely, or in the middle of whatever it does."""
         self._process.kill() if kill else self._process.terminate()
-        self._process.communicate(timeout=10)
+        self._process.communicate(timeout=60)
 
     def close(self) -> None:
         if self._process.poll() is None:
@@ -173,7 +173,7 @@ class IndexProcess:
         return found
 
     def _ask(self, method: str, path: str, body: bytes | None = None) -> bytes:
-        answer = http.request(method, self.urls["url"] + path, what="the test's index", body=body, timeout=10)
+        answer = http.request(method, self.urls["url"] + path, what="the test's index", body=body, timeout=60)
         assert answer.status == 200
         return answer.body
 

@@ -1,6 +1,5 @@
 """Servers of other makes, each a process of its own on a free port of this machine, gone at the end of the block."""
 
-import socket
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,6 +8,7 @@ from pathlib import Path
 from releasd.adapters import http
 from releasd.errors import Transient
 from support.parts import eventually
+from support.ports import own_port
 
 START_WITHIN = 60.0  # seconds; on an idle machine each takes one or two
 
@@ -18,7 +18,7 @@ def serving(
     argv: Callable[[int], Sequence[str]], *, log: Path, ready: str = "/", env: Mapping[str, str] | None = None
 ) -> Iterator[str]:
     """Run what `argv(port)` says and yield its URL once `ready` answers, whatever it answers."""
-    port = _free_port()
+    port = own_port()
     url = f"http://127.0.0.1:{port}"
     with log.open("ab") as out:
         process = subprocess.Popen(
@@ -29,7 +29,7 @@ def serving(
         yield url
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def _answers(process: "subprocess.Popen[bytes]", url: str, log: Path) -> bool:
@@ -39,10 +39,3 @@ def _answers(process: "subprocess.Popen[bytes]", url: str, log: Path) -> bool:
     except Transient:
         return False
     return True
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from releasd.model import HostSpec
+from support.ports import own_port
 from support.tools import require_tool
 
 CONFIG = """\
@@ -75,7 +76,7 @@ def start_sshd(folder: Path, extra: str = "") -> Iterator[Sshd]:
     host_key = make_key(folder / "host_key")
     make_key(folder / "client_key")
     shutil.copy(folder / "client_key.pub", folder / "authorized_keys")
-    port = free_port()
+    port = own_port()
     (folder / "known_hosts").write_text(f"[127.0.0.1]:{port} {host_key}\n")
     (folder / "config").write_text(CONFIG.format(port=port, folder=folder, extra=extra))
     with (folder / "log").open("wb") as log:
@@ -86,19 +87,12 @@ def start_sshd(folder: Path, extra: str = "") -> Iterator[Sshd]:
         yield Sshd(folder=folder, port=port, pid=server.pid)
     finally:
         server.terminate()
-        server.wait(10)
-
-
-def free_port() -> int:
-    """Return a loopback port that nothing listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        server.wait(60)
 
 
 def wait_for_port(port: int, server: subprocess.Popen[bytes], log: Path) -> None:
     """Return once `server` listens; raise with its log where it ended instead."""
-    for _ in range(200):
+    for _ in range(1800):
         if server.poll() is not None:
             break
         with socket.socket() as client:
