@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from support.packages import QUICK
 from support.stage import Stage
+from support.truth import assert_told
 
 MakeStage = Callable[..., Stage]
 
@@ -41,8 +42,7 @@ def test_one_push_releases_the_packages_that_it_touches(make_stage: MakeStage) -
     stage.work.push()
     stage.start()
     said = stage.push("feat: more", {"core/src/core/more.py": "MORE = 1\n"})
-    assert "demo/core 1.1.0 will be released to local" in said
-    assert "demo/tool 1.0.1 will be released to local" in said
+    assert_told(said, "demo/core 1.1.0 will be released to local", "demo/tool 1.0.1 will be released to local")
     stage.wait_for(lambda job: job["package"] == "tool" and job["state"] == "succeeded")
     released = [(job["package"], job["tag"]) for job in stage.jobs() if job["version"] and job["state"] == "succeeded"]
     assert sorted(released) == [("core", "core-v1.1.0"), ("tool", "tool-v1.0.1")]
@@ -65,8 +65,7 @@ def test_packages_of_a_group_are_released_under_one_version(make_stage: MakeStag
     stage.work.push()
     stage.start()
     said = stage.push("feat: more", {"core/src/core/more.py": "MORE = 1\n"})
-    assert "demo/core 1.3.0 will be released" in said
-    assert "demo/tool 1.3.0 will be released" in said
+    assert_told(said, "demo/core 1.3.0 will be released", "demo/tool 1.3.0 will be released")
     stage.wait_for(lambda job: job["package"] == "tool" and job["state"] == "succeeded")
     assert set(stage.tags()) >= {"core-v1.3.0", "tool-v1.3.0"}
     for name in ("core", "tool"):

@@ -9,6 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from support.truth import assert_told
+
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
@@ -30,7 +32,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
 def test_demo_shows_a_release_from_push_to_installation(demo: tuple[str, Path]) -> None:
     """The pusher is told, every step ends well, and the new version installs from the index and works."""
     shown, _ = demo
-    assert "remote: releasd: greeting 0.2.0 will be released to local" in shown
+    assert_told(shown, "remote: releasd: greeting 0.2.0 will be released to local")
     steps = re.findall(r"✓ (\w+) ", shown)
     assert steps[:9] == ["preflight", "sync", "version", "build", "check", "tag", "publish", "verify", "announce"]
     assert "'0.2.0 hello, world'" in shown

@@ -29,7 +29,7 @@ def again(server: Sshd) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def told(stage: Stage, noun: str) -> list[str]:
@@ -43,7 +43,7 @@ def test_a_host_that_is_away_is_waited_for_and_comes_back_by_itself(stage: Stage
     folder.mkdir()
     first = start_sshd(folder)
     server = next(first)
-    stage.config["hosts"]["far"] = over_ssh(server, stage, labels=["far"], leash=2, lost_after=6)
+    stage.config["hosts"]["far"] = over_ssh(server, stage, labels=["far"], leash=8, lost_after=8)
     begun = tmp_path / "begun"
     stage.build_with(f"test -d {begun} || {{ mkdir {begun}; sleep 613; }}; {MAKE}", labels=["far"])
     stage.start()

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from support.packages import HATCH
 from support.stage import Stage
-from support.truth import assert_released
+from support.truth import assert_released, assert_told
 
 
 def test_push_is_released(make_stage: Callable[..., Stage]) -> None:
@@ -12,7 +12,7 @@ def test_push_is_released(make_stage: Callable[..., Stage]) -> None:
     stage = make_stage(HATCH)
     stage.start()
     shown = stage.push("feat: more", {"src/demo/more.py": "MORE = 1\n"})
-    assert "demo 1.1.0 will be released to local" in shown
+    assert_told(shown, "demo 1.1.0 will be released to local")
     job = stage.wait_over()
     assert_released(stage, job, "1.1.0")
     assert stage.git("show", "v1.1.0:src/demo/__init__.py") == '__version__ = "1.1.0"'

@@ -9,7 +9,7 @@ from support.gitrepo import git, make_work
 from support.packages import QUICK
 from support.parts import eventually
 from support.stage import Stage
-from support.truth import assert_audited, assert_released
+from support.truth import assert_audited, assert_released, assert_told
 
 SLOW = "touch {0}/started; while [ ! -e {0}/go ]; do sleep 0.05; done; python3 make.py"
 
@@ -88,7 +88,7 @@ def test_reload_takes_good_and_refuses_bad(stage: Stage) -> None:
     eventually(lambda: [e for e in stage.events() if e["event"] == "config.reloaded"], "config.reloaded")
     stage.work.sync()
     shown = stage.push("fix: less")
-    assert "tag only" in shown
+    assert_told(shown, "tag only")
     job = stage.wait_over(job=2)
     assert job["state"] == "succeeded", job["reason"]
     assert stage.tags().keys() == {"v1.0.0", "v1.1.0", "v1.1.1"}
@@ -186,7 +186,7 @@ def test_shallow_repository(stage: Stage) -> None:
     assert job["state"] == "failed"
     assert "its history is shallow" in job["reason"]
     assert "git fetch --unshallow" in job["reason"]
-    assert "demo cannot be released: " in shown
+    assert_told(shown, "demo cannot be released: ")
     assert stage.tags() == {}
 
 

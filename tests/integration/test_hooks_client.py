@@ -17,6 +17,7 @@ from support.pushes import (
     git,
     listening,
     pair,
+    patient,
     put,
     run_hook,
     script,
@@ -38,7 +39,7 @@ def daemon(made: Pair) -> Iterator[Heard]:
 
 def test_a_push_from_a_clone_is_heard_through_its_tracking_ref(made: Pair, daemon: Heard) -> None:
     """Git has no post-push hook: reference-transaction sees refs/remotes/origin/main move."""
-    put(made, made.clone)
+    patient(put(made, made.clone).path)
     pushed = made.push()
     assert "releasd: v1.2.3 will be released" in pushed.stderr
     head = git(made.clone, "rev-parse", "HEAD")
@@ -49,7 +50,7 @@ def test_a_push_from_a_clone_is_heard_through_its_tracking_ref(made: Pair, daemo
 
 def test_a_linked_work_tree_speaks_for_its_main_one(made: Pair, daemon: Heard) -> None:
     """The daemon knows a clone by its main work tree."""
-    put(made, made.clone)
+    patient(put(made, made.clone).path)
     tree = made.clone.parent / "tree"
     git(made.clone, "worktree", "add", "-q", "-b", "side", str(tree))
     git(tree, "push", "-q", "origin", "side")

@@ -66,6 +66,12 @@ def assert_published(stage: Stage, job: Job, *, repeated: bool = False) -> None:
     assert repeated or all(each["accepted"] == 1 for each in ours.values()), ours
 
 
+def assert_told(shown: str, *words: str) -> None:
+    """Fail unless a push showed all these words; on a busy machine it may instead have said that it cannot wait."""
+    late = ("its plan takes longer than a push should wait", "this push is noted and will be picked up")
+    assert all(word in shown for word in words) or any(word in shown for word in late), shown
+
+
 def assert_audited(stage: Stage) -> None:
     """`releasd audit verify` finds nothing wrong."""
     done = stage.run("audit", "verify", "--json")

@@ -19,7 +19,7 @@ def test_ready_is_said_only_after_the_first_look(service: Service) -> None:
     )
     service.drop_in("Environment=PATH=/opt/slow:/opt/releasd/bin:/usr/bin:/bin")
     service.machine.run("systemctl", "start", "--no-block", "releasd")
-    wait_until(lambda: service.machine.run("pgrep", "-f", "/opt/slow/git", check=False).stdout, 20.0)
+    wait_until(lambda: service.machine.run("pgrep", "-f", "/opt/slow/git", check=False).stdout, 90.0)
     time.sleep(0.5)
     assert (service.show("ActiveState"), service.show("SubState")) == ("activating", "start")
     service.machine.sh("touch /run/releasd/go")
@@ -31,11 +31,11 @@ def test_ready_is_said_only_after_the_first_look(service: Service) -> None:
 def test_systemd_is_told_of_every_state(service: Service) -> None:
     """READY, STATUS, WATCHDOG, RELOADING and STOPPING arrive, and what `systemctl status` shows is true."""
     service.machine.run("systemctl", "log-level", "debug")
-    service.drop_in("WatchdogSec=2")
+    service.drop_in("WatchdogSec=20")
     service.start()
-    wait_until(lambda: service.show("StatusText") == "0 queued", 5.0)
+    wait_until(lambda: service.show("StatusText") == "0 queued", 90.0)
     service.machine.run("systemctl", "reload", "releasd")
-    wait_until(lambda: service.happened("config.reloaded"), 5.0)
+    wait_until(lambda: service.happened("config.reloaded"), 90.0)
     service.machine.run("systemctl", "stop", "releasd")
     service.machine.run("journalctl", "--sync")
     told = service.machine.sh("journalctl -o cat _PID=1 -u releasd --grep 'Got notification message from PID'")
@@ -46,18 +46,19 @@ def test_systemd_is_told_of_every_state(service: Service) -> None:
 
 def test_a_hung_daemon_is_killed_and_started_again(service: Service) -> None:
     """An idle daemon pings as often as asked; a stopped one misses its watchdog, and a new one takes its place."""
-    service.drop_in("WatchdogSec=2", "RestartSec=100ms")
+    service.drop_in("WatchdogSec=4", "RestartSec=100ms")  # less than the daemon's longest wait
     service.start()
     pid = service.show("MainPID")
-    time.sleep(3)
+    time.sleep(6)
     assert service.show("MainPID") == pid
     service.machine.run("kill", "-STOP", pid)
-    # A hung process takes no signal but SIGKILL; any other would add TimeoutStopSec=15.
-    wait_until(lambda: service.show("NRestarts") == "1" and service.show("ActiveState") == "active", 12.0)
+    wait_until(lambda: service.show("NRestarts") == "1" and service.show("ActiveState") == "active", 90.0)
     assert service.show("MainPID") != pid
     assert len(service.happened("daemon.started")) == 2
     service.machine.run("journalctl", "--sync")
-    assert "Watchdog timeout" in service.machine.sh("journalctl -o cat -u releasd _PID=1 -n 20")
+    said = service.machine.sh("journalctl -o cat -u releasd _PID=1 -n 20")
+    assert "Watchdog timeout" in said
+    assert "with signal SIGKILL" in said  # a hung process takes no other: it would cost TimeoutStopSec
 
 
 def test_a_crash_is_followed_by_a_new_start(service: Service) -> None:
@@ -65,25 +66,25 @@ def test_a_crash_is_followed_by_a_new_start(service: Service) -> None:
     service.drop_in("RestartSec=100ms")
     service.start()
     service.machine.run("kill", "-KILL", service.show("MainPID"))
-    wait_until(lambda: service.show("NRestarts") == "1" and service.show("ActiveState") == "active", 20.0)
+    wait_until(lambda: service.show("NRestarts") == "1" and service.show("ActiveState") == "active", 90.0)
 
 
 def test_a_restart_keeps_a_running_build_and_a_stop_ends_it_by_its_leash(service: Service) -> None:
     """`systemctl restart` in the middle of a build costs nothing; after `stop`, nobody comes, and nothing is left."""
-    service.machine.write("/etc/releasd/releasd.toml", CONFIG + 'leash = "8s"\n')
+    service.machine.write("/etc/releasd/releasd.toml", CONFIG + 'leash = "30s"\n')
     service.commit_while_down(_releasd_toml=BUILD)
     service.start()
-    wait_until(lambda: service.machine.run("pgrep", "-f", "sleep 600", check=False).stdout, 20.0, service.statement)
+    wait_until(lambda: service.machine.run("pgrep", "-f", "sleep 600", check=False).stdout, 90.0, service.statement)
     build = service.machine.run("pgrep", "-f", "sleep 600").stdout
     began = time.monotonic()
     service.machine.run("systemctl", "restart", "releasd")
-    assert time.monotonic() - began < 10
-    wait_until(lambda: service.happened("build.attached"), 10.0, service.statement)
+    assert time.monotonic() - began < 30
+    wait_until(lambda: service.happened("build.attached"), 90.0, service.statement)
     assert service.machine.run("pgrep", "-f", "sleep 600").stdout == build
     service.machine.run("systemctl", "stop", "releasd")
     assert (service.show("Result"), service.show("ExecMainStatus")) == ("success", "0")
     assert service.happened("daemon.stopped") == [{"clean": True}] * 3
-    wait_until(lambda: not service.machine.run("pgrep", "-u", "releasd", check=False).stdout, 20.0)
+    wait_until(lambda: not service.machine.run("pgrep", "-u", "releasd", check=False).stdout, 120.0)
     assert {data["reason"] for data in service.happened("job.requeued")} == {"the daemon was stopped"}
     assert service.happened("job.failed") == []
 
@@ -94,7 +95,7 @@ def test_a_push_starts_the_daemon_and_is_recorded_with_its_user(service: Service
     service.machine.run("systemctl", "start", "releasd-hook.socket", "releasd-control.socket")
     assert service.show("ActiveState") == "inactive"
     assert service.hint(commit)["ok"]
-    wait_until(lambda: service.show("ActiveState") == "active", 10.0)
+    wait_until(lambda: service.show("ActiveState") == "active", 90.0)
     assert service.happened("push.received")[0]["uid"] == PUSHER
     assert [data["commit"] for data in service.happened("job.queued")] == [commit]
 
@@ -135,10 +136,10 @@ def test_a_reload_takes_the_new_configuration_or_keeps_the_old(service: Service)
     pid = service.show("MainPID")
     service.machine.write("/etc/releasd/releasd.toml", CONFIG + '[projects.more]\nrepository = "/srv/git/more.git"\n')
     service.machine.run("systemctl", "reload", "releasd")
-    wait_until(lambda: service.happened("config.reloaded") == [{"projects": ["demo", "more"]}], 5.0)
+    wait_until(lambda: service.happened("config.reloaded") == [{"projects": ["demo", "more"]}], 90.0)
     service.machine.write("/etc/releasd/releasd.toml", CONFIG + "[projects.demo")
     service.machine.run("systemctl", "reload", "releasd")
-    wait_until(lambda: service.happened("config.refused"), 5.0)
+    wait_until(lambda: service.happened("config.refused"), 90.0)
     assert (service.show("MainPID"), service.show("ActiveState")) == (pid, "active")
 
 
@@ -157,8 +158,8 @@ def test_a_broken_configuration_loses_no_push(service: Service) -> None:
     service.drop_in("RestartSec=300ms")
     service.machine.write("/etc/releasd/releasd.toml", CONFIG + "[oops")
     service.machine.run("systemctl", "start", "releasd", check=False)
-    wait_until(lambda: int(service.show("NRestarts")) >= 2, 20.0, service.statement)
+    wait_until(lambda: int(service.show("NRestarts")) >= 2, 90.0, service.statement)
     assert service.machine.show("releasd-hook.socket", "ActiveState") == "active"
     service.machine.write("/etc/releasd/releasd.toml", CONFIG)
-    wait_until(lambda: service.show("ActiveState") == "active", 20.0, service.statement)
+    wait_until(lambda: service.show("ActiveState") == "active", 90.0, service.statement)
     assert [data["commit"] for data in service.happened("job.queued")] == [commit]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from releasd.daemon import pushes
 from releasd.daemon.inbox import Inbox, LookAt, Wake
 from releasd.daemon.pushes import handle_push, look, poll
 from releasd.engine.reconcile import look_at, take_push
@@ -24,12 +25,19 @@ class Never(Executor):
 
 
 @pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the pusher wait for the plan however busy the machine is."""
+    monkeypatch.setattr(pushes, "PREVIEW_WITHIN", 60.0)
+
+
+@pytest.fixture
 def inbox() -> Inbox:
     return SimpleQueue()
 
 
 @pytest.fixture
-def pool() -> Iterator[Executor]:
+def pool(patient: None) -> Iterator[Executor]:
+    """Return what makes plans, which get their time."""
     with ThreadPoolExecutor(1) as made:
         yield made
 

@@ -52,7 +52,7 @@ def test_a_tick_may_come_at_once_too() -> None:
     """What was missed while the daemon was down does not wait for a whole interval; the intervals follow."""
     log = Log()
     with ticking(log, Tick(name="tick", every=3600.0, do=log.run, at_once=True)):
-        eventually(lambda: log.runs, "the first tick", timeout=5)
+        eventually(lambda: log.runs, "the first tick", timeout=30)
     again = Log()
     with ticking(again, Tick(name="tick", every=SOON, do=again.run, at_once=True)):
         eventually(lambda: len(again.runs) >= 3, "three ticks")
@@ -90,7 +90,7 @@ def test_a_long_tick_is_not_run_twice_at_once() -> None:
 def test_a_late_tick_is_not_dropped() -> None:
     """With every thread busy for longer than a second a tick comes late; the library's default would lose it."""
     log, hold = Log(), threading.Event()
-    blockers = [tick(lambda: hold.wait(10) and None, f"blocker{number}") for number in range(4)]
+    blockers = [tick(lambda: hold.wait(60) and None, f"blocker{number}") for number in range(4)]
     with ticking(log, *blockers, tick(log.run, "late", every=3600.0), tick(log.run, "soon", every=2 * SOON)):
         time.sleep(1.4)
         assert log.runs == []
@@ -104,11 +104,11 @@ def test_closing_does_not_wait_for_a_tick_that_runs() -> None:
 
     def hangs() -> None:
         log.run()
-        hold.wait(10)
+        hold.wait(60)
 
     made = Ticks((tick(hangs),), log.error)
     eventually(lambda: log.runs, "it runs")
     begun = time.monotonic()
     made.close()
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 30
     hold.set()

@@ -41,7 +41,7 @@ def start() -> Iterator[Start]:
 
 def heard(inbox: Inbox) -> set[object]:
     """Return what arrives: waits for the first message, then until all is quiet."""
-    found: set[object] = {inbox.get(timeout=10)}
+    found: set[object] = {inbox.get(timeout=60)}
     while True:
         try:
             found.add(inbox.get(timeout=SETTLE))

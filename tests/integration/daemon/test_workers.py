@@ -28,10 +28,10 @@ def _run(lab: Lab, execute: Any) -> tuple[Message, int]:
     inbox = _Inbox()
     workers = inbox.workers = Workers(1, inbox)  # type: ignore[arg-type] # only `put` is used of it
     started = Event()
-    workers.start(lab.claim(), lambda job: (started.wait(5), execute(job))[1])
+    workers.start(lab.claim(), lambda job: (started.wait(60), execute(job))[1])
     started.set()
-    told = inbox.told.get(timeout=5)
-    assert workers.close(5)
+    told = inbox.told.get(timeout=60)
+    assert workers.close(60)
     return told
 
 
