@@ -50,7 +50,7 @@ def test_a_cancelled_build_leaves_no_container(site: Site) -> None:
 
     with pytest.raises(Cancelled, match=r"was cancelled$"):
         site.place.host.run(site.place.task(STUBBORN, container=BOX), seen.append, should_stop)
-    assert time.monotonic() - asked[0] < 5.0
+    assert time.monotonic() - asked[0] < 30.0
     assert site.leftovers() == []
 
 

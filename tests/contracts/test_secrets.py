@@ -44,7 +44,7 @@ class Place:
 
     @property
     def surroundings(self) -> Surroundings:
-        return Surroundings(environ=self.environ, doppler_api=self.doppler.url if self.doppler else None, timeout=5)
+        return Surroundings(environ=self.environ, doppler_api=self.doppler.url if self.doppler else None, timeout=60)
 
     def put(self, value: str | None) -> None:
         self.stored = value
@@ -253,7 +253,7 @@ def test_credential_without_systemd_says_so() -> None:
     assert "LoadCredential=token" in caught.value.advice
 
 
-def _command(code: str, *, env: tuple[str, ...] = (), timeout: float = 5.0, **environ: str) -> Secret:
+def _command(code: str, *, env: tuple[str, ...] = (), timeout: float = 60.0, **environ: str) -> Secret:
     surroundings = Surroundings(environ={"PATH": os.environ["PATH"], **environ}, timeout=timeout)
     return resolve(SecretSource(ref=(sys.executable, "-c", code), env=env), surroundings)
 
@@ -275,12 +275,9 @@ def test_command_sees_only_the_variables_named_for_it() -> None:
 
 def test_command_that_hangs_is_ended_with_its_children(tmp_path: Path) -> None:
     """A command waiting for a password is ended in time, and so is what it started."""
-    code = (
-        "import subprocess, sys; p = subprocess.Popen(['sleep', '60']); "
-        f"open({str(tmp_path / 'pid')!r}, 'w').write(str(p.pid)); p.wait()"
-    )
+    ref = ("sh", "-c", 'sleep 60 & echo $! > "$1"; wait', "sh", str(tmp_path / "pid"))
     with pytest.raises(Transient, match="did not end within"):
-        _command(code, timeout=1.5)
+        resolve(SecretSource(ref=ref), Surroundings(environ={"PATH": os.environ["PATH"]}, timeout=2.0))
     child = int((tmp_path / "pid").read_text())
     assert _ends(child)
 
@@ -289,12 +286,12 @@ def test_command_that_prints_without_end_is_ended() -> None:
     """A wrong command (`yes`, or a whole log) neither fills the memory nor takes all of its time."""
     begun = time.monotonic()
     with pytest.raises(SecretError, match="printed over"):
-        _command("while True: print('x' * 10_000)", timeout=30.0)
-    assert time.monotonic() - begun < 20
+        _command("while True: print('x' * 10_000)", timeout=120.0)
+    assert time.monotonic() - begun < 90
 
 
 def _ends(pid: int) -> bool:
-    for _ in range(100):
+    for _ in range(1200):
         try:
             os.kill(pid, 0)
             state = Path(f"/proc/{pid}/stat")

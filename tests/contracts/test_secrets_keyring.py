@@ -13,7 +13,7 @@ from releasd.ports import Secret
 def _from_keyring(backend: str, **environ: str) -> Secret:
     source = SecretSource(ref="keyring:index/__token__", env=("PYTHONPATH",))
     environ = {"PATH": os.environ["PATH"], "PYTHON_KEYRING_BACKEND": backend, **environ}
-    return resolve(source, Surroundings(environ=environ, timeout=20))
+    return resolve(source, Surroundings(environ=environ, timeout=60))
 
 
 def test_machine_without_a_keyring_says_so() -> None:

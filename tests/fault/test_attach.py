@@ -79,7 +79,7 @@ def test_three_builds_go_on_while_the_daemon_is_away(stage: Stage, sshd: Sshd, h
         getattr(stage.daemon, how)()
         stage.daemon.start()
         assert_all_go_on(stage)
-        followed = follower.communicate(timeout=30)[0].decode()
+        followed = follower.communicate(timeout=90)[0].decode()
     for name in ("one", "two", "three"):
         assert_whole(stage, name)
         assert set(numbers(stage, name, followed)) == set(numbers(stage, name))
@@ -139,8 +139,8 @@ def test_a_lost_hosts_build_moves_to_another(stage: Stage, farm: Farm) -> None:
             "path": stage.environ["PATH"],
             "workdir": str(stage.folder / name / "builds"),
             "labels": ["linux"],
-            "leash": 4,
-            "lost_after": 3,
+            "leash": 10,
+            "lost_after": 8,
         }
         for name, host in zip(("first", "second"), farm.hosts, strict=False)
     }

@@ -140,7 +140,7 @@ def test_lines_longer_than_a_block_are_found(tmp_path: Path) -> None:
 
 def test_a_killed_writer_neither_loses_nor_doubles_a_line(tmp_path: Path) -> None:
     """SIGKILL in the middle of real writes, several times: the file ends up complete and verified."""
-    file, count = tmp_path / "audit.jsonl", 400
+    file, count = tmp_path / "audit.jsonl", 2000
     script = (
         "import sys; from pathlib import Path; from releasd.log.audit import AuditFile\n"
         "from support.events import chained\n"

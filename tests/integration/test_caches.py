@@ -64,7 +64,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     place = make_place(make_local(request, tmp_path / "host/builds"), tmp_path)
     place = replace(place, workdir=tmp_path / "host/builds")
     yield place
-    assert eventually(lambda: not place.leftovers(), 10), place.leftovers()
+    assert eventually(lambda: not place.leftovers()), place.leftovers()
 
 
 def run(place: Place, script: str, mode: str = "deps", **changes: object) -> TaskResult:
@@ -146,14 +146,13 @@ def end_badly(place: Place, script: str, how: str, mode: str) -> None:
     if how == "fails":
         assert run(place, script, mode).exit_status == 3
     elif how == "is late":
-        assert run(place, script, mode, timeout=1.0).why == "timeout"
+        assert run(place, script, mode, timeout=4.0).why == "timeout"  # what it adds it has added by then
     else:
         cache = Cache(mode=mode, project="demo", target="linux")
-        started: list[bytes] = []
         source = make_tar(place.dest.parent / "locked.tar", [(member("Cargo.lock"), LOCK.encode())])
-        task = place.task("echo; " + script, cache=cache, source=source)
+        task = place.task(script, cache=cache, source=source)
         with pytest.raises(Exception, match=r"cancelled|went away"):
-            place.host.run(task, started.append, lambda: how == "is cancelled" and bool(started))
+            place.host.run(task, lambda _: None, lambda: how == "is cancelled" and bool(place.sleepers()))
 
 
 def test_a_wheel_that_a_build_changes_is_not_kept(place: Place) -> None:
@@ -215,7 +214,7 @@ def test_a_cache_in_use_is_not_shared(place: Place) -> None:
     results: list[TaskResult] = []
 
     def hold() -> None:
-        until = 'for n in $(seq 200); do test -e "$CARGO_HOME/../go" && exit 0; sleep 0.1; done; exit 1'
+        until = 'for n in $(seq 1200); do test -e "$CARGO_HOME/../go" && exit 0; sleep 0.1; done; exit 1'
         results.append(run(replace(place, dest=place.dest / "1"), f'touch "$CARGO_HOME/../held"; {until}', "full"))
 
     holder = threading.Thread(target=hold)
@@ -224,7 +223,7 @@ def test_a_cache_in_use_is_not_shared(place: Place) -> None:
     assert eventually((files / "held").exists)
     second = run(place, f'test -z "$({LIST})"', "full", id="t-2")
     (files / "go").touch()
-    holder.join(30)
+    holder.join(150)
     assert (second.exit_status, second.evidence["cache"]) == (0, "none")
     assert (results[0].exit_status, results[0].evidence["cache"]) == (0, "full")
 

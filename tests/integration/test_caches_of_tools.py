@@ -90,7 +90,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     spec = with_defaults(place.host.spec, os.environ["PATH"])
     place = replace(place, workdir=tmp_path / "host/builds", host=LocalHost(spec))
     yield place
-    assert eventually(lambda: not place.leftovers(), 10), place.leftovers()
+    assert eventually(lambda: not place.leftovers()), place.leftovers()
 
 
 def run(place: Place, script: str, files: dict[str, str]) -> tuple[int, str]:

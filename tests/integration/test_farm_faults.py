@@ -33,7 +33,7 @@ def place(farm: Farm, tmp_path: Path) -> Iterator[Place]:
     place = make_place(SshHost(farm.hosts[0].spec(tmp_path / "work", leash=8.0, lost_after=4.0)), tmp_path)
     yield place
     farm.hosts[0].mend()
-    assert eventually(lambda: not place.leftovers(), 20), place.leftovers()
+    assert eventually(lambda: not place.leftovers(), 60), place.leftovers()
     place.host.close()
 
 
@@ -69,8 +69,8 @@ def test_a_link_that_is_cut_for_good_is_a_lost_host_in_bounded_time(
 
     with pytest.raises(HostLost):
         place.host.run(kept(place, "echo up; SLEEP & SLEEP", tmp_path), seen.append, at_line(seen, "up", act))
-    assert time.monotonic() - begun[0] < 10
-    assert eventually(lambda: not place.leftovers(), 20), "the leash"
+    assert time.monotonic() - begun[0] < 40
+    assert eventually(lambda: not place.leftovers(), 60), "the leash"
 
 
 @pytest.mark.parametrize("how", ["cut", "mute"])
@@ -100,7 +100,7 @@ def test_a_warm_connection_is_shared_and_a_dead_one_replaced(farm: Farm, place: 
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     (first,) = established(farm.hosts[0])
     for process in psutil.Process().children(recursive=True):
         if process.name().startswith("sshd") and "[listener]" not in " ".join(process.cmdline()):
@@ -113,9 +113,16 @@ def test_an_idle_connection_is_closed(farm: Farm, place: Place) -> None:
     """Nobody pays for a connection that is not used; the next task makes another."""
     pool = Pool(place.host._pool._connect, idle_after=0.3, sweep_every=0.1)
     place.host._pool = pool
-    place.run("sleep 0.8")  # longer than the limit: a channel in use keeps it open
-    assert established(farm.hosts[0])
-    assert eventually(lambda: not established(farm.hosts[0]), 5)
+    used: list[set[str]] = []
+
+    def look() -> bool:
+        used.append(established(farm.hosts[0]))
+        return False
+
+    place.host.run(place.task("sleep 2"), lambda _: None, look)  # longer than the limit: a channel in use keeps it open
+    assert len({frozenset(each) for each in used}) == 1
+    assert used[0]
+    assert eventually(lambda: not established(farm.hosts[0]), 60)
     assert place.run("true").exit_status == 0
 
 
@@ -140,7 +147,8 @@ def test_a_slow_host_is_not_a_lost_one(farm: Farm, place: Place, tmp_path: Path)
 def test_three_hosts_build_side_by_side_and_one_is_lost(farm: Farm, tmp_path: Path) -> None:
     """A cut cable of one host costs that host's build alone."""
     places = [
-        make_place(SshHost(host.spec(tmp_path / host.name, leash=3.0, lost_after=3.0)), tmp_path) for host in farm.hosts
+        make_place(SshHost(host.spec(tmp_path / host.name, leash=10.0, lost_after=8.0)), tmp_path)
+        for host in farm.hosts
     ]
     ended: dict[str, object] = {}
 
@@ -162,7 +170,7 @@ def test_three_hosts_build_side_by_side_and_one_is_lost(farm: Farm, tmp_path: Pa
     assert ended == {"0": "lost", "1": 0, "2": 0}
     for number, place in enumerate(places):
         folder = tmp_path / f"host{number}"
-        assert eventually(lambda folder=folder: not list(folder.iterdir()), 20)
+        assert eventually(lambda folder=folder: not list(folder.iterdir()), 60)
         place.host.close()
 
 

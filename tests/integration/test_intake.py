@@ -49,7 +49,7 @@ class Daemon:
             case "/fault":
                 raise ZeroDivisionError
             case "/slow":
-                self.gate.wait(10)
+                self.gate.wait(60)
         return "v1.2.3 will be released"
 
 
@@ -76,7 +76,7 @@ def path(folder: Path, daemon: Daemon) -> Iterator[Path]:
 @contextlib.contextmanager
 def connected(path: Path) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(10)
+        connection.settimeout(60)
         connection.connect(str(path))
         yield connection
 
@@ -144,8 +144,9 @@ def test_what_is_no_message_is_answered_and_the_next_push_is_heard(
     assert ask(path, GOOD)["ok"] is True
 
 
-def test_a_line_without_end_takes_no_memory(path: Path, daemon: Daemon) -> None:
+def test_a_line_without_end_takes_no_memory(path: Path, daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
     """200 MB of one line are read past, not kept."""
+    monkeypatch.setattr(module, "_CONNECTION_SECONDS", 120.0)  # a busy machine does not read them in five
     before = psutil.Process().memory_info().rss
     with connected(path) as connection:
         for _ in range(200):
@@ -178,7 +179,7 @@ def test_a_sender_that_leaves_early_is_handled_all_the_same(path: Path, daemon: 
     for _ in range(20):
         with connected(path) as connection:
             connection.sendall(GOOD * 20)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while len(daemon.hints) < 20 and time.monotonic() < deadline:
         time.sleep(0.01)
     assert len(daemon.hints) >= 20
@@ -186,26 +187,27 @@ def test_a_sender_that_leaves_early_is_handled_all_the_same(path: Path, daemon: 
     assert daemon.complaints == []
 
 
-def test_idle_senders_do_not_keep_a_pusher_waiting(path: Path, daemon: Daemon) -> None:
+def test_idle_senders_do_not_keep_a_pusher_waiting(path: Path, daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
     """Seven connections that say nothing, and the eighth is served at once."""
+    monkeypatch.setattr(module, "_CONNECTION_SECONDS", 60.0)
     with contextlib.ExitStack() as stack:
         for _ in range(7):
             stack.enter_context(connected(path))
         started = time.monotonic()
         assert ask(path, GOOD)["ok"] is True
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 30
 
 
 def test_more_idle_senders_than_threads_are_ended_at_the_deadline(
     path: Path, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody holds the socket for longer than a connection's time; half a line is complained about."""
-    monkeypatch.setattr(module, "_CONNECTION_SECONDS", 0.2)
+    monkeypatch.setattr(module, "_CONNECTION_SECONDS", 1.0)
     with contextlib.ExitStack() as stack:
         for _ in range(20):
             stack.enter_context(connected(path)).sendall(b"{")
         assert ask(path, GOOD)["ok"] is True
-    assert any("no end of line within 0.2 s" in complaint for complaint in daemon.complaints)
+    assert any("no end of line within 1 s" in complaint for complaint in daemon.complaints)
 
 
 def test_closing_is_quick_and_removes_the_socket(folder: Path, daemon: Daemon) -> None:
@@ -215,7 +217,7 @@ def test_closing_is_quick_and_removes_the_socket(folder: Path, daemon: Daemon) -
         slow.sendall(GOOD.replace(b"/srv/p.git", b"/slow"))
         started = time.monotonic()
         intake.close()
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < 30
         assert not (folder / "hook.sock").exists()
         daemon.gate.set()
 

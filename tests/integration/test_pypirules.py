@@ -29,7 +29,7 @@ def _process(folder: Path) -> Iterator[dict[str, str]]:
         yield json.loads(process.stdout.readline())
     finally:
         process.terminate()
-        process.communicate(timeout=10)
+        process.communicate(timeout=60)
 
 
 def _index(urls: dict[str, str]) -> HttpIndex:
@@ -39,7 +39,7 @@ def _index(urls: dict[str, str]) -> HttpIndex:
 
 
 def _stats(urls: dict[str, str]) -> Any:
-    return json.loads(http.request("GET", f"{urls['url']}/_stats", what="stats", timeout=5).body)
+    return json.loads(http.request("GET", f"{urls['url']}/_stats", what="stats", timeout=60).body)
 
 
 def test_process_keeps_its_files_over_a_restart(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_faults_can_be_ordered_from_another_process(tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path, "demo", "1.0")
     with _process(tmp_path / "index") as urls:
         order = json.dumps({"kind": "status", "status": 503}).encode()
-        http.request("POST", f"{urls['url']}/_faults", what="faults", body=order, timeout=5)
+        http.request("POST", f"{urls['url']}/_faults", what="faults", body=order, timeout=60)
         with pytest.raises(Transient):
             _index(urls).upload([wheel], lambda _: None)
         assert _stats(urls) == {}
@@ -73,7 +73,7 @@ def test_wrong_digest_is_refused(tmp_path: Path) -> None:
             b'--b\r\nContent-Disposition: form-data; name="content"; filename="demo-1.0.tar.gz"\r\n\r\nx\r\n--b--\r\n'
         )
         headers = {"content-type": "multipart/form-data; boundary=b", "authorization": "Basic X190b2tlbl9fOnB5cGktdA=="}
-        answer = http.request("POST", rules.publish_url, what="x", headers=headers, body=body, timeout=5)
+        answer = http.request("POST", rules.publish_url, what="x", headers=headers, body=body, timeout=60)
         assert answer.status == 400
         assert b"digest supplied does not match" in answer.body
         assert rules.files == {}

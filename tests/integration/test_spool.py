@@ -254,7 +254,7 @@ def test_a_turn_ends_in_time(folder: Path, daemon: Daemon) -> None:
 
     begun = time.monotonic()
     assert Spool(folder).drain(slow, daemon.complaints.append) is True
-    assert time.monotonic() - begun < 4
+    assert time.monotonic() - begun < 20
 
 
 def test_files_that_stay_do_not_starve_the_others(folder: Path, daemon: Daemon) -> None:

@@ -158,9 +158,9 @@ def test_handed_over_sockets_work_by_name(tmp_path: Path) -> None:
             stdout=subprocess.PIPE,
             text=True,
         )
-        with child, socket.create_connection(hook.getsockname()[:2], timeout=20) as client:
+        with child, socket.create_connection(hook.getsockname()[:2], timeout=90) as client:
             assert client.recv(10) == b"heard"
-            output, _ = child.communicate(timeout=20)
+            output, _ = child.communicate(timeout=90)
     assert output.splitlines() == ["['control', 'hook'] True", "[]"]
 
 

@@ -37,7 +37,7 @@ runtime="runc"
 cgroup_manager="cgroupfs"
 events_logger="file"
 """
-START_LIMIT = 20.0  # seconds for dockerd
+START_LIMIT = 90.0  # seconds for dockerd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,7 @@ class Engine:
         """Run one of its commands and return what it says."""
         command = (*as_user(self.user), require_tool(self.name), *words)
         env = {"PATH": os.environ["PATH"], "HOME": str(self.folder), **self.env}
-        done = subprocess.run(command, env=env, input=stdin, capture_output=True, timeout=60, check=False)
+        done = subprocess.run(command, env=env, input=stdin, capture_output=True, timeout=120, check=False)
         assert done.returncode == 0, (words, done.stderr)
         return done.stdout.decode().strip()
 
@@ -101,7 +101,7 @@ def docker(folder: Path) -> Iterator[Engine]:
         yield engine
     finally:
         daemon.terminate()
-        daemon.wait(30)
+        daemon.wait(90)
 
 
 def _wait_for(daemon: subprocess.Popen[bytes], engine: Engine) -> None:

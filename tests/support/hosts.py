@@ -78,7 +78,7 @@ def make_place(host: Host, tmp_path: Path) -> Place:
     return Place(host=host, workdir=tmp_path / "work", dest=tmp_path / "dest", mark=mark)
 
 
-def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
+def eventually(condition: Callable[[], bool], seconds: float = 60.0) -> bool:
     """Return whether `condition` becomes true in time."""
     limit = time.monotonic() + seconds
     while time.monotonic() < limit:
@@ -105,7 +105,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     """Each kind of real host in turn; after the test nothing may be left there."""
     place = make_place(request.param(request, tmp_path / "work"), tmp_path)
     yield place
-    assert eventually(lambda: not place.leftovers(), 10), place.leftovers()
+    assert eventually(lambda: not place.leftovers()), place.leftovers()
 
 
 def make_tar(path: Path, members: list[tuple[tarfile.TarInfo, bytes]]) -> Path:

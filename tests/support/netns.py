@@ -82,7 +82,7 @@ class NetHost:
             (require_tool("ip"), "-n", self.namespace, "neigh", "del", gateway, "dev", self.far),
             check=False,
             capture_output=True,
-            timeout=10,
+            timeout=60,
         )
 
 
@@ -118,11 +118,11 @@ def ip(*arguments: str) -> None:
 
 
 def _run(tool: str, *arguments: str) -> None:
-    subprocess.run((require_tool(tool), *arguments), check=True, capture_output=True, timeout=20)
+    subprocess.run((require_tool(tool), *arguments), check=True, capture_output=True, timeout=60)
 
 
 def _namespace(stack: ExitStack, name: str) -> None:
-    done = subprocess.run((require_tool("ip"), "netns", "add", name), check=False, capture_output=True, timeout=20)
+    done = subprocess.run((require_tool("ip"), "netns", "add", name), check=False, capture_output=True, timeout=60)
     if done.returncode:
         lacking(f"no network namespaces here: {done.stderr.decode().strip()}")
     stack.callback(ip, "netns", "del", name)
@@ -161,12 +161,12 @@ def _start_sshd(stack: ExitStack, host: NetHost) -> None:
     command = (require_tool("nsenter"), f"--net=/run/netns/{host.namespace}", require_tool("sshd"), "-D", "-e", "-f")
     with (host.folder / "log").open("wb") as log:
         server = subprocess.Popen((*command, host.folder / "config"), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-    stack.callback(server.wait, 10)
+    stack.callback(server.wait, 60)
     stack.callback(server.terminate)
 
 
 def _wait_for(host: NetHost) -> None:
-    for _ in range(200):
+    for _ in range(1800):
         with socket.socket() as probe:
             probe.settimeout(1.0)
             if probe.connect_ex((host.address, PORT)) == 0:

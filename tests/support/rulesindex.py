@@ -32,7 +32,7 @@ def make_index(rules: PypiRules, *, upload_timeout: float = 60.0, token: Secret 
         publish_url=rules.publish_url,
         simple_url=rules.simple_url,
         token=lambda: token,
-        read_timeout=5,
+        read_timeout=60,
         upload_timeout=upload_timeout,
     )
 

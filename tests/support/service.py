@@ -23,7 +23,7 @@ import json, socket, sys
 hint = {"v": 1, "repository": "/srv/git/demo.git", "ref": "refs/heads/main", "old": "0" * 40, "new": sys.argv[1],
         "options": [], "source": "post-receive"}
 with socket.socket(socket.AF_UNIX) as client:
-    client.settimeout(20)
+    client.settimeout(60)
     client.connect("/run/releasd/hook.sock")
     client.sendall(json.dumps(hint).encode() + b"\n")
     print(client.makefile().readline())

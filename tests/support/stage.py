@@ -114,14 +114,14 @@ class Stage:
             ("git", "-C", self.work.path, "push", *options, "origin", "main"),
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=90,
             check=False,
             env={**os.environ, **ISOLATED},
         )
         assert done.returncode == 0, done.stderr
         return done.stderr
 
-    def run(self, *arguments: str, timeout: float = 60.0) -> "subprocess.CompletedProcess[str]":
+    def run(self, *arguments: str, timeout: float = 120.0) -> "subprocess.CompletedProcess[str]":
         """Run a `releasd` command as a user does."""
         return subprocess.run(
             (sys.executable, "-m", "releasd.cli", *arguments),
@@ -154,7 +154,7 @@ class Stage:
         """Open what the daemon wrote, whether it runs or not: asking it would cost it time that is being measured."""
         return open_store(sqlite_url(self.state), readonly=True)
 
-    def wait_for(self, is_so: Callable[[Job], Any], *, job: int | None = None, timeout: float = 60.0) -> Job:
+    def wait_for(self, is_so: Callable[[Job], Any], *, job: int | None = None, timeout: float = 120.0) -> Job:
         """Wait until `is_so` of the job of that number, else of the newest; return the job."""
         news = _News(self.state / "releasd.db")
 
@@ -172,11 +172,11 @@ class Stage:
         except AssertionError:
             raise AssertionError(f"{self.jobs()}\n{self.daemon.tail()}") from None
 
-    def wait_over(self, *, job: int | None = None, timeout: float = 60.0) -> Job:
+    def wait_over(self, *, job: int | None = None, timeout: float = 120.0) -> Job:
         """Wait until the job is over, however it ends."""
         return self.wait_for(lambda job: job["state"] in OVER, job=job, timeout=timeout)
 
-    def wait_file(self, path: Path, *, timeout: float = 30.0) -> None:
+    def wait_file(self, path: Path, *, timeout: float = 90.0) -> None:
         """Wait until a build has made a file."""
         try:
             eventually(path.exists, f"{path.name} exists", timeout=timeout)
@@ -224,7 +224,7 @@ class Stage:
 
     def _assert_gone(self, *folders: Path) -> None:
         try:
-            eventually(lambda: not self.leftovers(*folders), "nothing left over", timeout=20, pause=0.1)
+            eventually(lambda: not self.leftovers(*folders), "nothing left over", timeout=90, pause=0.1)
         except AssertionError:
             raise AssertionError(f"left over: {self.leftovers(*folders)}\n{self.daemon.tail()}") from None
 

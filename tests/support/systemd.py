@@ -22,8 +22,8 @@ from support.tools import lacking, require_tool
 
 CHECKOUT = Path(__file__).parents[2]
 PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
-_BOOT_SECONDS = 30.0
-_STOP_SECONDS = 20.0
+_BOOT_SECONDS = 120.0
+_STOP_SECONDS = 90.0
 
 # Before the new root: $1 an empty folder, $2 a name, $3 this Python's prefix, $4 the virtual environment, $5 the
 # checkout, $6 the script below. The first process of a new process namespace becomes process 1 inside, by `exec` alone.
@@ -107,7 +107,9 @@ class Machine:
         """Run a command inside as root; a failing one fails the test, with its words, unless told otherwise."""
         clean = ("env", "-i", "HOME=/root", "PATH=/usr/sbin:/usr/bin:/sbin:/bin")
         entered = ("nsenter", "-t", str(self.leader), "-a", *clean)
-        done = subprocess.run((*entered, *command), input=text, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(
+            (*entered, *command), input=text, capture_output=True, text=True, timeout=120, check=False
+        )
         assert not check or done.returncode == 0, f"{done.stdout}{done.stderr}: {command}"
         return done
 
@@ -189,7 +191,7 @@ def _require_rights() -> None:
 
 def _leader(outside: "subprocess.Popen[bytes]") -> int:
     children = Path(f"/proc/{outside.pid}/task/{outside.pid}/children")
-    wait_until(lambda: children.read_text().strip(), 5.0)
+    wait_until(lambda: children.read_text().strip(), 60.0)
     return int(children.read_text().split()[0])
 
 
