@@ -92,7 +92,7 @@ def test_host_lost_during_the_build(stage: Stage, sshd: Sshd, tmp_path: Path) ->
     first = start_sshd(tmp_path / "sshd")
     server = next(first)
     stage.config["hosts"] = {
-        "lost": over_ssh(server, stage, labels=["far"], leash=8, lost_after=6),
+        "lost": over_ssh(server, stage, labels=["far"], leash=6, lost_after=10),
         "far": over_ssh(sshd, stage, labels=["far"]),
         **stage.config["hosts"],
     }

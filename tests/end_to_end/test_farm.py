@@ -43,7 +43,7 @@ def test_a_host_that_is_away_is_waited_for_and_comes_back_by_itself(stage: Stage
     folder.mkdir()
     first = start_sshd(folder)
     server = next(first)
-    stage.config["hosts"]["far"] = over_ssh(server, stage, labels=["far"], leash=8, lost_after=8)
+    stage.config["hosts"]["far"] = over_ssh(server, stage, labels=["far"], leash=6, lost_after=10)
     begun = tmp_path / "begun"
     stage.build_with(f"test -d {begun} || {{ mkdir {begun}; sleep 613; }}; {MAKE}", labels=["far"])
     stage.start()
