@@ -1,5 +1,6 @@
 """What a build in a container sees, may do and leaves, in docker, in podman and in podman without root."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from releasd.errors import Permanent
 from releasd.model import ContainerSpec
 from support.boxes import Site, docker_engine, podman_engine, rootless_engine, site
-from support.containers import IMAGE
+from support.containers import HOLLOW_IMAGE, IMAGE
 from support.hosts import make_tar, member
 
 __all__ = ["docker_engine", "podman_engine", "rootless_engine", "site"]
@@ -165,6 +166,21 @@ def test_a_probe_says_what_a_container_would_lack(site: Site) -> None:
     assert (away.container_problem, away.is_image_absent) == (None, True)
     never = host.probe([], ContainerSpec(image="localhost/nothing:1", pull="never"))
     assert never.container_problem == 'lacks the image localhost/nothing:1, and pull = "never"'
+
+
+def test_an_image_is_looked_into_once(site: Site) -> None:
+    """Which tools it has is asked of a container, and not again of these bytes; another PATH is another answer."""
+    host, box = site.place.host, ContainerSpec(image=IMAGE)
+    images = site.place.workdir.parent / "images"
+    assert host.probe([], box, inside=["sh", "maturin"]).image_missing == ("maturin",)
+    (memory,) = images.iterdir()
+    memory.write_text(memory.read_text().replace('"sh": true', '"sh": false'))
+    assert host.probe([], box, inside=["sh", "maturin", "cat"]).image_missing == ("maturin", "sh")
+    assert host.probe([], replace(box, env={"PATH": "/bin"}), inside=["sh"]).image_missing == ()
+    assert len(list(images.iterdir())) == 2
+    hollow = host.probe([], ContainerSpec(image=HOLLOW_IMAGE), inside=["sh"])
+    assert "cannot run a container of this image" in (hollow.container_problem or "")
+    shutil.rmtree(images)
 
 
 def test_a_host_without_a_usable_engine_says_why(site: Site) -> None:

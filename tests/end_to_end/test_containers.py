@@ -1,5 +1,7 @@
 """Releases whose builds run in containers: released as any other, and nothing is left on the host."""
 
+import json
+
 import pytest
 
 from support.boxes import docker_engine, podman_engine, rootless_engine
@@ -52,7 +54,12 @@ def test_a_tool_that_the_image_lacks_stops_the_release_before_it_begins(stage: S
     stage.push("feat: more")
     job = stage.wait_over()
     assert job["state"] == "failed"
-    assert "here: the image lacks git" in job["reason"]
+    assert f"here: the image {PYTHON_IMAGE} lacks git; " in job["reason"]
+    assert "v1.1.0" not in stage.tags()
+    probed = json.loads(stage.run("hosts", "probe", "--json").stdout)
+    assert f"the image {PYTHON_IMAGE} lacks git; " in probed["builds"][0]["hosts"]["here"]
+    stage.assert_clean()
+    assert podman_engine.containers() == []
 
 
 @pytest.mark.slow

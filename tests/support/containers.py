@@ -85,7 +85,7 @@ def as_user(user: str | None) -> tuple[str, ...]:
 
 
 @contextmanager
-def docker(folder: Path) -> Iterator[Engine]:
+def docker(folder: Path, *options: str) -> Iterator[Engine]:
     """A dockerd on a socket of its own, without network devices."""
     require_root()
     socket = folder / "docker.sock"
@@ -94,7 +94,7 @@ def docker(folder: Path) -> Iterator[Engine]:
     quiet = ("--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false")
     limits = ("--default-ulimit=nofile=1024:4096", f"--pidfile={folder}/pid")
     with (folder / "log").open("wb") as log:
-        command = (require_tool("dockerd"), *own, *quiet, *limits)
+        command = (require_tool("dockerd"), *own, *quiet, *limits, *options)
         daemon = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     try:
         _wait_for(daemon, engine)

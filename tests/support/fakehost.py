@@ -50,12 +50,20 @@ class FakeHost:
         self.left: dict[str, Scripted] = {}  # what still runs here, by task
         self.attached: list[Task] = []
         self.is_closed = False
+        self.image_tools: set[str] = set()  # what every image here has
         self._script = script
         self._tools = {"sh": "/bin/sh"} if tools is None else tools
         self._probe_error = probe_error
         self._container_problem = container_problem
 
-    def probe(self, tools: Iterable[str], container: ContainerSpec | None = None, *, survey: bool = False) -> Probe:
+    def probe(
+        self,
+        tools: Iterable[str],
+        container: ContainerSpec | None = None,
+        *,
+        inside: Iterable[str] = (),
+        survey: bool = False,
+    ) -> Probe:
         """Return what was given, or raise the error that was."""
         if self._probe_error is not None:
             raise self._probe_error
@@ -67,6 +75,7 @@ class FakeHost:
             missing=tuple(tool for tool in wanted if tool not in self._tools),
             disk_free=1 << 40,
             container_problem=self._container_problem if container else None,
+            image_missing=tuple(tool for tool in sorted(set(inside)) if tool not in self.image_tools),
             facts={"cores": 4, "load": 0.5, **({"programs": {}, "images": {}} if survey else {})},
         )
 

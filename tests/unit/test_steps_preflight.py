@@ -127,7 +127,7 @@ def test_a_host_is_looked_at_once_for_all_builds(scene: Scene) -> None:
     asked: list[tuple[str, ...]] = []
     plain = host.probe
 
-    def probe(tools: Iterable[str], container: ContainerSpec | None = None) -> Probe:
+    def probe(tools: Iterable[str], container: ContainerSpec | None = None, **_: object) -> Probe:
         asked.append(tuple(tools))
         return plain(asked[-1], container)
 
@@ -184,9 +184,16 @@ class Boxed(FakeHost):
     container_problem: str | None = None
     is_image_absent = False
 
-    def probe(self, tools: Iterable[str], container: ContainerSpec | None = None) -> Probe:
+    def probe(
+        self,
+        tools: Iterable[str],
+        container: ContainerSpec | None = None,
+        *,
+        inside: Iterable[str] = (),
+        survey: bool = False,
+    ) -> Probe:
         """Answer for the container that was asked for, and for no other."""
-        found = super().probe(tools, container)
+        found = super().probe(tools, container, inside=inside, survey=survey)
         if container is None:
             return found
         return replace(found, container_problem=self.container_problem, is_image_absent=self.is_image_absent)
@@ -230,18 +237,26 @@ def test_an_absent_image_is_pulled_before_anything_is_built(scene: Scene) -> Non
 
 
 def test_the_tools_of_a_container_are_looked_for_in_its_image(scene: Scene) -> None:
-    """The host need not have them, and the image that lacks one is told by it."""
-    answer = Scripted(output=f"{preflight.LACKS}maturin\n".encode())
-    in_box(scene, Boxed(host_spec("one"), lambda _: answer, tools=TOOLS), tools=("maturin", "cargo"))
-    with pytest.raises(Permanent, match=r"one: the image lacks maturin$"):
-        preflight.apply(scene.context())
-    in_box(scene, Boxed(host_spec("one"), tools=TOOLS), tools=("maturin", "cargo"))
+    """The host need not have them; an image that has to be pulled is asked once it is there. Of `a|b` one will do."""
+    tools = ("maturin", "cargo", "cibuildwheel|auditwheel")
+    for is_absent in (False, True):
+        answer = Scripted(output=f"{preflight.LACKS}maturin\n{preflight.LACKS}cibuildwheel\n".encode())
+        host = Boxed(host_spec("one"), lambda _, answer=answer: answer, tools=TOOLS)
+        host.image_tools, host.is_image_absent = {"cargo", "auditwheel"}, is_absent
+        in_box(scene, host, tools=tools)
+        with pytest.raises(Permanent, match=r"one: the image img lacks maturin; .* pip install maturin"):
+            preflight.apply(scene.context())
+        assert bool(host.tasks) is is_absent
+    host = Boxed(host_spec("one"), tools=TOOLS)
+    host.image_tools = {"maturin", "cargo", "cibuildwheel"}
+    in_box(scene, host, tools=tools)
     assert preflight.apply(scene.context())["hosts"] == {"wheel": ["one"]}
 
 
 def test_a_trial_that_fails_for_another_reason_says_so(scene: Scene) -> None:
     """A container that starts and fails is no able host."""
     host = Boxed(host_spec("one"), lambda _: Scripted(output=b"no shell\n", exit_status=3), tools=TOOLS)
+    host.is_image_absent = True
     in_box(scene, host, tools=("cargo",))
     with pytest.raises(Permanent, match="one: its container failed: no shell"):
         preflight.apply(scene.context())
@@ -251,7 +266,7 @@ def test_a_full_disk_is_known_beforehand(scene: Scene) -> None:
     """Less free space than a build is bound to need is told in megabytes; it is waited for, and the host left alone."""
 
     class Full(FakeHost):
-        def probe(self, tools: object, container: object = None) -> Probe:
+        def probe(self, tools: object, container: object = None, **_: object) -> Probe:
             return Probe(system="Linux", machine="x86_64", tools={}, missing=(), disk_free=preflight.DISK_NEEDED - 1)
 
     scene.hosts = FakeHosts([Full(host_spec("one"))])

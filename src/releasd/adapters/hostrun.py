@@ -1,4 +1,4 @@
-"""What a host does, over any link: look at itself, or run one task from claim to removal.
+"""What a host does, over any link: run one task from claim to removal (hostlook.py: look at itself).
 
 Sources, inputs and outputs travel on the runner's two streams. A folder is on the runner's leash from before its
 first file: there is no moment at which a dying daemon leaves something behind that nobody guards.
@@ -13,21 +13,19 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from releasd.adapters.conversation import LOOK_EVERY, Conversation, disk_full
+from releasd.adapters.hostlook import WORKDIR, container_question
 from releasd.adapters.runner import leash as wire
 from releasd.adapters.sources import Frames, cache_question, input_frames, objects_question, patient, source_frames
 from releasd.errors import Cancelled, Fenced, HostLost, OwnDiskFull, Permanent, ReleasdError, Stopping, TaskLost
-from releasd.model import ContainerSpec, HostSpec
-from releasd.ports import Output, Probe, ShouldStop, Sink, Task, TaskResult
+from releasd.model import HostSpec
+from releasd.ports import Output, ShouldStop, Sink, Task, TaskResult
 
-WORKDIR = "~/.cache/releasd/builds"
-PROBE_LEASH = 15.0  # seconds without a sign of life after which a runner that only looks gives up
 REDIAL_PAUSE = 0.5  # seconds between two tries to reach a host again
 CANCEL_LIMIT = 5.0  # seconds that a host gets to confirm a cancellation
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -54,45 +52,6 @@ def check_task(spec: HostSpec, task: Task) -> None:
 def is_plain_name(name: str) -> bool:
     """Return whether a name that a host sent is a file name and no path: a host is not trusted with ours."""
     return name not in {"", ".", ".."} and "/" not in name and name.isprintable()
-
-
-def probe(
-    talk: Conversation, spec: HostSpec, tools: Iterable[str], container: ContainerSpec | None, *, survey: bool
-) -> Probe:
-    """Ask a fresh runner what its host can do; leftovers of dead runners are removed on the way."""
-    question = {
-        "leash": PROBE_LEASH,
-        "workdir": spec.workdir or WORKDIR,
-        "path": spec.path,
-        "tools": sorted(set(tools)),
-        "survey": survey,
-    }
-    question |= _container_question(spec, container, {})
-    talk.send(wire.SPEC, json.dumps(question).encode())
-    frame = None
-    while frame is None:
-        frame = talk.next(LOOK_EVERY)
-    answer = json.loads(frame[1])["probe"]
-    found: dict[str, str | None] = answer["tools"]
-    boxed = answer.get("container", {"problem": None, "is_absent": False})
-    return Probe(
-        system=answer["system"],
-        machine=answer["machine"],
-        tools={tool: path for tool, path in found.items() if path},
-        missing=tuple(tool for tool, path in found.items() if not path),
-        disk_free=answer["disk_free"],
-        container_problem=boxed["problem"],
-        is_image_absent=boxed["is_absent"],
-        facts=answer["facts"] | {"clock_offset": round(answer["facts"].pop("clock") - time.time(), 1)},
-    )
-
-
-def _container_question(
-    spec: HostSpec, container: ContainerSpec | None, env: Mapping[str, str]
-) -> dict[str, dict[str, Any] | str | None]:
-    """Return what the runner is told of a container; the host's own variables are for its engine alone."""
-    wanted = None if container is None else asdict(container) | {"env": {**env, **container.env}}
-    return {"container": wanted, "engine": spec.engine, "host_env": dict(spec.env)}
 
 
 @contextmanager
@@ -259,7 +218,7 @@ class TaskRun:
             "cache": cache_question(self._task.cache),
             "cache_limit": self._spec.cache_limit,
             "inputs": [str(path.absolute()) for path in inputs] if self._by_path else [],
-            **_container_question(self._spec, self._task.container, self._task.env),
+            **container_question(self._spec, self._task.container, self._task.env),
         }
 
     def _bring_sources(self, have: Sequence[str] | None) -> None:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable
 
-from releasd.adapters import hostrun
+from releasd.adapters import hostlook, hostrun
 from releasd.adapters.conversation import START_LIMIT, Conversation, LinkClosed
 from releasd.adapters.runner import BOOTSTRAP
 from releasd.adapters.runner.leash import CHUNK
@@ -25,10 +25,17 @@ class LocalHost:
     def __init__(self, spec: HostSpec) -> None:
         self.spec = spec
 
-    def probe(self, tools: Iterable[str], container: ContainerSpec | None = None, *, survey: bool = False) -> Probe:
+    def probe(
+        self,
+        tools: Iterable[str],
+        container: ContainerSpec | None = None,
+        *,
+        inside: Iterable[str] = (),
+        survey: bool = False,
+    ) -> Probe:
         """Look at this machine. Errors are those of `ports.Host.probe`."""
         with self._dial(START_LIMIT) as talk:
-            return hostrun.probe(talk, self.spec, tools, container, survey=survey)
+            return hostlook.probe(talk, self.spec, tools, container, inside=inside, survey=survey)
 
     def run(self, task: Task, sink: Sink, should_stop: ShouldStop) -> TaskResult:
         """Run `task` to its end. Errors are those of `ports.Host.run`."""

@@ -15,7 +15,7 @@ from pathlib import Path
 import fabric
 import paramiko  # type: ignore[import-untyped]  # it ships no types
 
-from releasd.adapters import hostrun
+from releasd.adapters import hostlook, hostrun
 from releasd.adapters.conversation import Conversation, LinkClosed
 from releasd.adapters.runner import BOOTSTRAP
 from releasd.adapters.runner.leash import CHUNK
@@ -44,7 +44,14 @@ class SshHost:
         self.spec = spec
         self._pool = Pool(lambda within: _connected(self.spec, within))
 
-    def probe(self, tools: Iterable[str], container: ContainerSpec | None = None, *, survey: bool = False) -> Probe:
+    def probe(
+        self,
+        tools: Iterable[str],
+        container: ContainerSpec | None = None,
+        *,
+        inside: Iterable[str] = (),
+        survey: bool = False,
+    ) -> Probe:
         """Look at the host.
 
         Raises:
@@ -52,7 +59,7 @@ class SshHost:
             Permanent: its key is unknown or changed, it refuses us, or it has no Python.
         """
         with self._dial(CONNECT_LIMIT) as talk:
-            return hostrun.probe(talk, self.spec, tools, container, survey=survey)
+            return hostlook.probe(talk, self.spec, tools, container, inside=inside, survey=survey)
 
     def run(self, task: Task, sink: Sink, should_stop: ShouldStop) -> TaskResult:
         """Run `task` to its end. Errors are those of `ports.Host.run` and of `probe`."""

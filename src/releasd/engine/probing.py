@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from releasd.core.plan import recipe
-from releasd.core.tools import lacking, programs
+from releasd.core.tools import lacking, lacks, programs
 from releasd.engine.facts import look
 from releasd.errors import ReleasdError
 from releasd.model import BuildSpec, ContainerSpec, Project
 from releasd.ports import Git, Host, Probe
 from releasd.steps.preflight import DISK_NEEDED, TRIAL_TOOL
 
-Boxes = Mapping[tuple[str, str], str]  # by host and container: why it would not run there; empty: it would
+Box = tuple[str, tuple[str, ...]]  # why a container would not run (empty: it would), and what its image lacks
+Boxes = Mapping[tuple[str, str], Box]  # by host and container
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,17 +102,21 @@ def answers(
 
 def _look_at_containers(wanted: Iterable[Wanted], hosts: Iterable[Host]) -> Boxes:
     """Ask each host, all at once, about each container, as `preflight` does; no image is pulled for it."""
-    named = {repr(build.container): build.container for each in wanted for build in each.builds if build.container}
+    named: dict[str, tuple[ContainerSpec, list[str]]] = {}
+    for build in (build for each in wanted for build in each.builds):
+        if build.container:
+            named.setdefault(repr(build.container), (build.container, []))[1].extend(programs(build.image_tools))
     with ThreadPoolExecutor(max_workers=8, thread_name_prefix="probe") as pool:
-        asked = {(host.spec.name, key): pool.submit(_boxed, host, box) for host in hosts for key, box in named.items()}
+        asked = {(host.spec.name, key): pool.submit(_boxed, host, *box) for host in hosts for key, box in named.items()}
         return {key: future.result() for key, future in asked.items()}
 
 
-def _boxed(host: Host, container: ContainerSpec) -> str:
+def _boxed(host: Host, container: ContainerSpec, tools: Sequence[str]) -> Box:
     try:
-        return host.probe((), container).container_problem or ""
+        found = host.probe((), container, inside=tools)
     except ReleasdError as error:
-        return f"cannot be used: {error.message}"
+        return f"cannot be used: {error.message}", ()
+    return found.container_problem or "", found.image_missing
 
 
 def _answers(
@@ -134,10 +139,14 @@ def _verdict(project: Project, build: BuildSpec, host: Mapping[str, Any], boxes:
     """Return why a build would not run on a host; empty: it would."""
     if project.hosts and host["name"] not in project.hosts:
         return f"is not among the hosts allowed for {project.name}"
-    if absent := sorted(set(build.labels) - set(host["labels"])):
-        return f"lacks the labels {', '.join(absent)}"
+    if unlabelled := sorted(set(build.labels) - set(host["labels"])):
+        return f"lacks the labels {', '.join(unlabelled)}"
     if not host["ok"]:
         return f"cannot be used: {host['reason']}"
     if missing := lacking(build.host_tools, host["missing"]):
         return f"lacks {', '.join(missing)}"
-    return boxes[host["name"], repr(build.container)] if build.container else ""
+    if build.container is None:
+        return ""
+    problem, absent = boxes[host["name"], repr(build.container)]
+    lack = lacking(build.image_tools, absent)
+    return problem or (lacks(build.container.image, lack) if lack else "")

@@ -68,6 +68,11 @@ class BuildSpec:
         """Return the programs that the host has to have: in a container they are the image's."""
         return () if self.container else self.tools
 
+    @property
+    def image_tools(self) -> tuple[str, ...]:
+        """Return the programs that its container's image has to have."""
+        return self.tools if self.container else ()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:

@@ -92,7 +92,8 @@ class TaskResult:
 class Probe:
     """What a host can do. `missing` are the tools asked for and not found; `disk_free` in bytes.
 
-    `container_problem` says why the container asked for cannot run there, `is_image_absent` that it has to be pulled.
+    `container_problem` says why the container asked for cannot run there, `is_image_absent` that it has to be pulled,
+    `image_missing` which of the tools asked for inside of it its image lacks.
     `facts`: `cores`, `memory` (bytes), `load`, `libc`, `clock_offset` (seconds that its clock is ahead); of a survey
     also `programs` (versions by name) and `images` (names by container engine that answers).
     """
@@ -104,6 +105,7 @@ class Probe:
     disk_free: int
     container_problem: str | None = None
     is_image_absent: bool = False
+    image_missing: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -112,8 +114,17 @@ class Host(Protocol):
 
     spec: HostSpec
 
-    def probe(self, tools: Iterable[str], container: ContainerSpec | None = None, *, survey: bool = False) -> Probe:
+    def probe(
+        self,
+        tools: Iterable[str],
+        container: ContainerSpec | None = None,
+        *,
+        inside: Iterable[str] = (),
+        survey: bool = False,
+    ) -> Probe:
         """Look at the host, and whether `container` could run there; with `survey` also at what is installed.
+
+        The container's image, where it is there, is looked into for the tools `inside`; none is pulled for it.
 
         Raises `HostLost` when it cannot be reached.
         """

@@ -6,13 +6,13 @@ can be reached, its token can be had, and the version is not on it, the project'
 """
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 
 from releasd.core import crates
-from releasd.core.tools import lacking, programs
+from releasd.core.tools import lacking, lacks, programs
 from releasd.errors import CheckFailed, Conflict, DiskFull, OwnDiskFull, Permanent
-from releasd.model import BuildSpec, Evidence, Gate
+from releasd.model import BuildSpec, ContainerSpec, Evidence, Gate
 from releasd.ports import Host, Index, Probe, Task
 from releasd.steps import farm, trust
 from releasd.steps.context import Context
@@ -100,12 +100,17 @@ def _looks(ctx: Context, usable: Mapping[str, Iterable[Host]], pool: Executor) -
             hosts[key] = host
             builds.setdefault(key, []).append(build)
     return {
-        key: pool.submit(hosts[key].probe, _programs(theirs), theirs[0].container) for key, theirs in builds.items()
+        key: pool.submit(hosts[key].probe, _programs(theirs), theirs[0].container, inside=_image_programs(theirs))
+        for key, theirs in builds.items()
     }
 
 
 def _programs(builds: Iterable[BuildSpec]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*(tool for build in builds for tool in programs(build.host_tools)), TRIAL_TOOL)))
+
+
+def _image_programs(builds: Iterable[BuildSpec]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(tool for build in builds for tool in programs(build.image_tools)))
 
 
 def _key(host: Host, build: BuildSpec) -> tuple[str, str]:
@@ -148,28 +153,33 @@ def _problem(ctx: Context, host: Host, build: BuildSpec, probe: Probe) -> str | 
         raise DiskFull(f"has only {probe.disk_free >> 20} MB of disk free")
     if probe.container_problem:
         return probe.container_problem
-    if build.container and (probe.is_image_absent or build.tools):
-        return _trial(ctx, host, build)
-    return None
+    if build.container and probe.is_image_absent:
+        return _trial(ctx, host, build, build.container)
+    return _lack(build, probe.image_missing)
 
 
-def _trial(ctx: Context, host: Host, build: BuildSpec) -> str | None:
-    """Start the build's container, which pulls its image where need be, and look for the build's tools in there."""
+def _lack(build: BuildSpec, missing: Collection[str]) -> str | None:
+    found = lacking(build.image_tools, missing)
+    return lacks(build.container.image, found) if build.container and found else None
+
+
+def _trial(ctx: Context, host: Host, build: BuildSpec, container: ContainerSpec) -> str | None:
+    """Start the build's container, which pulls its image, and look for the build's tools in there."""
     said: list[bytes] = []
     task = Task(
         id=f"{ctx.plan.project}-{ctx.job.id}-{ctx.job.token}-trial-{build.name}",
         script="\n".join(
-            f"command -v {tool} > /dev/null || echo {LACKS}{tool}" for tool in map(shlex.quote, build.tools)
+            f"command -v {tool} > /dev/null || echo {LACKS}{tool}" for tool in map(shlex.quote, programs(build.tools))
         ),
         dest=ctx.scratch,
         timeout=build.timeout,
-        container=build.container,
+        container=container,
     )
     result = host.run(task, said.append, ctx.should_stop)
     lines = b"".join(said).decode(errors="replace").splitlines()
     missing = [line.removeprefix(LACKS) for line in lines if line.startswith(LACKS)]
-    if missing:
-        return f"the image lacks {', '.join(missing)}"
+    if lack := _lack(build, missing):
+        return lack
     return None if result.exit_status == 0 else f"its container failed: {result.why or ' '.join(lines[-3:])}"
 
 

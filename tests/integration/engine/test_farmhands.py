@@ -23,11 +23,18 @@ class Watched(FakeHost):
         self.looks: list[bool] = []
         self.is_away = False
 
-    def probe(self, tools: Iterable[str], container: ContainerSpec | None = None, *, survey: bool = False) -> Probe:
+    def probe(
+        self,
+        tools: Iterable[str],
+        container: ContainerSpec | None = None,
+        *,
+        inside: Iterable[str] = (),
+        survey: bool = False,
+    ) -> Probe:
         self.looks.append(survey)
         if self.is_away:
             raise HostLost("no route")
-        return super().probe(tools, container, survey=survey)
+        return super().probe(tools, container, inside=inside, survey=survey)
 
 
 @pytest.fixture
@@ -133,6 +140,22 @@ def test_a_container_that_would_not_run_is_told_as_preflight_would(lab: Lab) -> 
     boxed, bare = Farm(lab.world, lambda: None).probe()["builds"]
     assert boxed["hosts"] == {"one": "", "two": why}
     assert bare["hosts"] == {"one": "", "two": ""}
+
+
+def test_a_tool_that_an_image_lacks_is_told_with_what_cures_it(lab: Lab) -> None:
+    """Whichever host it is: what is installed beside the container does not count."""
+    lab.hosts.registered.append(two := FakeHost(host_spec("two"), tools=TOOLS | {"maturin": "/usr/bin/maturin"}))
+    two.image_tools = {"auditwheel"}
+    farmhands.register(lab.world)
+    box, tools = ContainerSpec(image="img:1"), ("maturin", "cibuildwheel|auditwheel")
+    lab.configure(builds=(BuildSpec(name="boxed", run="x", container=box, tools=tools),))
+    (boxed,) = Farm(lab.world, lambda: None).probe()["builds"]
+    assert boxed["ok"] is False
+    assert boxed["hosts"]["two"] == (
+        "the image img:1 lacks maturin; name another, or make one that has it: "
+        "printf 'FROM img:1\\nRUN python3 -m pip install maturin\\n' | docker build -t NAME -"
+    )
+    assert "lacks maturin, cibuildwheel or auditwheel; " in boxed["hosts"]["one"]
 
 
 def test_builds_that_the_repository_names_are_answered_for_too(lab: Lab) -> None:

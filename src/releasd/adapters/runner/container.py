@@ -32,6 +32,7 @@ PASSED_ON = ("XDG_RUNTIME_DIR", "DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG"
 ASK_LIMIT = 8.0  # seconds for a question to the engine; below the leash
 REMOVE_LIMIT = 12.0  # seconds for the removal of a container
 MAKE_LIMIT = 5.0  # seconds for an engine to finish a container that it has begun to make
+LATE_LIMIT = 120.0  # seconds after which an engine whose client is gone makes that container no more
 REFUSED = 125  # the client script's exit status where there is no container
 TMP, VAR_TMP = "/tmp", "/var/tmp"  # noqa: S108 - the container's own
 CACHE = "/releasd/cache"
@@ -55,9 +56,10 @@ done
 exit "$status"
 """
 # What runs on the host. The engine's words about pulling and creating are kept in a file, for the error. One of the
-# two files `making` and `stop` is always seen by the other side: no container comes to be behind a remover's back.
+# two files `making` and `stop` is always seen by the other side: no container comes to be behind a remover's back. A
+# client that ends because it was told to says nothing of the engine, so `making` stays then.
 CLIENT = """\
-refuse() {{ cat {errors} >&2; rm -f {making}; exit {refused}; }}
+refuse() {{ cat {errors} >&2; [ -e {stop} ] || rm -f {making}; exit {refused}; }}
 {pull}
 : > {making}
 [ ! -e {stop} ] || exit {refused}
@@ -91,10 +93,10 @@ def choose_engine(wanted: str | None, env: dict[str, str]) -> tuple[str, list[st
         elif name == "podman":
             return _podman(program)
         else:
-            answer = _ask([program, "info", "--format", "{{json .SecurityOptions}}\t{{.CgroupDriver}}"], env)
+            answer = ask([program, "info", "--format", "{{json .SecurityOptions}}\t{{.CgroupDriver}}"], env)
             if answer.returncode == 0 and "\t" in answer.stdout:
                 return _docker(program, *answer.stdout.split("\t"))
-            problems.append(f"{name} cannot be used ({_words(answer)})")
+            problems.append(f"{name} cannot be used ({words_of(answer)})")
     raise Refused("containers cannot be run: " + ", and ".join(problems))
 
 
@@ -115,23 +117,6 @@ def check_limits(wanted: dict[str, Any], program: str, *, has_limits: bool) -> N
     asked = [key for key in ("memory", "cpus", "pids") if wanted[key] is not None]
     if asked and not has_limits:
         raise Refused(f"{program} runs without root here and cannot keep the limits {', '.join(asked)} (cgroups v1)")
-
-
-def look(container: dict[str, Any], engine: str | None, env: dict[str, str]) -> dict[str, Any]:
-    """Say what would keep such a container from running here, and whether its image has to be pulled first."""
-    try:
-        program, _, has_limits = choose_engine(engine, env)
-        check_limits(container, program, has_limits=has_limits)
-    except Refused as error:
-        return {"problem": str(error), "is_absent": False}
-    image = container["image"]
-    answer = _ask([program, "image", "inspect", image], env)
-    if answer.returncode == 0:
-        return {"problem": None, "is_absent": False}
-    if not _is_absent(answer):
-        return {"problem": f"{program} cannot be used ({_words(answer)})", "is_absent": False}
-    problem = f'lacks the image {image}, and pull = "never"' if container["pull"] == "never" else None
-    return {"problem": problem, "is_absent": True}
 
 
 class Box:
@@ -159,7 +144,7 @@ class Box:
     def image_id(self) -> str:
         """Return the id of the image as it is here, or its name where it has to be pulled first."""
         image: str = self._wanted["image"]
-        answer = _ask([self._program, "image", "inspect", image], self.env)
+        answer = ask([self._program, "image", "inspect", image], self.env)
         return str(json.loads(answer.stdout)[0]["Id"]) if answer.returncode == 0 else image
 
     def write(self, script: str, cache: Path | None = None, variables: dict[str, str] | None = None) -> None:
@@ -168,8 +153,8 @@ class Box:
         `cache` is a folder that the script finds in /releasd/cache, and `variables` tell tools of what is in it.
         """
         env = {key: value for key, value in self.env.items() if key != "RELEASD_OUT"}
-        _write_durably(self._folder / RECORD, {"program": self._program, "name": self.name, "env": env})
-        options = [*self._mapping, *_rights(self._wanted), *_mounts(self._folder)]
+        write_durably(self._folder / RECORD, {"program": self._program, "name": self.name, "env": env})
+        options = [*self._mapping, *rights(self._wanted), *_mounts(self._folder)]
         told = dict(variables or {})
         if cache is not None:
             options.append(f"--volume={cache}:{CACHE}:Z")
@@ -207,19 +192,19 @@ class Box:
         limit = time.monotonic() + MAKE_LIMIT
         while (self._folder / "making").exists() and time.monotonic() < limit:
             time.sleep(0.02)
-        answer = _ask([self._program, "container", "inspect", self.name], self.env)
+        answer = ask([self._program, "container", "inspect", self.name], self.env)
         if answer.returncode == 0:
             self._note(json.loads(answer.stdout)[0])
             remove_container(self._folder)
-        elif not _is_absent(answer):
-            self._words = _words(answer)
+        elif not is_absent(answer):
+            self._words = words_of(answer)
 
     def _note(self, found: dict[str, Any]) -> None:
         state = found["State"]
         self._words = state["Error"]
         self._has_begun = not state["StartedAt"].startswith(NEVER)
         self.is_out_of_memory = state["OOMKilled"] or (self._folder / "tmp" / OOM_MARK).exists()
-        answer = _ask([self._program, "image", "inspect", found["Image"]], self.env)
+        answer = ask([self._program, "image", "inspect", found["Image"]], self.env)
         digests = json.loads(answer.stdout)[0].get("RepoDigests") if answer.returncode == 0 else None
         self.evidence = {
             "engine": Path(self._program).name,
@@ -248,20 +233,32 @@ def name_of(folder: Path) -> str:
 
 
 def remove_container(folder: Path) -> bool:
-    """Remove the container that belongs to a task's folder; return whether none is left."""
+    """Remove the container that belongs to a task's folder; return whether none is left, and none comes any more.
+
+    A slow docker daemon goes on making one whose client was killed. So where that may be, absent is not gone.
+    """
     record = folder / RECORD
     try:
         noted = json.loads(record.read_text())
     except (FileNotFoundError, ValueError):  # no container, or none yet: the record is durable before one is made
         return True
-    answer = _ask([noted["program"], "rm", "--force", "--volumes", noted["name"]], noted["env"], REMOVE_LIMIT)
-    is_gone = answer.returncode == 0 or _is_absent(answer)
+    answer = ask([noted["program"], "rm", "--force", "--volumes", noted["name"]], noted["env"], REMOVE_LIMIT)
+    is_removed = answer.returncode == 0 and noted["name"] in answer.stdout  # some end well where there is nothing
+    is_nothing = answer.returncode == 0 or is_absent(answer)
+    is_gone = is_removed or (is_nothing and not _may_come(noted["program"], folder / "making"))
     if is_gone:
         record.unlink()
     return is_gone
 
 
-def _rights(wanted: dict[str, Any]) -> list[str]:
+def _may_come(program: str, making: Path) -> bool:
+    try:
+        return Path(program).name != "podman" and time.time() - making.stat().st_mtime < LATE_LIMIT
+    except FileNotFoundError:
+        return False
+
+
+def rights(wanted: dict[str, Any]) -> list[str]:
     """Return the options that take rights away."""
     options = ["--pull=never", "--entrypoint=/bin/sh", "--hostname=releasd", "--log-driver=none", "--stop-timeout=0"]
     options += ["--cap-drop=ALL", "--security-opt=no-new-privileges", "--read-only"]
@@ -291,29 +288,31 @@ def _quoted(*words: str) -> str:
     return " ".join(map(shlex.quote, words))
 
 
-def _ask(words: list[str], env: dict[str, str], limit: float = ASK_LIMIT) -> subprocess.CompletedProcess[str]:
-    """Run one of the engine's commands; one that cannot be run, or takes too long, is one that failed."""
+def ask(
+    words: list[str], env: dict[str, str], limit: float = ASK_LIMIT, said: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run one of the engine's commands with `said` as its input; one that does not run, or takes too long, failed."""
     import subprocess  # noqa: PLC0415 - every build starts a runner, and would pay for it
 
     try:
-        return subprocess.run(
-            words, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=limit, check=False
-        )
+        return subprocess.run(words, env=env, input=said, capture_output=True, text=True, timeout=limit, check=False)
     except subprocess.TimeoutExpired:
         return subprocess.CompletedProcess(words, 124, "", f"it did not answer within {limit:.0f} s")
     except OSError as error:
         return subprocess.CompletedProcess(words, 127, "", str(error))
 
 
-def _words(answer: subprocess.CompletedProcess[str]) -> str:
+def words_of(answer: subprocess.CompletedProcess[str]) -> str:
+    """Return what the engine said of a failure, in one line."""
     return " ".join(answer.stderr.split())[-500:] or f"exit status {answer.returncode}"
 
 
-def _is_absent(answer: subprocess.CompletedProcess[str]) -> bool:
+def is_absent(answer: subprocess.CompletedProcess[str]) -> bool:
+    """Return whether the engine says that what it was asked about is not there."""
     return any(word in answer.stderr.lower() for word in ABSENT)
 
 
-def _write_durably(path: Path, value: dict[str, Any]) -> None:
+def write_durably(path: Path, value: dict[str, Any]) -> None:
     """Write JSON so that it outlives a power cut."""
     with path.open("x", encoding="utf-8") as file:
         json.dump(value, file)

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, BinaryIO, Callable, TypeVar  # noqa: UP035 - also read by Python 3.8
 
 from releasd.adapters.runner.caches import Cache, open_cache, trim_caches
-from releasd.adapters.runner.container import Box, client_environment, look
+from releasd.adapters.runner.container import Box, client_environment
 from releasd.adapters.runner.files import Unfit, collect, read_plain, unpack
 from releasd.adapters.runner.folders import claim, free, home, open_workdir, release, workdir_at
+from releasd.adapters.runner.inside import look
 from releasd.adapters.runner.keeper import Kept, attach, begin
 from releasd.adapters.runner.leash import BYE, DATA, GO, KILL, OUTPUT, PUT, TICK, Leash, LeashBroken
 from releasd.adapters.runner.processes import GRACE, Build, Refused
@@ -72,7 +73,7 @@ def probe(leash: Leash, spec: dict[str, Any]) -> None:
     system = os.uname()
     seen = {"system": system.sysname, "machine": system.machine, "tools": found, "disk_free": free(folder)}
     if spec["container"] is not None:
-        seen["container"] = look(spec["container"], spec["engine"], engine_environment(spec))
+        seen["container"] = look(leash, spec, engine_environment(spec), folder)
     seen["facts"] = {**(programs(engine_environment(spec)) if spec["survey"] else {}), **facts()}
     leash.control(probe=seen)
 

@@ -114,12 +114,13 @@ OUTPUTS = (
     ),
     _known(
         "image-missing",
-        r"lacks the image|the image lacks|no such image|unable to find image|image not known|manifest unknown",
-        "`lacks the image …`, `the image lacks maturin`",
+        r"lacks the image|the image \S+ lacks|no such image|unable to find image|image not known|manifest unknown",
+        "`lacks the image …`, `the image … lacks maturin`",
         "the image is not on the host and may not be pulled, or was built without that tool",
-        "build or pull it there, or name another in `container`",
+        "build or pull it there (where a tool is missing, the message has a command that makes an image with it), or "
+        "name another in `container`",
         "big lacks the image manylinux-rust",
-        "the image lacks maturin",
+        "the image manylinux:1 lacks maturin; name another, or make one that has it: printf 'FROM manylinux:1",
         "Error: manylinux-rust: image not known",
     ),
     _known(
