@@ -1,6 +1,7 @@
 """One walk over history finds for every package what git finds when it is asked about that package alone."""
 
 import random
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from releasd.adapters.git.read import Reading
 from releasd.core.packages import pathspecs
 from releasd.core.walks import kept_of
 from releasd.engine import ranges
+from releasd.engine.facts import gather, snapshot, together
 from releasd.engine.ranges import Asked, Together
-from releasd.model import Commit, Package
+from releasd.model import Commit, Package, Tag
 from support.gitrepo import EPOCH
 from support.histories import Made, line, make_history, random_graph
 
@@ -46,9 +48,9 @@ def package(dice: random.Random, number: int) -> Package:
     return Package(name=f"p{number}", areas=areas, indirect=indirect)
 
 
-def both(git: Reading, tip: str, together: Together, asked: Asked) -> tuple[Answer | None, Answer]:
+def both(git: Reading, tip: str, walk: Together, asked: Asked) -> tuple[Answer | None, Answer]:
     """Return what the walk found, None where it is unsure, and what git says."""
-    found = together.found(*asked)
+    found = walk.found(*asked)
     alone = ranges.commits(git, tip, asked[1], asked[0])
     return (tuple(found[0]), found[1]) if found else None, (tuple(alone[0]), alone[1])
 
@@ -69,9 +71,9 @@ def test_one_walk_finds_other_commits_than_git_for_each_package(
     names = [commit.id for commit in git.log(tip, since=None)]
     ends = [None if seed % 6 == 0 else dice.choice(names) for _ in range(6)]
     asked = [(package(dice, number), end) for number, end in enumerate(ends)]
-    together = Together(git, tip, asked)
+    walk = Together(git, tip, asked)
     for each in asked:
-        walked, alone = both(git, tip, together, each)
+        walked, alone = both(git, tip, walk, each)
         assert walked in (None, alone), each
 
 
@@ -87,8 +89,8 @@ def test_a_straight_history_is_asked_for_package_by_package(tmp_path: Path) -> N
     ends = (0, 3, 9, 20, 39)
     packages = [Package(name=f"p{number}", areas=(pathspecs([f"p{number}/**"]),)) for number in range(5)]
     asked = [(each, names[end]) for each, end in zip(packages, ends, strict=True)]
-    together = Together(git, tip, asked)
-    answers = [both(git, tip, together, each) for each in asked]
+    walk = Together(git, tip, asked)
+    answers = [both(git, tip, walk, each) for each in asked]
     assert [walked for walked, _ in answers] == [alone for _, alone in answers]
     assert [len(alone[0]) for _, alone in answers] == [0, 0, 2, 4, 8]
 
@@ -103,11 +105,11 @@ def test_fifty_packages_keep_fifty_times_as_much(tmp_path: Path, monkeypatch: py
     tip = git.resolve("main")
     assert tip
     asked: list[Asked] = [(Package(name=f"p{each}", areas=(pathspecs([f"p{each}/**"]),)), None) for each in range(5)]
-    together = Together(git, tip, asked)
-    kept = [len(kept_of(found[0])) for each in asked if (found := together.found(*each))]
+    walk = Together(git, tip, asked)
+    kept = [len(kept_of(found[0])) for each in asked if (found := walk.found(*each))]
     assert kept == [10, 2, 2, 2, 2]
     for each in asked:
-        walked, alone = both(git, tip, together, each)
+        walked, alone = both(git, tip, walk, each)
         assert walked == alone
         assert len(alone[0]) == 10
 
@@ -127,10 +129,39 @@ def test_a_merged_branch_that_took_main_in_is_asked_of_git(tmp_path: Path) -> No
     assert tip
     released = git.resolve("main^1")
     asked = [(Package(name=name, areas=(pathspecs([f"{name}/**"]),)), released) for name in ("a", "b", "c", "d")]
-    together = Together(git, tip, asked)
-    answers = [both(git, tip, together, each) for each in asked]
+    walk = Together(git, tip, asked)
+    answers = [both(git, tip, walk, each) for each in asked]
     assert [walked for walked, _ in answers] == [None, *(alone for _, alone in answers[1:])]
     assert [commit.message.partition(" ")[2] for commit in answers[0][1][0]] == ["branch 'branch'", "branch"]
+
+
+class Counted(Reading):
+    """A repository that counts how often its branches, and the tags on them, are read."""
+
+    reads = 0
+
+    def branches(self) -> Mapping[str, str]:
+        self.reads += 1
+        return super().branches()
+
+    def tags_merged(self, commit: str, among: Sequence[str] | None = None) -> tuple[Tag, ...]:
+        self.reads += 1
+        return super().tags_merged(commit, among)
+
+
+def test_branches_and_their_tags_are_read_once_for_all_packages(tmp_path: Path) -> None:
+    """Fifty packages were four hundred git processes, and with thousands of tags half a minute."""
+    tables = "".join(f'[packages.p{number}]\npath = "p{number}"\n' for number in range(9))
+    files = {".releasd.toml": f'branches = ["main", "1.x"]\n{tables}'} | {f"p{number}/a": "" for number in range(9)}
+    tags = [f"p{number}-v1.0.0" for number in range(9)]
+    git = Counted(make_history(tmp_path / "made.git", [Made(message="feat: x", files=files, tags=tags)]))
+    tip = git.resolve("main")
+    assert tip
+    seen = snapshot(git, tip, repository="made", branch="main")
+    walk = together(git, seen, seen.config.packages)
+    last = [gather(git, seen, config, walk).last for config in seen.config.packages]
+    assert [each and each.tag for each in last] == tags
+    assert git.reads == 3  # the highest tags of each, the branches, and every tag on this one
 
 
 @pytest.mark.parametrize("count", [1, 3])

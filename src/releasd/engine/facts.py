@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from threading import Thread
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -49,6 +50,35 @@ class Ahead(Generic[T]):
         return self._value
 
 
+class Around:
+    """What the clone knows besides one commit, for all of its packages: each thing is asked of git once, if at all."""
+
+    def __init__(self, git: "History") -> None:
+        self._git = git
+        self._tags: dict[str, tuple[Tag, ...]] = {}
+
+    @cached_property
+    def branches(self) -> Mapping[str, str]:
+        """The branches known here and their tips."""
+        return self._git.branches()
+
+    @cached_property
+    def trunk(self) -> str | None:
+        """The remote's main branch, where it is known here."""
+        return self._git.trunk()
+
+    @cached_property
+    def takes_no_tags(self) -> bool:
+        """Whether this clone was told to fetch no tags."""
+        return self._git.takes_no_tags()
+
+    def tags(self, commit: str) -> tuple[Tag, ...]:
+        """Return all tags reachable from a commit. Raises `GitError` where history is cut off."""
+        if commit not in self._tags:
+            self._tags[commit] = self._git.tags_merged(commit)
+        return self._tags[commit]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """What was read of one commit, for all of the repository's packages: its files, its tags, its configuration."""
@@ -60,6 +90,7 @@ class Snapshot:
     files: Mapping[str, str]
     tags: tuple[Tag, ...]  # of each package at least the highest stable release that is reachable
     config: ProjectConfig
+    around: Around
 
 
 def snapshot(
@@ -85,7 +116,14 @@ def snapshot(
     config = project.load(texts, unknown_plugins=unknown_plugins)
     tags = _tags(git, commit, config, names.result())
     return Snapshot(
-        commit=commit, repository=repository, branch=branch, trunk=trunk, files=texts, tags=tags, config=config
+        commit=commit,
+        repository=repository,
+        branch=branch,
+        trunk=trunk,
+        files=texts,
+        tags=tags,
+        config=config,
+        around=Around(git),
     )
 
 
@@ -111,9 +149,9 @@ def together(git: "History", seen: Snapshot, configs: Sequence[ProjectConfig]) -
     asked: list[tuple[Package, str | None]] = []
     for config in configs:
         with suppress(ReleasdError):  # `gather` says so, of this package alone
-            where = _standing(git, seen, config)
+            where = _standing(seen, config)
             if config.package:
-                asked.append((config.package, _since(where, _group(git, seen, config, where))))
+                asked.append((config.package, _since(where, _group(seen, config, where))))
     return Together(git, seen.commit, asked)
 
 
@@ -123,11 +161,11 @@ def gather(git: "History", seen: Snapshot, config: ProjectConfig, walk: Together
     `walk` is what `together` returned, where several packages are asked about. Raises `ConfigError` where the branches
     or the tag format that it names cannot be used.
     """
-    where = _standing(git, seen, config)
-    group = _group(git, seen, config, where)
+    where = _standing(seen, config)
+    group = _group(seen, config, where)
     since = _since(where, group)
     if since is None:
-        _check_tags(git, seen)
+        _check_tags(seen)
     commits, indirect = ranges.commits(git, seen.commit, since, config.package, walk)
     return Facts(
         repository=seen.repository,
@@ -149,24 +187,24 @@ def _since(where: Standing, group: Standing | None) -> str | None:
     return base.commit if base else None
 
 
-def _standing(git: "History", seen: Snapshot, config: ProjectConfig) -> Standing:
+def _standing(seen: Snapshot, config: ProjectConfig) -> Standing:
     if lines.is_plain(config, seen.branch):
         return lines.plain(seen.tags, config.tag_format)
-    tips = git.branches()
-    own = git.tags_merged(seen.commit)
+    around = seen.around
+    own = around.tags(seen.commit)
     if seen.branch is None:
         return lines.detached(config, own)
-    trunk = seen.trunk or git.trunk()
+    trunk, tips = seen.trunk or around.trunk, around.branches
     wanted = lines.needed(config, seen.branch, tuple(tips), trunk)
-    tags = {name: git.tags_merged(tips[name]) for name in wanted if name in tips and name != seen.branch}
+    tags = {name: around.tags(tips[name]) for name in wanted if name in tips and name != seen.branch}
     return lines.standing(config, seen.branch, tuple(tips), tags | {seen.branch: own}, trunk)
 
 
-def _group(git: "History", seen: Snapshot, config: ProjectConfig, own: Standing) -> Standing | None:
+def _group(seen: Snapshot, config: ProjectConfig, own: Standing) -> Standing | None:
     """Return where the packages that share one version stand: at the highest release of all; None without a group."""
     if config.package is None or not config.package.group:
         return None
-    others = [_standing(git, seen, replace(config, tag_format=each)) for each in config.package.group]
+    others = [_standing(seen, replace(config, tag_format=each)) for each in config.package.group]
     best = max((own, *others), key=lambda each: _precedence(each.last.version if each.last else None))
     highest = max((each.line.highest for each in (own, *others)), key=_precedence)
     return Standing(line=replace(best.line, highest=highest), last=best.last)
@@ -177,9 +215,9 @@ def _precedence(text: str | None) -> tuple[object, ...]:
     return found.precedence if found else ()
 
 
-def _check_tags(git: "History", seen: Snapshot) -> None:
+def _check_tags(seen: Snapshot) -> None:
     """Raise `GitError` where no release is known and this clone was told to take no tags."""
-    if git.takes_no_tags():
+    if seen.around.takes_no_tags:
         raise GitError(
             f"{seen.repository}: this clone takes no tags, so the last release cannot be known",
             advice="git config --unset remote.origin.tagOpt; git fetch --tags",
