@@ -123,6 +123,29 @@ def test_an_import_of_several_packages_is_proven_package_by_package(work: Work) 
     assert "replay of web: 2 of 2 past releases come out as they were" in said
 
 
+def test_an_import_names_no_file_that_a_plan_would_refuse(work: Work) -> None:
+    """release-please skips a file without its marker; releasd refuses it, so it is left, in a package as well."""
+    web = {"component": "web", "release-type": "node", "extra-files": ["README.md", "a.js"]}
+    files = {"web/package.json": '{"name": "w", "version": "1.0.0"}\n', "web/README.md": "1.0.0\n", "docs/a": ""}
+    config = json.dumps({"packages": {"web": web, "docs": {"component": "docs"}}})
+    work.commit("feat: one", {"release-please-config.json": config, **files, "web/a.js": "1.0.0 // x-releasd-version"})
+    work.tag("web-v1.0.0")
+    found = as_json(work, "init", "--import")
+    assert any(line.startswith("version_files: web/README.md: has to be ") for line in found["left"])
+    assert {each["became"] for each in found["translated"]} >= {"version_files: a.js", "version_files: package.json"}
+    work.commit("fix: two", {".releasd.toml": (work.path / ".releasd.toml").read_text(), "web/b": "b"})
+    edited = as_json(work, "plan", "--package", "web")["files"]
+    assert [each["path"] for each in edited] == ["web/package.json", "web/a.js"]
+
+
+def test_an_import_without_past_releases_names_the_tags_that_there_are(work: Work) -> None:
+    """The tool's own default may not be what the tags look like."""
+    config = {"packages": {".": {"component": "demo"}}}
+    work.commit("feat: one", {"release-please-config.json": json.dumps(config)})
+    work.tag("v1.0.0")
+    assert "1 like v{version}" in releasd(work, "init", "--import").stdout
+
+
 def test_the_command_that_an_import_names_works_before_the_commit(work: Work) -> None:
     """It judges by the new file, where plan and replay alone read HEAD and say that this is not the same."""
     work.commit("feat: one", {"pyproject.toml": COMMITIZEN})

@@ -2,17 +2,19 @@
 
 import os
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from releasd.adapters.git import GitRepo
 from releasd.app import replay
 from releasd.app.worktree import work_tree
+from releasd.core import files as version_files
 from releasd.core import importers, project
 from releasd.core.files import SEMANTIC_RELEASE_FILES
 from releasd.core.importers import Imported
 from releasd.errors import ConfigError, GitError, UsageError
+from releasd.model import ProjectConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +39,8 @@ def import_config(repo: Path, tool: str | None) -> Written:
     git = GitRepo(repo)
     git.git_folder()  # says so when this is no repository at all
     file = _root(repo) / project.FILE
-    imported = _chosen(_texts(git, repo), tool)
+    read = _Head(git, repo)
+    imported = read.usable(_chosen(read.configurations(), tool))
     text = importers.to_toml(imported)
     config = project.load({project.FILE: text})
     _write(file, text)
@@ -70,18 +73,38 @@ def _root(repo: Path) -> Path:
     return root
 
 
-def _texts(git: GitRepo, repo: Path) -> dict[str, str]:
-    commit = git.resolve("HEAD")
-    if commit is None:
-        raise GitError(f"{repo.absolute()} has no commits yet", advice="git commit first")
-    paths = git.files(commit)
+class _Head:
+    """The files of the commit at HEAD, of which an import reads some. Raises `GitError` where there is none."""
 
-    def texts(wanted: AbstractSet[str]) -> dict[str, str]:
-        found = git.read(commit, [path for path in paths if path in wanted])
+    def __init__(self, git: GitRepo, repo: Path) -> None:
+        commit = git.resolve("HEAD")
+        if commit is None:
+            raise GitError(f"{repo.absolute()} has no commits yet", advice="git commit first")
+        self._git, self._commit, self._paths = git, commit, git.files(commit)
+
+    def _texts(self, wanted: AbstractSet[str]) -> dict[str, str]:
+        found = self._git.read(self._commit, [path for path in self._paths if path in wanted])
         return {path: content.decode(errors="replace") for path, content in found.items()}
 
-    first = texts(importers.paths() | set(SEMANTIC_RELEASE_FILES))
-    return first | texts(importers.further(first))
+    def configurations(self) -> dict[str, str]:
+        """Return what the tools' configurations may stand in, and what these say is to be read besides."""
+        first = self._texts(importers.paths() | set(SEMANTIC_RELEASE_FILES))
+        return first | self._texts(importers.further(first))
+
+    def usable(self, imported: Imported) -> Imported:
+        """Leave those version files in which nothing could be edited: `plan` and the daemon would refuse them."""
+        config = project.load({project.FILE: importers.to_toml(imported)})
+        texts = self._texts(frozenset(version_files.wanted_paths(self._paths, config)))
+        each = [(one, entry) for one in (config, *config.packages) for entry in one.version_files]
+        return importers.without(imported, {entry: why for one, entry in each if (why := _wrong(one, entry, texts))})
+
+
+def _wrong(config: ProjectConfig, entry: str, texts: dict[str, str]) -> str | None:
+    try:
+        version_files.detect(texts, replace(config, version_files=(entry,)), version="1.0.0", pep440="1.0.0")
+    except ConfigError as error:
+        return next(iter(error.problems), error.message)
+    return None
 
 
 def _chosen(files: dict[str, str], tool: str | None) -> Imported:

@@ -89,6 +89,8 @@ def _show_replay(found: dict[str, Any], command: str) -> None:
     count = len(found["releases"])
     if not count:
         out.print(f"replay{of}: there is no past release to compare with", style="yellow")
+        for warning in found["warnings"]:
+            out.print(f"  {warning}", style="yellow")
         return
     out.print(f"replay{of}: {found['agreed']} of {count} past releases come out as they were", style="bold")
     different = [each for each in found["releases"] if not each["agree"]]

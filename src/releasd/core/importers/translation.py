@@ -60,19 +60,19 @@ class Translation:
 
     def put(self, key: str, to: str, value: Any) -> None:
         """Set releasd's `to`, which comes from `key`."""
-        self._set(key, to, value, f"{to} = {_shown(value)}")
+        self._set(key, to, value, f"{to} = {shown(value)}")
 
     def add(self, key: str, to: str, item: Any) -> None:
         """Add one item to releasd's list `to`, once."""
         items = self.values.get(to, [])
         if item not in items:
-            self._set(key, to, [*items, item], f"{to}: {_shown(item)}")
+            self._set(key, to, [*items, item], f"{to}: {shown(item)}")
 
     def _set(self, key: str, to: str, value: Any, became: str) -> None:
         self.seen.add(key)
         wrong = "releasd has no value for it" if value is None else problem(to, value)
         if wrong is not None:
-            self.leave(key, f"{_shown(self.table.get(key))}: {wrong}")
+            self.leave(key, f"{shown(self.table.get(key))}: {wrong}")
             return
         self.values[to] = value
         self.translated.append((f"{self.prefix}{key}", became))
@@ -98,7 +98,7 @@ class Translation:
         value = self.get(key)
         table = value if isinstance(value, dict) else {}
         if value is not None and not isinstance(value, dict):
-            self.leave(key, f"{_shown(value)}: is no table")
+            self.leave(key, f"{shown(value)}: is no table")
         return Translation(table, self.values, self.translated, self.left, f"{self.prefix}{key}.")
 
     def finish(self) -> None:
@@ -126,9 +126,10 @@ def problem(key: str, value: Any) -> str | None:
     return None
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """Return a value on one line, as people read it."""
     if isinstance(value, dict):
-        return ", ".join(f"{key} = {_shown(each)}" for key, each in value.items())
+        return ", ".join(f"{key} = {shown(each)}" for key, each in value.items())
     text = str(value).lower() if isinstance(value, bool) else str(value)
     clean = " ".join("".join(char if char.isprintable() else " " for char in text[:200]).split())
     return clean if len(clean) <= 80 else f"{clean[:79]}…"  # noqa: PLR2004 - one line of a terminal
