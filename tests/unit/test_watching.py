@@ -101,12 +101,23 @@ def test_what_was_yanked_before_the_first_look_is_no_news() -> None:
 
 def test_other_bytes_are_an_alarm() -> None:
     """The bytes are compared with the ledger, else with what is remembered; with neither there is nothing to say."""
-    wrong = judge_bytes(watched(), LEDGER, OTHER)
+    read, wrong = judge_bytes(watched(), LEDGER, OTHER, now=NOW)
     assert wrong is not None
     assert (wrong.kind, wrong.expected, wrong.found) == ("bytes", OURS, OTHER)
-    assert judge_bytes(watched(), LEDGER, OURS) is None
-    assert judge_bytes(watched(OLD), {}, OTHER) is not None
-    assert judge_bytes(watched(OLD, sha256=None), {}, OTHER) is None
+    assert (read.wrong, read.read_at) == (OTHER, NOW)
+    assert judge_bytes(watched(), LEDGER, OURS, now=NOW)[1] is None
+    assert judge_bytes(watched(OLD), {}, OTHER, now=NOW)[1] is not None
+    first, nothing = judge_bytes(watched(OLD, sha256=None), {}, OTHER, now=NOW)
+    assert (first.sha256, nothing) == (OTHER, None)
+
+
+def test_wrong_bytes_are_news_when_they_become_wrong() -> None:
+    """As wrong as at the last reading is no news; the same wrong bytes are once they were right, and so are others."""
+    read, _ = judge_bytes(watched(), LEDGER, OTHER, now=NOW)
+    assert judge_bytes(read, LEDGER, OTHER, now=NOW) == (read, None)
+    assert judge_bytes(read, LEDGER, "c" * 64, now=NOW)[1] is not None
+    right, _ = judge_bytes(read, LEDGER, OURS, now=NOW)
+    assert judge_bytes(right, LEDGER, OTHER, now=NOW)[1] is not None
 
 
 def test_every_file_has_its_turn_to_be_read() -> None:

@@ -15,6 +15,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from releasd.core import crates, simplepage
 from releasd.model import IndexAlarm, ListedFile, Origin, Suspicion, WatchedFile
@@ -152,13 +153,21 @@ def _digests(before: WatchedFile | None) -> frozenset[str]:
     return frozenset({before.sha256} if before and before.sha256 else ())
 
 
-def judge_bytes(file: WatchedFile, ledger: Ledger, digest: str) -> Suspicion | None:
-    """Return what is wrong with a file whose bytes have that digest."""
+def judge_bytes(
+    file: WatchedFile, ledger: Ledger, digest: str, *, now: datetime
+) -> tuple[WatchedFile, Suspicion | None]:
+    """Return what is to be remembered of a file whose bytes have that digest, and what is newly wrong with them.
+
+    Bytes that are as wrong as at the last reading are no news; once they were right, the same ones are.
+    """
     expected = ledger.get(file.filename) or _digests(file)
-    if not expected or digest in expected:
-        return None
+    is_wrong = bool(expected) and digest not in expected
+    after = replace(file, read_at=now, sha256=file.sha256 or digest, wrong=digest if is_wrong else None)
+    if not is_wrong or digest == file.wrong:
+        return after, None
     version = version_of(file.filename)
-    return Suspicion(kind="bytes", filename=file.filename, version=version, expected=max(expected), found=digest)
+    found = Suspicion(kind="bytes", filename=file.filename, version=version, expected=max(expected), found=digest)
+    return after, found
 
 
 def next_to_read(files: Iterable[WatchedFile]) -> WatchedFile | None:

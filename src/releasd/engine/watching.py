@@ -137,8 +137,8 @@ class Watcher:
             self.world.store.index_read(watch, replace(file, read_at=now), None, now=now)
             self.complain(f"watching {watch.distribution} on {watch.index}", error.message)
             return
-        read = replace(file, read_at=now, sha256=file.sha256 or digest)
-        self.world.store.index_read(watch, read, judge_bytes(file, ledger, digest), now=now)
+        read, suspicion = judge_bytes(file, ledger, digest, now=now)
+        self.world.store.index_read(watch, read, suspicion, now=now)
 
     def tell_due(self) -> None:
         """Tell the project's webhooks and people of each alarm, at least once; who was told is not told again."""

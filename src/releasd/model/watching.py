@@ -15,12 +15,13 @@ AlarmKind = Literal["foreign", "listed", "bytes", "closing"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedFile:
-    """A file of any version as an index lists it. `sha256` is None where the index gives none."""
+    """A file of any version as an index lists it. `sha256` and `size` (bytes) are None where the index gives none."""
 
     filename: str
     sha256: str | None
     url: str
     yanked: bool = False
+    size: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,7 @@ class WatchedFile:
         sha256: as listed last; where the index lists none, of its bytes when they were read first.
         missed: for how many looks in a row it was not listed.
         read_at: when its bytes were read last, None: never.
+        wrong: the digest of its bytes when they were read last and were not what they should be, else None.
     """
 
     filename: str
@@ -39,6 +41,7 @@ class WatchedFile:
     yanked: bool = False
     missed: int = 0
     read_at: datetime | None = None
+    wrong: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, inspect, text
 from releasd.errors import UsageError
 from releasd.store.database import Database
 
-REVISIONS = tuple(f"{number:04}" for number in range(1, 11))  # oldest first, as in migrations/versions
+REVISIONS = tuple(f"{number:04}" for number in range(1, 12))  # oldest first, as in migrations/versions
 HEAD = REVISIONS[-1]
 MIGRATIONS = Path(__file__).parent / "migrations"
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, delete, insert, select, update
 
 from releasd.core.retry import LONGEST, delay
 from releasd.core.watching import Seen, sentence
@@ -19,7 +19,8 @@ from releasd.store.values import Watch, WatchRecord
 from releasd.store.watchtables import index_alarm, index_alarm_told, index_file, index_watch
 
 _MANY = 500  # names in one question: databases bound them
-_FILES = tuple(index_file.c[field.name] for field in fields(WatchedFile))
+_REMEMBERED = tuple(field.name for field in fields(WatchedFile))
+_FILES = tuple(index_file.c[name] for name in _REMEMBERED)
 _ALARMS = select(*(index_alarm.c[field.name] for field in fields(IndexAlarm))).order_by(index_alarm.c.id)
 _ONCE = ("project", "index", "filename", "kind", "found")  # what makes two alarms one
 
@@ -64,11 +65,11 @@ class Watching(Part):
 
     def index_looked(self, watch: Watch, seen: Seen, *, now: datetime) -> None:
         """Remember what a look found, with its events and alarms."""
+        rows = _rows(watch, seen.changed)
         with self._db.write() as conn:
             if _looked(conn, watch, tried_at=now, looked_at=now, why=""):
                 _say(conn, "index.watched", watch, now, files=len(seen.changed))
-            for file in seen.changed:
-                _keep(conn, watch, file)
+            _keep(conn, watch, rows)
             for event, name in _news(seen):
                 _say(conn, event, watch, now, filename=name)
             for suspicion in seen.suspicions:
@@ -77,7 +78,7 @@ class Watching(Part):
     def index_read(self, watch: Watch, file: WatchedFile, suspicion: Suspicion | None, *, now: datetime) -> None:
         """Remember that a file's bytes were read, and what was wrong with them."""
         with self._db.write(durable=suspicion is not None) as conn:
-            _keep(conn, watch, file)
+            _keep(conn, watch, _rows(watch, (file,)))
             if suspicion:
                 _alarm(conn, watch, suspicion, now)
 
@@ -159,23 +160,28 @@ def _looked(conn: Connection, watch: Watch, **values: Any) -> bool:
     return first
 
 
-def _keep(conn: Connection, watch: Watch, file: WatchedFile) -> None:
-    values = asdict(file)
-    mine = and_(_of(index_file, watch), index_file.c.filename == file.filename)
-    if not conn.execute(update(index_file).where(mine).values(values)).rowcount:
-        conn.execute(insert(index_file).values(**asdict(watch), **values))
+def _rows(watch: Watch, files: Iterable[WatchedFile]) -> list[dict[str, Any]]:
+    """Return files as they are stored. Made before the store is locked, and not by `asdict`, which copies deeply."""
+    where = asdict(watch)
+    return [{**where, **{name: getattr(file, name) for name in _REMEMBERED}} for file in files]
+
+
+def _keep(conn: Connection, watch: Watch, rows: list[dict[str, Any]]) -> None:
+    """Write files, all in two statements: an index may list any number, and nobody else can write meanwhile."""
+    if rows:
+        mine = and_(_of(index_file, watch), index_file.c.filename == bindparam("name"))
+        conn.execute(delete(index_file).where(mine), [{"name": row["filename"]} for row in rows])
+        conn.execute(insert(index_file), rows)
 
 
 def _alarm(conn: Connection, watch: Watch, suspicion: Suspicion, now: datetime) -> None:
     """Raise an alarm, unless the same is open: nodes of one index may disagree, to and fro.
 
-    A listing is suspected when it changes, so what was settled and comes again is a new alarm. Bytes are suspected at
-    each reading: the same as settled are the settled ones.
+    What is suspected is news each time (core/watching.py), so what was settled and comes again is a new alarm.
     """
     values = asdict(watch) | asdict(suspicion)
     same = and_(*(index_alarm.c[name].is_not_distinct_from(values[name]) for name in _ONCE))
-    counts = or_(index_alarm.c.acknowledged_at.is_(None), index_alarm.c.kind == "bytes")
-    if conn.execute(select(index_alarm.c.id).where(same, counts)).first():
+    if conn.execute(select(index_alarm.c.id).where(same, index_alarm.c.acknowledged_at.is_(None))).first():
         return
     made = conn.execute(insert(index_alarm).values(**values, at=now).returning(index_alarm.c.id)).scalar_one()
     _say(conn, "index.alarmed", watch, now, alarm=made, why=sentence(_find(conn, made)), **asdict(suspicion))

@@ -32,6 +32,7 @@ index_file = Table(
     Column("yanked", Boolean, nullable=False),
     Column("missed", Integer, nullable=False),
     Column("read_at", Utc),
+    Column("wrong", String(64)),
     CheckConstraint("origin IN ('ledger', 'before', 'foreign')", name="origin"),
 )
 

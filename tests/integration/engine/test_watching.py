@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import Engine, event
 
 from releasd import store
 from releasd.engine import view
@@ -58,6 +59,23 @@ def test_what_was_there_before_registration_is_no_alarm(lab: Lab, watch: Watch) 
     assert watch.look() == ()
     (told,) = lab.events("index.watched")
     assert told == {"index": "pypi", "distribution": "demo", "files": 1}
+
+
+def test_a_look_at_many_files_keeps_the_store_for_few_statements(lab: Lab, watch: Watch) -> None:
+    """All of the daemon's writes wait meanwhile, and no longer than five seconds: an index may list any number."""
+    lab.index.stored = {f"demo-{number}.tar.gz": OTHER for number in range(400)}
+    said: list[str] = []
+
+    def listen(*args: object) -> None:
+        said.append(str(args[2]))
+
+    event.listen(Engine, "before_cursor_execute", listen)
+    try:
+        watch.look()
+    finally:
+        event.remove(Engine, "before_cursor_execute", listen)
+    assert lab.events("index.watched")[0]["files"] == 400
+    assert len([each for each in said if each.startswith(("INSERT", "UPDATE", "DELETE"))]) < 40
 
 
 def test_releases_are_no_alarm(lab: Lab, watch: Watch) -> None:
@@ -163,6 +181,19 @@ def test_settled_bytes_that_stay_are_no_alarm(lab: Lab, watch: Watch) -> None:
     assert alarm.kind == "bytes"
     Operator(lab.world, lambda: None).acknowledge(alarm.id, "settled")
     assert watch.look() == ()
+
+
+def test_settled_bytes_that_were_right_meanwhile_are_an_alarm_again(lab: Lab, watch: Watch) -> None:
+    """Whoever swaps the same bytes in once more, behind the same listing, is seen once more."""
+    lab.index.stored[WHEEL] = lab.index.listing[WHEEL] = OTHER
+    watch.look()
+    settle = Operator(lab.world, lambda: None).acknowledge
+    for stored, alarms in (("1" * 64, 1), (OTHER, 0), ("1" * 64, 1), ("1" * 64, 0)):
+        lab.index.stored[WHEEL] = stored
+        found = watch.look()
+        assert [alarm.kind for alarm in found] == ["bytes"] * alarms, stored
+        for alarm in found:
+            settle(alarm.id, "settled")
 
 
 def test_yanked_and_removed_files_are_events(lab: Lab, watch: Watch) -> None:
