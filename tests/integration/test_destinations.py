@@ -14,6 +14,7 @@ from releasd.app.world import index_of
 from releasd.config import load
 from releasd.errors import ConfigError
 from support.cli import Terminal
+from support.httpstub import Reply, http_stub
 from support.s3server import S3Server, s3_server
 
 __all__ = ["s3_server"]
@@ -95,6 +96,16 @@ def test_doctor_tells_a_folder_that_is_missing(tmp_path: Path) -> None:
     finding = found(tmp_path, {"kind": "folder", "path": str(folder)})
     assert (finding.ok, finding.detail) == (True, "this user can write into it")
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("root", [200, 404])
+def test_doctor_tells_an_index_that_may_be_at_another_address(tmp_path: Path, root: int) -> None:
+    """Where nothing at all is found, `doctor` says so, and is content all the same: some indexes look like that."""
+    with http_stub(lambda asked: Reply(root if asked.path == "/simple/" else 404)) as stub:
+        urls = {"publish_url": f"{stub.url}/legacy/", "simple_url": f"{stub.url}/simple/"}
+        finding = found(tmp_path, {**urls, "secret": "key"})
+    assert finding.ok
+    assert ("simple_url itself is no page (404)" in finding.detail) == (root == 404)
 
 
 def test_doctor_tells_a_bucket_that_does_not_let_us_in(tmp_path: Path, s3_server: S3Server) -> None:

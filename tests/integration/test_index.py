@@ -83,6 +83,28 @@ def test_a_page_of_a_project_without_files_is_an_empty_listing(
     assert served(Reply(200, page, {"Content-Type": "text/html"})).files("demo", "1.0") == ()
 
 
+@pytest.mark.parametrize(
+    ("project", "root", "is_doubtful"), [(404, 404, True), (404, 200, False), (404, 401, False), (200, 404, False)]
+)
+def test_an_address_that_answers_404_to_everything_is_doubtful(project: int, root: int, *, is_doubtful: bool) -> None:
+    """A mistyped address looks like an index without this project, but for the index's own page, read by its head."""
+    pages = {"GET /simple/demo/": project, "HEAD /simple/": root}
+    page = b"<html><title>Links for demo</title></html>"
+
+    def answer(asked: Asked) -> Reply:
+        return Reply(pages[f"{asked.method} {asked.path}"], page, {"Content-Type": "text/html"})
+
+    with http_stub(answer) as stub:
+        doubt = _index(stub.url).doubt("Demo")
+    assert ("check it under [indexes.x]" in doubt) == is_doubtful
+    assert bool(doubt) == is_doubtful
+
+
+def test_the_public_index_is_in_no_doubt() -> None:
+    """Its address is not the operator's, and its own page is not asked for."""
+    assert HttpIndex(name="pypi", publish_url=None, simple_url=None, token=lambda: Secret("t")).doubt("demo") == ""
+
+
 def test_what_is_no_digest_is_none(served: Callable[[Reply], HttpIndex]) -> None:
     """An index that lists nonsense for a digest has listed none: the bytes are read instead."""
     page = b'<a href="/p/demo-1.0.tar.gz#sha256=' + b"zz" * 5000 + b'">demo-1.0.tar.gz</a>'

@@ -24,6 +24,8 @@ class FakeIndex:
         upload_error: raised by an upload, after the first `stores` files were taken (None: all).
         keeps: whether an upload stores anything.
         files_error, secret_error: raised by `files` and `check_secret`.
+        doubts: why its address may be a wrong one.
+        sizes: bytes by file name, where the listing tells them.
     """
 
     name: str = "pypi"
@@ -39,6 +41,8 @@ class FakeIndex:
     uploads: list[tuple[str, ...]] = field(default_factory=list)
     downloads: list[str] = field(default_factory=list)
     looks: int = 0
+    sizes: dict[str, int] = field(default_factory=dict)
+    doubts: str = ""
     kinds: tuple[str, ...] = (".whl", ".tar.gz")  # endings of what it takes
     asked: list[tuple[str, str]] = field(default_factory=list)
     _hidden: dict[str, int] = field(default_factory=dict)
@@ -71,10 +75,19 @@ class FakeIndex:
             raise self.files_error
         listed = {name: self.listing.get(name, digest) for name, digest in sorted(self.stored.items())}
         return tuple(
-            ListedFile(filename=name, sha256=digest, url=f"https://i/{name}", yanked=name in self.yanked)
+            ListedFile(
+                filename=name,
+                sha256=digest,
+                url=f"https://i/{name}",
+                yanked=name in self.yanked,
+                size=self.sizes.get(name),
+            )
             for name, digest in listed.items()
             if re.sub(r"[-_.]+", "-", name).lower().startswith(f"{distribution}-")
         )
+
+    def doubt(self, distribution: str) -> str:
+        return self.doubts
 
     def download_sha256(self, file: ServedFile) -> str:
         self.downloads.append(file.filename)

@@ -337,13 +337,14 @@ def test_what_check_is_told_reaches_it() -> None:
     """Smoke command, second build and an index's rules become the plain values that steps see."""
     found = settings(
         projects={"a": {"repository": "/srv/a.git", "smoke": "a --version", "policy": {"reproduce": "require"}}},
-        indexes={"own": {"max_file_mb": 300, "pypi_rules": False}, "pypi": {}},
+        indexes={"own": {"max_file_mb": 300, "pypi_rules": False}, "big": {"max_project_gb": 50}},
     )
     project = registered("a", found.projects["a"])
     assert (project.smoke, project.reproduce) == ("a --version", "require")
     secrets = SecretStore({}, Surroundings(environ={}))
     rules = {name: index_of(name, index, secrets).rules for name, index in found.indexes.items()}
-    assert rules == {"own": IndexRules(max_file_size=300 << 20, pypi_rules=False), "pypi": IndexRules()}
+    own = IndexRules(max_file_size=300 << 20, max_project_size=None, pypi_rules=False)
+    assert rules == {"own": own, "big": IndexRules(max_project_size=50 << 30)}
     assert "reproduce" in str(problems(projects={"a": {"repository": "/srv/a.git", "policy": {"reproduce": "yes"}}}))
 
 

@@ -66,6 +66,13 @@ def test_an_annotated_taken_tag_is_told_by_its_commit(scene: Scene) -> None:
         preflight.apply(scene.context())
 
 
+def test_an_address_that_may_be_wrong_is_told_before_the_tag(scene: Scene) -> None:
+    """A first release to an index without a page of its own is legal, so it goes on, and says what it cannot know."""
+    scene.index.doubts = "pypi has a page neither for demo nor at simple_url itself"
+    assert preflight.apply(scene.context())["doubts"] == {"pypi": scene.index.doubts}
+    assert scene.index.doubts in b"".join(scene.said["pypi"]).decode()
+
+
 class Registry(FakeIndex):
     """An index that takes crates alone."""
 

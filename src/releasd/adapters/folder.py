@@ -23,7 +23,7 @@ from releasd.errors import Conflict, Denied, DiskFull, Permanent, ReleasdError, 
 from releasd.model import IndexRules, ListedFile
 from releasd.ports import ServedFile, Sink
 
-EVERYTHING = IndexRules(max_file_size=1 << 40, pypi_rules=False)
+EVERYTHING = IndexRules(max_file_size=1 << 40, max_project_size=None, pypi_rules=False)
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR})

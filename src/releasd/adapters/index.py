@@ -101,8 +101,27 @@ class HttpIndex:
                 sha256=_sha256(package.digests),
                 url=package.url,
                 yanked=bool(package.is_yanked),
+                size=package.size,
             )
             for package in (page.packages if page else ())
+        )
+
+    def doubt(self, distribution: str) -> str:
+        """Return that simple_url is not known to be right: neither the project nor the index itself has a page there.
+
+        That is how a mistyped address looks, and how an index looks that has nothing of the project yet and shows no
+        page of its own, as several do. The index's page is asked for by its head alone, for it may be long.
+        """
+        if self._simple_url is None or self._page(canonicalize_name(distribution)) is not None:
+            return ""
+        answer = http.request(
+            "HEAD", self._reading_url(), what=f"index {self.name}", timeout=self._read_timeout, follow=True
+        )
+        if answer.status != _NOT_FOUND:
+            return ""
+        return (
+            f"{self.name} has a page neither for {distribution} nor at simple_url itself (404 both): "
+            f"a wrong simple_url looks the same; before the first release, check it under [indexes.{self.name}]"
         )
 
     def _page(self, project: str) -> "ProjectPage | None":

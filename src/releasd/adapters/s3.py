@@ -17,7 +17,9 @@ from releasd.errors import Conflict, Permanent, Transient
 from releasd.model import IndexRules, ListedFile
 from releasd.ports import Secret, ServedFile, Sink
 
-RULES = IndexRules(max_file_size=5 << 30, pypi_rules=False)  # the most that a store takes in one request
+RULES = IndexRules(
+    max_file_size=5 << 30, max_project_size=None, pypi_rules=False
+)  # the most that a store takes in one request
 
 
 class S3Index:

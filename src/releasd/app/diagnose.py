@@ -22,7 +22,7 @@ from releasd.engine.facts import plugins_policy, snapshot
 from releasd.engine.probing import probe_hosts
 from releasd.errors import CheckFailed, GitError, Permanent, ReleasdError
 from releasd.model import BuildSpec, Project
-from releasd.ports import Git, Host, Index
+from releasd.ports import Addressed, Git, Host, Index
 
 GIT_AT_LEAST = (2, 38)  # merge-tree --write-tree
 DISK_WANTED = 1 << 30  # bytes
@@ -32,6 +32,9 @@ _WELL = {
     "folder": "this user can write into it",
     "s3": "reachable, its bucket can be listed, and its key can be had",
 }
+_NOBODY = "releasd-doctor-asks-for-nothing"  # a project that no index has
+# No failure: several kinds of index have no page of their own.
+_PAGELESS = "; but simple_url itself is no page (404), so check it by hand until a project of yours is there"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,8 +119,9 @@ def _daemon(state: Path) -> str:
 
 def _index(kind: str, index: Index) -> str:
     index.check_secret()
-    index.files("releasd-doctor-asks-for-nothing", "0")
-    return _WELL[kind]
+    index.files(_NOBODY, "0")
+    doubt = index.doubt(_NOBODY) if isinstance(index, Addressed) else ""
+    return _WELL[kind] + (_PAGELESS if doubt else "")
 
 
 def _secret(secrets: SecretStore, name: str) -> str:

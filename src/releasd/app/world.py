@@ -157,7 +157,12 @@ def _opened_once(settings: config.Settings) -> Callable[[Project], GitRepo]:
 def index_of(name: str, index: config.Index, secrets: SecretStore) -> Index:
     """Return the adapter of one destination."""
     token = functools.partial(_token, name, index.secret, secrets)
-    rules = IndexRules(max_file_size=index.max_file_mb << 20, pypi_rules=index.pypi_rules, gate=index.gate)
+    rules = IndexRules(
+        max_file_size=index.max_file_mb << 20,
+        max_project_size=_project_limit(index),
+        pypi_rules=index.pypi_rules,
+        gate=index.gate,
+    )
     if index.path is not None:
         return FolderIndex(name=name, path=index.path, rules=replace(folder.EVERYTHING, gate=index.gate))
     if index.url is not None and index.bucket is not None:
@@ -175,6 +180,13 @@ def index_of(name: str, index: config.Index, secrets: SecretStore) -> Index:
         rules=rules,
         parallel=index.parallel,
     )
+
+
+def _project_limit(index: config.Index) -> int | None:
+    """Return how many bytes the files of a project may have there together: the public index's limit, unless said."""
+    if index.max_project_gb is not None:
+        return index.max_project_gb << 30
+    return IndexRules().max_project_size if index.pypi_rules else None
 
 
 def _token(index: str, secret: str | None, secrets: SecretStore) -> Secret:

@@ -149,7 +149,7 @@ class Host(Section):
 
 # What each kind of destination is told, and which of it is required.
 _KEYS_OF: dict[str, tuple[str, ...]] = {
-    "index": ("publish_url", "simple_url", "secret", "max_file_mb", "pypi_rules", "parallel", "gate"),
+    "index": ("publish_url", "simple_url", "secret", "max_file_mb", "max_project_gb", "pypi_rules", "parallel", "gate"),
     "crates": ("url", "secret", "max_file_mb", "pypi_rules", "gate"),
     "folder": ("path", "gate"),
     "s3": ("url", "bucket", "prefix", "region", "secret", "gate"),
@@ -175,6 +175,7 @@ class Index(Section):
     region: Text = "us-east-1"
     secret: Name | None = None
     max_file_mb: int = Field(default=100, ge=1, le=1 << 20)
+    max_project_gb: int | None = Field(default=None, ge=1, le=1 << 20)
     pypi_rules: bool = True
     parallel: int = Field(default=4, ge=1, le=16)
     gate: Text | None = Field(default=None, repr=False)

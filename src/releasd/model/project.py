@@ -228,12 +228,14 @@ class ProjectConfig:
 class IndexRules:
     """What an index takes. `max_file_size` in bytes; the defaults are the public index's.
 
+    `max_project_size`: bytes of all files of all versions together, None: nobody knows of a limit.
     `pypi_rules`: it refuses plain `linux_*` wheels, local versions, direct dependencies and private classifiers, and
     takes no file for a release that is older than 14 days. `gate`: a script of the operator's that must end well, once
     the files are proven there, before the next destination gets any.
     """
 
     max_file_size: int = 100 << 20
+    max_project_size: int | None = 10 << 30
     pypi_rules: bool = True
     gate: str | None = None
 

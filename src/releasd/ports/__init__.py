@@ -9,10 +9,11 @@ from releasd.ports.common import Clock, Outputs, ShouldStop, Sink, Supervisor
 from releasd.ports.git import Git, History
 from releasd.ports.hosts import Cache, Host, Hosts, Objects, Output, Probe, Task, TaskResult
 from releasd.ports.journal import ArtifactStore, Journal
-from releasd.ports.publishing import Index, Secret, Secrets, ServedFile, Signer
+from releasd.ports.publishing import Addressed, Index, Secret, Secrets, ServedFile, Signer
 from releasd.ports.watching import Listing
 
 __all__ = [
+    "Addressed",
     "ArtifactStore",
     "Cache",
     "Clock",

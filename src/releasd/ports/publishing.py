@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from releasd.model import IndexRules
 from releasd.ports.common import Sink
@@ -60,6 +60,18 @@ class Index(Protocol):
         """Prove that the token can be had, is shaped right and, by its own words, is for `distribution` at `now`.
 
         It is neither kept nor shown. Raises `SecretError`, or `Transient` when its place does not answer.
+        """
+        ...
+
+
+@runtime_checkable
+class Addressed(Protocol):
+    """A destination that is read at an address of its own, which may be a wrong one that answers all the same."""
+
+    def doubt(self, distribution: str) -> str:
+        """Return why nothing shows yet that its address is right, "" where something does.
+
+        Raises as `Index.files` does.
         """
         ...
 

@@ -5,16 +5,18 @@ as its users will (steps/trial.py); where the operator asks for it, every build 
 (steps/reproduce.py).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+from releasd.core import room
 from releasd.core.distfiles import problems, too_many_sdists
 from releasd.core.judging.crates import missing
 from releasd.core.judging.sdists import tracked_digests
 from releasd.core.judging.verdict import Expected, Problem
-from releasd.errors import CheckFailed
+from releasd.errors import CheckFailed, Transient
 from releasd.model import Artifact, Evidence, IndexRules
+from releasd.ports import Listing
 from releasd.steps import attest, audit, reproduce, trial, version
 from releasd.steps.context import Context
 
@@ -49,8 +51,21 @@ def _judge_and_try(ctx: Context, artifacts: Sequence[Artifact]) -> Mapping[str, 
         audits = {wheel: pool.submit(audit.problems, ctx, wheel) for wheel in sound}
     problems = [problem for a in artifacts for problem in (*found[a], *(audits[a].result() if a in audits else ()))]
     names = [artifact.filename for artifact in artifacts]
-    _raise_if_wrong(ctx, [*problems, *too_many_sdists(names), *missing(names, expected)])
+    _raise_if_wrong(ctx, [*problems, *too_many_sdists(names), *missing(names, expected), *_room(ctx, artifacts)])
     return {name: future.result() for name, future in trials.items()}
+
+
+def _room(ctx: Context, artifacts: Sequence[Artifact]) -> Iterator[Problem]:
+    """Yield where the project would grow beyond what an index gives it. One that cannot be asked now says it later."""
+    for index in (ctx.indexes[name] for name in ctx.plan.indexes):
+        limit = index.rules.max_project_size
+        if limit is None or not isinstance(index, Listing):
+            continue
+        wanted = [each for each in artifacts if index.takes(each.filename)]
+        try:
+            yield from room.judge(index.name, index.all_files(ctx.plan.distribution) if wanted else (), wanted, limit)
+        except Transient as error:
+            ctx.say("judge", f"how much {index.name} has of this project was not asked: {error.message}")
 
 
 def _raise_if_wrong(ctx: Context, found: Sequence[Problem]) -> None:

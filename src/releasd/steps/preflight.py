@@ -13,7 +13,7 @@ from releasd.core import crates
 from releasd.core.tools import lacking, lacks, programs
 from releasd.errors import CheckFailed, Conflict, DiskFull, OwnDiskFull, Permanent
 from releasd.model import BuildSpec, ContainerSpec, Evidence, Gate
-from releasd.ports import Host, Index, Probe, Task
+from releasd.ports import Addressed, Host, Index, Probe, Task
 from releasd.steps import farm, trust
 from releasd.steps.context import Context
 
@@ -35,10 +35,10 @@ def apply(ctx: Context) -> Evidence:
     ctx.git.can_push(ctx.plan.branch)
     _tag_is_free(ctx)
     hosts = _able_hosts(ctx)
-    for name in ctx.plan.indexes:
-        _version_is_free(ctx, name)
+    doubts = {name: doubt for name in ctx.plan.indexes if (doubt := _version_is_free(ctx, name))}
     gates = {gate.name: _gate(ctx, gate) for gate in ctx.plan.gates}
-    return {"hosts": hosts, "gates": gates, "indexes": list(ctx.plan.indexes)}
+    doubtful = {"doubts": doubts} if doubts else {}
+    return {"hosts": hosts, "gates": gates, "indexes": list(ctx.plan.indexes), **doubtful}
 
 
 def _tag_is_free(ctx: Context) -> None:
@@ -52,7 +52,8 @@ def _tag_is_free(ctx: Context) -> None:
         )
 
 
-def _version_is_free(ctx: Context, name: str) -> None:
+def _version_is_free(ctx: Context, name: str) -> str:
+    """Return why it cannot be told whether the version is free there, "" where it is. Raises where it is not."""
     index = ctx.indexes[name]
     index.check_secret(ctx.plan.distribution, ctx.clock.now())
     versions = _versions(ctx, index)
@@ -60,6 +61,10 @@ def _version_is_free(ctx: Context, name: str) -> None:
         ctx.say(name, "it is a registry of crates, and this release has none: nothing will go there")
     for distribution, number in versions:
         _is_free(index, distribution, number)
+    doubt = index.doubt(ctx.plan.distribution) if isinstance(index, Addressed) else ""
+    if doubt:
+        ctx.say(name, doubt)
+    return doubt
 
 
 def _versions(ctx: Context, index: Index) -> list[tuple[str, str]]:

@@ -164,6 +164,14 @@ CHECKS = (
         "it has 130.2 MB, the index takes 100",
     ),
     _known(
+        "over-project-limit",
+        r"takes [\d.]+ GB of a project in all, has",
+        "`pypi takes 10 GB of a project in all, has 9.98, and this release adds 0.1`",
+        "the files of all versions together would be more than the index gives a project; nothing is tagged or sent",
+        "delete files of old versions there, or ask the index for more and set `max_project_gb`, then `releasd retry`",
+        "pypi takes 10 GB of a project in all, has 9.98, and this release adds 0.1",
+    ),
+    _known(
         "not-reproducible",
         r"second build did not give the same bytes",
         "`a second build did not give the same bytes`",
