@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from releasd.adapters.runner.container import CACHE, Box, client_environment, name_of, remove_container
+from releasd.adapters.hostrun import CANCEL_LIMIT
+from releasd.adapters.runner.container import CACHE, REMOVE_LIMIT, Box, client_environment, name_of, remove_container
+from releasd.adapters.runner.processes import GRACE
 from support.boxes import docker_engine, podman_engine, rootless_engine
 from support.containers import IMAGE, Engine
 from support.hosts import eventually
@@ -82,3 +84,8 @@ def test_a_record_that_was_never_finished_is_no_container(tmp_path: Path) -> Non
     assert remove_container(tmp_path)
     (tmp_path / "container.json").write_text('{"program": "po')
     assert remove_container(tmp_path)
+
+
+def test_a_cancellation_is_not_called_unconfirmed_while_the_host_still_has_time() -> None:
+    """The daemon waits longer than a host may take for the build's grace and the container's removal."""
+    assert CANCEL_LIMIT > GRACE + REMOVE_LIMIT

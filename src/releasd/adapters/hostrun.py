@@ -27,7 +27,7 @@ from releasd.model import HostSpec
 from releasd.ports import Output, ShouldStop, Sink, Task, TaskResult
 
 REDIAL_PAUSE = 0.5  # seconds between two tries to reach a host again
-CANCEL_LIMIT = 5.0  # seconds that a host gets to confirm a cancellation
+CANCEL_LIMIT = 20.0  # seconds for a host to confirm a cancellation: its grace, and the removal of a container
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 TASK_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
