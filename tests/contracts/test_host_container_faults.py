@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from releasd.adapters.local import LocalHost
@@ -72,7 +73,7 @@ def test_a_killed_daemon_leaves_no_container(site: Site, tmp_path: Path) -> None
     """SIGKILL of the process that drives a build ends the container with nobody asking."""
     text = DRIVER.format(
         python=sys.executable,
-        spec=replace(site.place.host.spec, leash=2.0),
+        spec=replace(site.place.host.spec, leash=6.0),
         script=STUBBORN.replace("SLEEP", f"sleep {site.place.mark}"),
         dest=str(tmp_path / "dest"),
         image=IMAGE,
@@ -90,10 +91,12 @@ def test_a_killed_daemon_leaves_no_container(site: Site, tmp_path: Path) -> None
 def test_the_container_of_a_killed_runner_is_removed_by_the_next_probe(site: Site) -> None:
     """A container outlives a runner that was itself killed; the next look at the host removes it and the folder."""
     seen: list[bytes] = []
+    killed: list[psutil.Process] = []
 
     def kill_runner() -> bool:
-        if is_up(site, seen):
-            runner_of(site.place).kill()
+        if not killed and is_up(site, seen):  # once: the container stays up, and nobody may have noticed yet
+            killed.append(runner_of(site.place))
+            killed[0].kill()
         return False
 
     with pytest.raises(HostLost):

@@ -65,7 +65,7 @@ def test_a_tool_that_the_image_lacks_stops_the_release_before_it_begins(stage: S
 @pytest.mark.slow
 def test_a_daemon_killed_in_the_middle_leaves_no_container_and_releases_later(stage: Stage, engine: Engine) -> None:
     """SIGKILL while a build runs in its container: the next start completes the release, and no container stays."""
-    use(stage, engine, leash=2)
+    use(stage, engine, leash=6)
     stage.build_with(f"{MAKE}; sleep 3", container={"image": PYTHON_IMAGE, "pull": "never"})
     stage.start()
     stage.push("feat: more")

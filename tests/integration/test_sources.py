@@ -239,10 +239,10 @@ def test_a_daemon_that_cannot_go_on_in_the_middle_of_a_pack_leaves_a_good_store(
 
 def test_a_pack_that_takes_longer_than_the_leash_breaks_no_leash(sources: Sources, first: str, place: Place) -> None:
     """Signs of life go on while git searches for what to send."""
-    place.host.spec = replace(place.host.spec, leash=2.5)
+    place.host.spec = replace(place.host.spec, leash=6.0)
 
     def slow(have: Sequence[str]) -> Iterator[bytes]:
-        time.sleep(5.0)
+        time.sleep(9.0)
         yield from sources.clone.pack(first, have)
 
     task = replace(sources.task(place, first), objects=Objects(project="demo", commit=first, pack=slow))

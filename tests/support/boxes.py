@@ -76,4 +76,7 @@ def site(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
     made = make_place(host, tmp_path)
     site = Site(place=Place(host=host, workdir=workdir, dest=made.dest, mark=made.mark), engine=engine)
     yield site
-    assert eventually(lambda: not site.leftovers(), 10), site.leftovers()
+    left = [] if eventually(lambda: not site.leftovers()) else site.leftovers()
+    for name in engine.containers():
+        engine.ask("rm", "--force", name)  # the engine is shared: the next test has no part in it
+    assert left == []

@@ -17,7 +17,7 @@ from releasd.model import HostSpec
 from releasd.ports import Host, Task, TaskResult
 from support.sshd import Sshd
 
-LEASH = 5.0  # seconds; short for tests of a dead daemon, long enough for a busy machine
+LEASH = 8.0  # seconds; short for tests of a dead daemon, long enough for a busy machine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,7 +36,7 @@ from support.parts import Daemon, IndexProcess, eventually, strays
 from support.sshd import Sshd
 
 TOKEN = "pypi-stage-token"
-LEASH = 4.0  # seconds: time for a restart, and little to wait for when no daemon comes back
+LEASH = 6.0  # seconds: time for a restart, and little to wait for when no daemon comes back
 OVER = frozenset({"succeeded", "failed", "cancelled", "superseded"})
 Job = dict[str, Any]
 
@@ -197,8 +197,15 @@ class Stage:
         return self.git("rev-parse", "refs/heads/main")
 
     def events(self) -> list[dict[str, Any]]:
-        """Return the audit file's events."""
-        return [json.loads(line) for line in (self.state / "audit.jsonl").read_text().splitlines()]
+        """Return the audit file's events; what is being written just now is none yet."""
+        lines = (self.state / "audit.jsonl").read_text().splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line.endswith("\n")]
+
+    def wait_event(self, name: str) -> dict[str, Any]:
+        """Wait for the first event of that name and return its data: unlike a job's state, it cannot be missed."""
+        found = eventually(lambda: [event for event in self.events() if event["event"] == name], name)
+        data: dict[str, Any] = found[0]["data"]
+        return data
 
     def log_text(self, job: int) -> str:
         """Return all output of a job."""
