@@ -35,7 +35,7 @@ def test_sigterm_during_a_build(stage: Stage, tmp_path: Path) -> None:
 def test_sigterm_while_a_remote_does_not_answer(stage: Stage) -> None:
     """A look at a server that accepts and says nothing is not waited for; the end is a clean one all the same."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        silent.settimeout(20)
+        silent.settimeout(90)
         address = f"git://127.0.0.1:{silent.getsockname()[1]}/far.git"
         stage.config["projects"]["far"] = {"repository": address}
         stage.start(hook=False)

@@ -36,14 +36,14 @@ def through_cli(doppler: str, api: DopplerApi, folder: Path, *, name: str = "PYP
             "--api-host", api.url, "--config-dir", str(folder), "--no-check-version", "--attempts", "1")  # fmt: skip
     source = SecretSource(ref=argv, env=("DOPPLER_TOKEN",))
     environ = {"PATH": os.environ["PATH"], "HOME": str(folder), "DOPPLER_TOKEN": token or api.token}
-    return resolve(source, Surroundings(environ=environ, timeout=30)).reveal()
+    return resolve(source, Surroundings(environ=environ, timeout=90)).reveal()
 
 
 def through_api(api: DopplerApi, *, name: str = "PYPI_TOKEN", token: str = "") -> str:
     """Return what `doppler:` gets."""
     source = SecretSource(ref=f"doppler:shop/prd/{name}", token="env:DOPPLER_TOKEN")
     environ = {"DOPPLER_TOKEN": token or api.token}
-    return resolve(source, Surroundings(environ=environ, doppler_api=api.url, timeout=10)).reveal()
+    return resolve(source, Surroundings(environ=environ, doppler_api=api.url, timeout=60)).reveal()
 
 
 def test_both_ways_give_the_same_value(doppler: str, api: DopplerApi, tmp_path: Path) -> None:

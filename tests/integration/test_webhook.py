@@ -23,7 +23,7 @@ NEWS = Announcement(
 BODY = announcing.as_json(NEWS)
 
 
-def _announce(reply: Callable[[Asked], Reply], *, key: Secret | None = KEY, timeout: float = 5.0) -> list[Asked]:
+def _announce(reply: Callable[[Asked], Reply], *, key: Secret | None = KEY, timeout: float = 60.0) -> list[Asked]:
     with http_stub(reply) as stub:
         hooks = Webhooks(
             {"chat": Target(url=f"{stub.url}/hook?t=PRIVATE", secret=(lambda: key) if key else None)}, timeout=timeout
@@ -93,7 +93,7 @@ def test_redirect_is_not_followed() -> None:
 def test_error_shows_neither_address_nor_key() -> None:
     """A chat service's address is a secret in itself, and an answer may echo what it was sent."""
     gone = f"http://127.0.0.1:{own_port()}"
-    hooks = Webhooks({"chat": Target(url=f"{gone}/hook?t=PRIVATE", secret=lambda: KEY)}, timeout=2)
+    hooks = Webhooks({"chat": Target(url=f"{gone}/hook?t=PRIVATE", secret=lambda: KEY)}, timeout=60)
     messages = []
     with pytest.raises(Transient) as down:
         hooks.announce("chat", NEWS, key="k")
@@ -129,7 +129,7 @@ def _hook(stub_url: str, kind: str) -> Webhooks:
     token = Secret("syt_matrix_token")
     secret = None if kind == "slack" else lambda: token
     return Webhooks(
-        {"chat": Target(url=f"{stub_url}/base", kind=kind, secret=secret, room="!room:example.org")}, timeout=5
+        {"chat": Target(url=f"{stub_url}/base", kind=kind, secret=secret, room="!room:example.org")}, timeout=60
     )
 
 

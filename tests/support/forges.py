@@ -54,7 +54,7 @@ class ScriptedForge:
         """Return the API's base address."""
         return self.stub.url + {"github": "", "gitlab": "/api/v4"}.get(self.kind, "/api/v1")
 
-    def adapter(self, *, token: str = TOKEN, timeout: float = 5.0) -> Forge:
+    def adapter(self, *, token: str = TOKEN, timeout: float = 60.0) -> Forge:
         """Return the adapter under test."""
         return forge_of(
             name="main",

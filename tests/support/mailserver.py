@@ -72,7 +72,7 @@ def mail_server(tls: Path | None = None, *, implicit: bool = False, login: bool 
         options |= {"ssl_context": context, "auth_require_tls": False, "auth_required": False}
     elif context is not None:
         options |= {"tls_context": context, "require_starttls": True}
-    controller = _AnyPort(box, hostname="127.0.0.1", port=0, ready_timeout=10, **options)
+    controller = _AnyPort(box, hostname="127.0.0.1", port=0, ready_timeout=60, **options)
     controller.start()
     box.port = controller.port
     try:

@@ -16,6 +16,6 @@ def run_on_small_disk(folder: Path, script: str, *, kilobytes: int = 64) -> str:
     mount = f'mount -t tmpfs -o size={kilobytes}k tmpfs "$1" && exec "$2" -c "$3" "$1"'
     run = [*unshare, "sh", "-c", mount, "sh", str(folder), sys.executable, script]
     environ = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run(run, check=False, capture_output=True, text=True, timeout=60, env=environ)
+    done = subprocess.run(run, check=False, capture_output=True, text=True, timeout=120, env=environ)
     assert done.returncode == 0, done.stderr
     return done.stdout

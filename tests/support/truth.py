@@ -5,6 +5,7 @@ import re
 
 from releasd.model import StepName
 from support.gitrepo import git
+from support.parts import eventually
 from support.stage import Job, Stage
 
 NAMES = ("demo-{}-py3-none-any.whl", "demo-{}.tar.gz")
@@ -47,7 +48,11 @@ def assert_witnessed(stage: Stage, tag: str) -> None:
     """The tag's message names an event of the audit log by number and hash."""
     head = re.search(r"^Releasd-Audit: (\d+):(\w+)$", stage.git("cat-file", "tag", tag), re.MULTILINE)
     assert head is not None
-    assert any(str(event["seq"]) == head[1] and event["hash"] == head[2] for event in stage.events()), head[0]
+
+    def is_there() -> bool:  # the daemon's next turn writes it down
+        return any(str(event["seq"]) == head[1] and event["hash"] == head[2] for event in stage.events())
+
+    eventually(is_there, head[0])
 
 
 def assert_published(stage: Stage, job: Job, *, repeated: bool = False) -> None:

@@ -96,6 +96,7 @@ def test_a_push_starts_the_daemon_and_is_recorded_with_its_user(service: Service
     assert service.show("ActiveState") == "inactive"
     assert service.hint(commit)["ok"]
     wait_until(lambda: service.show("ActiveState") == "active", 90.0)
+    wait_until(lambda: service.happened("push.received"), 90.0)  # its next turn writes it down
     assert service.happened("push.received")[0]["uid"] == PUSHER
     assert [data["commit"] for data in service.happened("job.queued")] == [commit]
 
