@@ -3,7 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: demo test check unit fault bench docs venv lock clean
+GITEA := code.gitea.io/gitea@v1.26.0
+
+.PHONY: demo test check unit fault bench docs gitea venv lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -34,6 +36,11 @@ bench: $(STAMP) ## every figure of DESIGN's table, with the peers' beside it
 
 docs: $(STAMP) ## write the documents that are made of tables in the source
 	$(BIN)/python -c 'from releasd.core.troubleshooting import document; print(document(), end="")' > docs/troubleshooting.md
+
+gitea: ## build a real Gitea for the tests that ask for one: needs go 1.26, a C compiler, a quarter of an hour
+	folder=$$(go mod download -json $(GITEA) | sed -n 's/^.*"Dir": "\(.*\)".*$$/\1/p') && test -n "$$folder" && rm -rf build/gitea && mkdir -p build && cp -R "$$folder" build/gitea && chmod -R u+w build/gitea
+	cd build/gitea && nice go build -buildvcs=false -tags 'sqlite sqlite_unlock_notify' -ldflags '-X main.Version=$(lastword $(subst @v, ,$(GITEA)))' -o gitea .
+	@echo 'RELEASD_GITEA=$(CURDIR)/build/gitea/gitea $(BIN)/pytest tests/contracts/test_gitea.py tests/end_to_end/test_gitea.py'
 
 $(STAMP): requirements/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "releasd needs Python 3.11 or newer: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }

@@ -295,6 +295,16 @@ def test_a_token_that_is_refused_is_in_no_message(registry: CratesRegistry, pack
         make(registry, token="a log line: token").check_secret()
 
 
+@pytest.mark.parametrize("scheme", ["Bearer ", "token "])
+def test_a_token_with_the_word_before_it_is_sent_as_it_is(registry: CratesRegistry, other: Path, scheme: str) -> None:
+    """Cargo sends what it is given, and some registries want `Bearer TOKEN`."""
+    registry.token = f"{scheme}{TOKEN}"
+    index = make(registry, token=f"{scheme}{TOKEN}")
+    index.check_secret()
+    index.upload([other], quiet)
+    assert registry.order == ["demo-other-1.0.0"]
+
+
 def test_a_registry_that_is_none_is_found_before_the_tag(
     registry: CratesRegistry, adapter: CratesIndex, tmp_path: Path
 ) -> None:

@@ -28,6 +28,7 @@ from releasd.ports import Secret, ServedFile, Sink
 _ABSENT = frozenset({404, 410, 451})  # each means that there is no such crate (the Cargo book, "Index Format")
 _OK = 200
 _IS_THERE = re.compile(r"already (?:uploaded|exists|published)", re.IGNORECASE)  # registries' words for a version
+_SCHEME = re.compile(r"\A(?:bearer|basic|token) (?=\S)", re.IGNORECASE)
 _LENGTH = struct.Struct("<I")
 _PLACES = ("{crate}", "{version}", "{prefix}", "{lowerprefix}", "{sha256-checksum}")
 
@@ -46,6 +47,14 @@ class _Upload:
     @property
     def sha256(self) -> str:
         return hashlib.sha256(self.data).hexdigest()
+
+
+def without_scheme(token: Secret) -> Secret:
+    """Return a token without the word before it that some registries want to be sent, as in `Bearer TOKEN`.
+
+    Cargo sends what it is given as the whole header (the Cargo book, "Registry Authentication"), so people store both.
+    """
+    return Secret(_SCHEME.sub("", token.reveal()))
 
 
 class _Lags(Transient):
@@ -189,7 +198,7 @@ class CratesIndex:
     def check_secret(self, distribution: str | None = None, now: datetime | None = None) -> None:  # noqa: ARG002
         """Prove that the token can be had, is shaped right and is of use; it does not say what it is for."""
         self._api()
-        uvpublish.check_token(self._token(), public=False)
+        uvpublish.check_token(without_scheme(self._token()), public=False)
 
     def _has(self, upload: _Upload) -> bool:
         """Return whether the registry lists the file with our bytes. Raises `Conflict` for others."""
@@ -204,7 +213,9 @@ class CratesIndex:
 
     def _put(self, upload: _Upload, sink: Sink) -> None:
         api, token = self._api(), self._token()
-        uvpublish.check_token(token, public=False)
+        bare = without_scheme(token)
+        uvpublish.check_token(bare, public=False)
+        scheme = token.reveal().removesuffix(bare.reveal())
         about = cratefile.description(upload.crate, index=self._url, is_public=_is_public(api))
         told = json.dumps(about).encode()
         what = f"registry {self.name}"
@@ -212,11 +223,11 @@ class CratesIndex:
             "PUT",
             f"{api}/api/v1/crates/new",
             what=what,
-            headers={**_headers(), "authorization": http.header_value(token, "the upload token")},
+            headers={**_headers(), "authorization": scheme + http.header_value(bare, "the upload token")},
             body=b"".join((_LENGTH.pack(len(told)), told, _LENGTH.pack(len(upload.data)), upload.data)),
             timeout=self._upload_timeout,
         )
-        answer = _spoken(replace(answer, body=redactor([token])(answer.body)))
+        answer = _spoken(replace(answer, body=redactor([token, bare])(answer.body)))
         http.raise_for_status(answer, what=what, denied=f"Give {self.name} a token that may publish these crates.")
         if answer.words:
             sink(f"{answer.words}\n".encode())

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from releasd import config
 from releasd.adapters import s3bucket
+from releasd.adapters.crates import without_scheme
 from releasd.adapters.secrets import SecretSource, SecretStore, Surroundings, shown
 from releasd.adapters.uvpublish import check_token
 from releasd.app.announcers import secrets_named
@@ -118,7 +119,8 @@ def _judge(secret: Secret, entry: config.Index) -> None:
     if entry.kind == "s3":
         s3bucket.key_pair(secret)
     else:
-        check_token(secret, public=entry.kind == "index" and entry.publish_url is None)
+        bare = without_scheme(secret) if entry.kind == "crates" else secret
+        check_token(bare, public=entry.kind == "index" and entry.publish_url is None)
 
 
 def _user(uid: int) -> str:
