@@ -113,7 +113,7 @@ def test_files_are_read_at_a_commit_and_missing_ones_left_out(world: World) -> N
     git.fetch("main")
     found = git.read(first, ["sub/b c", "later", "sub", "a", "a\nb", "./a"])
     assert found == {"sub/b c": b"", "a": b"1\r\n\x00\n missing\n"}
-    assert git.files(first) == ("a", "sub/b c")
+    assert git.files(first) == {"a": False, "sub/b c": False}
     assert git.read(first, []) == {}
 
 

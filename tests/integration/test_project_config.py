@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from support.gitrepo import ISOLATED, Work, make_remote, make_work
+from support.gitrepo import ISOLATED, Work, git, make_remote, make_work
 
 RELEASERC = """
 branches: [main]
@@ -204,3 +204,30 @@ def test_an_import_that_cannot_be_says_why(work: Work, files: dict[str, str], to
     assert why in found["error"]
     assert found["advice"]
     assert not (work.path / ".releasd.toml").exists()
+
+
+LINKED = '[project]\nname = "demo"\nversion = "1.0.0"\n'
+
+
+@pytest.mark.parametrize(
+    ("link", "target", "text", "problem"),
+    [
+        ("pyproject.toml", "real/pyproject.toml", LINKED, "pyproject.toml: is a symbolic link to real/pyproject.toml"),
+        ("CHANGELOG.md", "docs/news.md", "# News\n", "CHANGELOG.md: is a symbolic link to docs/news.md"),
+        ("CHANGELOG.md", "", b"# caf\xe9\n", "CHANGELOG.md: is not UTF-8 (byte 5)"),
+    ],
+)
+def test_a_plan_refuses_what_no_release_can_be_written_into(
+    work: Work, link: str, target: str, text: str | bytes, problem: str
+) -> None:
+    """The daemon would fail where it writes the release; a link is read as its target, so the mistake is its own."""
+    work.commit("feat: one", {"pyproject.toml": LINKED, "real/a": ""} if link != "pyproject.toml" else {})
+    work.tag("v1.0.0")
+    (work.path / link).unlink(missing_ok=True)
+    if target:
+        (work.path / link).symlink_to(target)
+        git(work.path, "add", link)
+    work.commit("fix: two", {target or link: text})
+    found = as_json(work, "plan", status=2)
+    assert found["error"] == f"a release could not be written\n  {problem}"
+    assert "version_files" in found["advice"]

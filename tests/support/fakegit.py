@@ -186,9 +186,9 @@ class FakeGit:
         files = self._commit(commit).files
         return {path: files[path] for path in paths if path in files}
 
-    def files(self, commit: str) -> tuple[str, ...]:
-        """Return the paths of all files at `commit`."""
-        return tuple(sorted(self._commit(commit).files))
+    def files(self, commit: str) -> Mapping[str, bool]:
+        """Return the paths of all files at `commit`; none is a symbolic link."""
+        return dict.fromkeys(sorted(self._commit(commit).files), False)
 
     def remote_refs(self, *patterns: str) -> Mapping[str, str]:
         """Return refs of the remote; patterns are full names."""

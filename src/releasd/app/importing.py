@@ -80,7 +80,7 @@ class _Head:
         commit = git.resolve("HEAD")
         if commit is None:
             raise GitError(f"{repo.absolute()} has no commits yet", advice="git commit first")
-        self._git, self._commit, self._paths = git, commit, git.files(commit)
+        self._git, self._commit, self._paths = git, commit, tuple(git.files(commit))
 
     def _texts(self, wanted: AbstractSet[str]) -> dict[str, str]:
         found = self._git.read(self._commit, [path for path in self._paths if path in wanted])

@@ -346,7 +346,16 @@ def _notes(facts: Facts, config: ProjectConfig, decision: Decision, date: dt.dat
 def _changes(facts: Facts, config: ProjectConfig, decision: Decision) -> version_files.Changes:
     if decision.version is None or decision.pep440 is None:
         return version_files.Changes(edits=())
-    return version_files.detect(facts.files, config, version=decision.version, pep440=decision.pep440)
+    changes = version_files.detect(facts.files, config, version=decision.version, pep440=decision.pep440)
+    paths = dict.fromkeys((*(edit.path for edit in changes.edits), config.changelog))
+    wrong = tuple(f"{path}: {facts.unwritable[path]}" for path in paths if path in facts.unwritable)
+    if wrong:
+        raise ConfigError(
+            "a release could not be written",
+            problems=wrong,
+            advice="make it a regular file in UTF-8, or set version_files and changelog to others",
+        )
+    return changes
 
 
 def _required(value: str | None, missing: str, advice: str) -> str:

@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
+from posixpath import dirname, join, normpath
 from threading import Thread
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -88,6 +89,7 @@ class Snapshot:
     branch: str | None
     trunk: str | None  # the main branch, where it is known
     files: Mapping[str, str]
+    unwritable: Mapping[str, str]  # why some of the files cannot be edited
     tags: tuple[Tag, ...]  # of each package at least the highest stable release that is reachable
     config: ProjectConfig
     around: Around
@@ -112,7 +114,7 @@ def snapshot(
         ConfigError: the repository's configuration is wrong; every mistake is named.
     """
     names = Ahead(git.tag_names)  # git waits on the disk twice at once
-    texts = _texts(git, commit, instead or {}, unknown_plugins)
+    texts, unwritable = _texts(git, commit, instead or {}, unknown_plugins)
     config = project.load(texts, unknown_plugins=unknown_plugins)
     tags = _tags(git, commit, config, names.result())
     return Snapshot(
@@ -121,6 +123,7 @@ def snapshot(
         branch=branch,
         trunk=trunk,
         files=texts,
+        unwritable=unwritable,
         tags=tags,
         config=config,
         around=Around(git),
@@ -174,6 +177,7 @@ def gather(git: "History", seen: Snapshot, config: ProjectConfig, walk: Together
         last=where.last,
         commits=commits,
         files=seen.files,
+        unwritable=seen.unwritable,
         remote_url=seen.repository,
         line=group.line if group else where.line,
         indirect=indirect,
@@ -226,15 +230,42 @@ def _check_tags(seen: Snapshot) -> None:
 
 def _texts(
     git: "History", commit: str, instead: Mapping[str, str], unknown_plugins: project.UnknownPlugins
-) -> dict[str, str]:
-    """Read what the configuration names; the configuration itself is read first, for it may name more."""
-    paths = git.files(commit)
-    first = git.read(commit, version_files.wanted_paths(paths, ProjectConfig()))
-    texts = {path: content.decode(errors="replace") for path, content in first.items()} | dict(instead)
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Read what the configuration names; the configuration itself is read first, for it may name more.
+
+    Also returned is which of the files cannot be edited, and why.
+    """
+    files = git.files(commit)
+    paths = tuple(files)
+    texts, unwritable = _read(git, commit, files, version_files.wanted_paths(paths, ProjectConfig()))
+    texts |= instead
     config = project.load(texts, unknown_plugins=unknown_plugins)
     _check_folders(paths, config)
     more = [path for path in version_files.wanted_paths(paths, config) if path not in texts]
-    return texts | {path: content.decode(errors="replace") for path, content in git.read(commit, more).items()}
+    further, odd = _read(git, commit, files, more)
+    return texts | further, unwritable | odd
+
+
+def _read(
+    git: "History", commit: str, files: Mapping[str, bool], paths: Sequence[str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Return texts, of a symbolic link its target's, and why some of the files cannot be edited."""
+    found = dict(git.read(commit, paths))
+    links = {
+        path: normpath(join(dirname(path), found[path].decode(errors="surrogateescape")))
+        for path in found
+        if files.get(path)
+    }
+    wanted = tuple(target for target in links.values() if files.get(target) is False)
+    targets = git.read(commit, wanted) if wanted else {}
+    found |= {path: targets[target] for path, target in links.items() if target in targets}
+    unwritable = {path: f"is a symbolic link to {target}" for path, target in links.items()}
+    for path, content in found.items():
+        try:
+            content.decode()
+        except UnicodeDecodeError as error:
+            unwritable.setdefault(path, f"is not UTF-8 (byte {error.start})")
+    return {path: content.decode(errors="replace") for path, content in found.items()}, unwritable
 
 
 def _check_folders(paths: Sequence[str], config: ProjectConfig) -> None:

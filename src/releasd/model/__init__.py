@@ -148,7 +148,8 @@ class Facts:
     `commits` are those reachable from `ref` and not from `last`, newest first, and may be more than fit into memory
     (then each walk reads them again); of a package only those that concern it,
     `indirect` being the names of those that do so through what it depends on. `files` holds the text of the version and
-    lock files at `ref`. `group` is the highest version of the packages that share theirs with this one.
+    lock files at `ref`; `unwritable` says of some of them why they cannot be edited. `group` is the highest version of
+    the packages that share theirs with this one.
     """
 
     repository: str
@@ -157,6 +158,7 @@ class Facts:
     last: LastRelease | None
     commits: Sequence[Commit]
     files: Mapping[str, str] = field(default_factory=dict)
+    unwritable: Mapping[str, str] = field(default_factory=dict)
     remote_url: str | None = None  # the repository's address, its ssh alias resolved; links in notes follow from it
     line: ReleaseLine = field(default_factory=ReleaseLine)
     indirect: frozenset[str] = frozenset()

@@ -69,8 +69,8 @@ class History(Protocol):
         """Return the contents of those of `paths` that exist at `commit`."""
         ...
 
-    def files(self, commit: str) -> tuple[str, ...]:
-        """Return the paths of all files at `commit`."""
+    def files(self, commit: str) -> Mapping[str, bool]:
+        """Return the paths of all files at `commit`, in order, and of each whether it is a symbolic link."""
         ...
 
     def is_ancestor(self, ancestor: str, commit: str) -> bool:

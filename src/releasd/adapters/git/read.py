@@ -23,6 +23,7 @@ _LOG = (
 )
 _FULL = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _FULL_HISTORY = ("--full-history",)  # else git leaves side branches out that come to the same files
+_LINK = b"120000"  # the mode of a symbolic link
 _TAG_FIELDS = ("%(refname)", "%(objectname)", "%(*objectname)", "%(*objecttype)")
 
 
@@ -193,12 +194,15 @@ class Reading(Changes):
             raise self._unknown(commit)
         return found
 
-    def files(self, commit: str) -> tuple[str, ...]:
-        """Return the paths of all files at `commit`, without submodules; bytes that are not UTF-8 are escaped."""
+    def files(self, commit: str) -> Mapping[str, bool]:
+        """Return the paths of all files at `commit`, and of each whether it is a symbolic link.
+
+        Submodules are left out; bytes that are not UTF-8 are escaped.
+        """
         # not --format: git 2.39 quotes its %(path) even with -z
         out = self._git("ls-tree", "-r", "-z", "--full-tree", commit, action="list files")
         rows = (row.split(b"\t", 1) for row in out.split(b"\0") if row)
-        return tuple(os.fsdecode(path) for meta, path in rows if meta.split(b" ")[1] == b"blob")
+        return {os.fsdecode(path): meta[:6] == _LINK for meta, path in rows if meta.split(b" ")[1] == b"blob"}
 
     def is_ancestor(self, ancestor: str, commit: str) -> bool:
         """Return whether `ancestor` is reachable from `commit`. Raises `GitError` where either is unknown."""
