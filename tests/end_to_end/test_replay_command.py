@@ -100,6 +100,18 @@ def test_a_history_without_releases_is_no_failure(tmp_path: Path) -> None:
     assert json.loads(run(folder, "replay", "--json"))["releases"] == []
 
 
+def test_another_packages_tags_are_no_reason_for_a_warning(tmp_path: Path) -> None:
+    """It would advise to give one package the tags of the other, which has more of them."""
+    work = make_work(tmp_path / "work", make_remote(tmp_path / "remote.git"))
+    tables = '[packages.a]\npath = "a"\n[packages.b]\npath = "b"\n'
+    work.commit("feat: one", {".releasd.toml": tables, "a/x": "", "b/x": ""})
+    for tag in ("a-v0.1.0", "b-v0.1.0", "b-v0.2.0"):
+        work.tag(tag)
+    assert json.loads(run(work.path, "replay", "--json", "--package", "a"))["warnings"] == []
+    whole = json.loads(run(work.path, "replay", "--json"))["warnings"]
+    assert whole == ["the repository has several packages: releasd replay --package a"]
+
+
 def test_a_folder_that_is_no_repository_is_an_error_with_advice(tmp_path: Path) -> None:
     """The exit code and the JSON are those of every failure."""
     assert "git repository" in json.loads(run(tmp_path, "replay", "--json", status=1))["error"]

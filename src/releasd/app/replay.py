@@ -84,7 +84,7 @@ def replay(asked: Asked) -> dict[str, Any]:
         "disagreed": len(judged) - agreed,
         "tags_left_out": len(tags) - len(found),
         "package": asked.package,
-        "warnings": [*config.warnings, *_several(config), *warnings, *_unmatched(tags, found, config.tag_format)],
+        "warnings": [*config.warnings, *_several(config), *warnings, *_unmatched(tags, found, config)],
     }
 
 
@@ -216,8 +216,14 @@ def _decoded(texts: Iterable[tuple[str, bytes]]) -> dict[str, str]:
     return {path: content.decode(errors="replace") for path, content in texts}
 
 
-def _unmatched(tags: Sequence[tuple[str, str, int]], found: Sequence[PastRelease], tag_format: str) -> list[str]:
-    """Say so when most tags that hold a version are of another form than the one looked for."""
+def _unmatched(tags: Sequence[tuple[str, str, int]], found: Sequence[PastRelease], config: ProjectConfig) -> list[str]:
+    """Say so when most tags that hold a version are of another form than the one looked for.
+
+    Of several packages each has a form of its own, and another's is no mistake.
+    """
+    if config.packages or config.package:
+        return []
+    tag_format = config.tag_format
     others: Counter[str] = Counter()
     for name, *_ in tags:
         start = next((at for at, char in enumerate(name) if char.isdigit() and parse_semver(name[at:])), None)
