@@ -230,6 +230,8 @@ def test_a_host_that_does_not_answer(terminal: Terminal, file: Path) -> None:
         (("build@far", "--name", "../far"), "is no name"),
         (("build@far", "--name", "first"), "there is a host first already"),
         (("build@far", "--port", "0"), "--port"),
+        (("build@far", "--label", "docker gpu"), "'docker gpu' is no label"),
+        (("build@far", "--identity", "/nowhere/key"), "there is no key /nowhere/key"),
     ],
 )
 def test_what_cannot_be_a_host_is_wrong_usage(terminal: Terminal, arguments: tuple[str, ...], told: str) -> None:

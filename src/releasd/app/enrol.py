@@ -62,7 +62,13 @@ def request(
     called = name or re.sub(r"[^A-Za-z0-9_.-]+", "-", machine).strip("-.")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", called):
         raise UsageError(f"{called!r} is no name", advice="--name with letters, digits and . _ -")
+    odd = [label for label in labels if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", label)]
+    if odd:
+        told = ", ".join(map(repr, odd))
+        raise UsageError(f"{told} is no label", advice="--label with letters, digits and . _ -, once for each label")
     key = identity.expanduser().absolute() if identity else None
+    if key and not key.is_file():
+        raise UsageError(f"there is no key {key}", advice="--identity with the file of a private key, as for ssh -i")
     return Request(name=called, address=address, port=port, identity=key, labels=tuple(labels), slots=slots)
 
 
