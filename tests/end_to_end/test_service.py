@@ -166,7 +166,7 @@ def test_repository_without_commits_or_tags(stage: Stage) -> None:
     stage.push(
         "fix: say where versions begin", {".releasd.toml": f'initial_version = "1.0.0"\n{QUICK[".releasd.toml"]}'}
     )
-    job = stage.wait_over()
+    job = stage.wait_over(job=2)
     assert job["state"] == "succeeded", job["reason"]
     assert list(stage.tags()) == ["v1.0.0"]
     assert_audited(stage)
