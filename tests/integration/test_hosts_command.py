@@ -270,6 +270,15 @@ def test_a_host_that_a_policy_names_is_not_removed(terminal: Terminal, file: Pat
     assert terminal.run("hosts", "remove", "nobody").code == 2
 
 
+def test_who_removes_the_last_host_is_told_where_builds_run_then(terminal: Terminal, file: Path) -> None:
+    """On the daemon's own machine, which may be the last place where they are wanted."""
+    file.write_text(f'[daemon]\nstate = "{file.parent}/s"\n[hosts.one]\n[hosts.two]\n')
+    first, last = (terminal.run("hosts", "remove", name) for name in ("one", "two"))
+    assert (first.code, last.code) == (0, 0)
+    assert "daemon's own machine" not in first.out
+    assert "daemon's own machine" in last.out
+
+
 @pytest.mark.parametrize("what", ["drain", "resume"])
 def test_steering_needs_the_daemon(terminal: Terminal, what: str) -> None:
     """Exit code 4, and how to start it."""

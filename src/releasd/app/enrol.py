@@ -161,6 +161,11 @@ def _reload(daemon: remote.Remote, is_done: Callable[[set[str]], bool]) -> None:
         time.sleep(LOOK_EVERY)
 
 
+def registered_names(config_file: Path | None, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the hosts that the configuration names; with none builds run on the daemon's own machine."""
+    return tuple(config.load(config_file, environ).hosts)
+
+
 def remove(
     name: str, config_file: Path | None, environ: Mapping[str, str], *, on_wait: Callable[[Sequence[str]], None]
 ) -> Path:

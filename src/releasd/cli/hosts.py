@@ -171,6 +171,10 @@ def remove(name: str, as_json: bool, config_file: Path | None) -> None:
         output.print_json({"schema": 1, "name": name, "file": str(file)})
     else:
         output.console().print(f"{name} is no longer in {file}")
+        if not enrol.registered_names(config_file, options.environ()):
+            output.console().print(
+                "no host is left there: builds run on the daemon's own machine now, as the host local"
+            )
 
 
 @command.command(epilog="\b\nExamples:\n  releasd hosts drain bigblack")
