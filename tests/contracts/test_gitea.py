@@ -1,38 +1,26 @@
 """The forge's contract against a real Gitea, where one was built: what the scripted one answers, it really answers."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
 from contracts.test_forge import FILES, NOTES, POINTS, WANTED, WHEEL, Died, Release
-from releasd.errors import Conflict, Denied, Permanent, Transient
+from releasd.adapters.index import HttpIndex
+from releasd.errors import Conflict, Denied, Permanent, ReleasdError
 from releasd.model import Evidence, StepName
+from releasd.ports import Secret
 from support.gitea import USER, Gitea, gitea_server
 from support.gitrepo import make_remote, make_work
-from support.parts import eventually
-
-T = TypeVar("T")
+from support.wheels import make_wheel, sha256
 
 
 @pytest.fixture(scope="module")
 def gitea(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gitea]:
     with gitea_server(tmp_path_factory.mktemp("gitea")) as server:
         yield server
-
-
-def again(act: Callable[[], T]) -> T:
-    """Do it as the engine does: what may pass is tried again. While Gitea takes in a new tag it answers 500."""
-
-    def attempt() -> list[T] | None:
-        try:
-            return [act()]
-        except Transient:
-            return None
-
-    return eventually(attempt, "what may pass has passed", timeout=60)[0]
 
 
 class Shown:
@@ -54,13 +42,13 @@ class Shown:
     def put(self, notes: str, *, draft: bool) -> None:
         """Have a release with these notes already."""
         wanted = replace(WANTED, notes=notes, commit=self.commit)
-        made = again(lambda: self.adapter.create(wanted))
+        made = self.adapter.create(wanted)
         if not draft:
             self.adapter.publish(wanted, made)
 
     def show(self) -> Evidence:
         """Bring the release page about."""
-        return again(lambda: self.release.show(self.adapter))
+        return self.release.show(self.adapter)
 
     def one(self) -> dict[str, Any]:
         (found,) = self.gitea.releases(self.name)
@@ -155,3 +143,22 @@ def test_a_wrong_token_and_a_wrong_repository_are_told(shown: Shown) -> None:
         shown.release.show(shown.gitea.adapter(repository=f"{USER}/nothing"))
     assert "url and repository in [forges.main]" in absent.value.advice
     assert shown.gitea.releases(shown.name) == []
+
+
+def test_its_registry_of_packages_is_an_index(gitea: Gitea, tmp_path: Path) -> None:
+    """It has no page of its own, so the first release is told of that; what is uploaded is listed, and sent once."""
+    urls = {"publish_url": f"{gitea.url}/api/packages/{USER}/pypi"}
+    urls["simple_url"] = f"{urls['publish_url']}/simple/"
+    index = HttpIndex(name="own", **urls, token=lambda: Secret(gitea.token))
+    assert "check it under [indexes.own]" in index.doubt("demo")
+    wheel = make_wheel(tmp_path, "demo", "1.0")
+    for _ in range(2):
+        index.upload([wheel], lambda _: None)
+    (file,) = index.files("demo", "1.0")
+    assert file.sha256 == index.download_sha256(file) == sha256(wheel)
+    assert index.doubt("demo") == ""
+    (tmp_path / "other").mkdir()
+    other = make_wheel(tmp_path / "other", "demo", "1.0", body="OTHER = 1\n")
+    with pytest.raises(ReleasdError):
+        index.upload([other], lambda _: None)
+    assert index.files("demo", "1.0") == (file,)

@@ -137,3 +137,16 @@ def test_names_are_completed(terminal: Terminal) -> None:
     """A shell that asks gets the names of the configuration."""
     environ = {"_RELEASD_COMPLETE": "bash_complete", "COMP_WORDS": "releasd secrets check p", "COMP_CWORD": "3"}
     assert terminal.run(environ=environ).out.split() == ["plain,pypi-token"]
+
+
+def test_a_registry_s_token_may_have_its_word_before_it(terminal: Terminal) -> None:
+    """What is right for a registry of crates (`Bearer TOKEN`) is stray text for an index of Python's."""
+    file = terminal.home / "releasd.toml"
+    index = next(part for part in file.read_text().split("[") if part.startswith("indexes.internal]"))
+    crates = 'indexes.internal]\nkind = "crates"\nurl = "http://127.0.0.1:9/index/"\nsecret = "internal-token"\n'
+    environ = {"INTERNAL": f"Bearer {TOKEN}"}
+    assert terminal.run("secrets", "check", "internal-token", environ=environ).code == 1
+    file.write_text(file.read_text().replace(index, crates))
+    said = terminal.run("secrets", "check", "internal-token", environ=environ)
+    assert said.code == 0, said.out
+    assert_nothing_shown(said)

@@ -6,7 +6,7 @@
 import getpass
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,11 +54,11 @@ ISSUE_INDEXER_TYPE = db
 
 @dataclass(frozen=True, kw_only=True)
 class Gitea:
-    """One that runs: its address, a token that may do everything, and what it said of itself."""
+    """One that runs: its address, and a token that may do everything."""
 
     url: str
     token: str
-    version: str
+    command: Callable[..., tuple[str, ...]]  # its own command line, on its configuration
 
     @property
     def index_url(self) -> str:
@@ -85,8 +85,9 @@ class Gitea:
         """Make a repository of the user's with all that `source` has."""
         self.ask("POST", "/user/repos", {"name": name})
         git(source, "push", "--quiet", "--mirror", self.remote(name))
-        about = f"/repos/{USER}/{name}"  # it takes a moment to notice what was pushed
-        eventually(lambda: not self.ask("GET", about)["empty"], "Gitea has noticed the push", timeout=60)
+        # It takes in what was pushed behind the push, and answers 422 and 500 until it has.
+        eventually(lambda: not self.ask("GET", f"/repos/{USER}/{name}")["empty"], "Gitea sees the push", timeout=60)
+        _run(*self.command("manager", "flush-queues"))
 
     def remote(self, name: str = "demo") -> str:
         """Return a repository's address for git, with the right to push."""
@@ -131,8 +132,7 @@ def gitea_server(folder: Path) -> Iterator[Gitea]:
     with serving(argv, log=folder / "gitea.log", ready="/api/v1/version") as url:
         made = _run(*command("admin", "user", "generate-access-token", "--username", USER, "--raw", "--scopes", "all"))
         token = made.split()[-1]
-        version = Gitea(url=url, token=token, version="").ask("GET", "/version")["version"]
-        yield Gitea(url=url, token=token, version=version)
+        yield Gitea(url=url, token=token, command=command)
 
 
 def _run(*command: str) -> str:
