@@ -112,6 +112,14 @@ def test_yank_of_a_version_that_is_nowhere(terminal: Terminal) -> None:
     assert "there is no demo 7.7.7" in said.err
 
 
+def test_yank_of_what_is_no_version(terminal: Terminal, index: PypiRules) -> None:
+    """A typing error gets no instructions, not even while an index that could know the version is down."""
+    index.fail_next(503, 9, method="GET")
+    said = terminal.run("yank", "demo", "1.0.O")
+    assert (said.code, said.out) == (2, "")
+    assert "1.0.O is no version" in said.err
+
+
 def test_yank_of_an_unknown_project(terminal: Terminal) -> None:
     """The projects that there are are named."""
     said = terminal.run("yank", "nope", "1.0.0")

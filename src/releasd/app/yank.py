@@ -22,7 +22,7 @@ from releasd.app.inspect import Asked, forward
 from releasd.app.repositories import peek
 from releasd.app.world import index_of, registered, secret_sources
 from releasd.core.watching import distributions, legible
-from releasd.core.yanking import EFFECTS, Kind, is_same, is_version, served, steps
+from releasd.core.yanking import EFFECTS, Kind, could_be, is_same, is_version, served, steps
 from releasd.errors import ReleasdError, UsageError
 from releasd.model import JobState, Project
 from releasd.ports import Listing
@@ -52,6 +52,8 @@ def plan(name: str, version: str, reason: str, config_file: Path | None, environ
     if name not in settings.projects:
         known = ", ".join(sorted(settings.projects)) or "none"
         raise UsageError(f"no project {name} is configured; configured: {known}", advice="releasd status")
+    if not could_be(version.removeprefix("v")):
+        raise UsageError(f"{version} is no version", advice=f"releasd status {name}")
     asked = Yank(
         project=registered(name, settings.projects[name]),
         version=version.removeprefix("v"),

@@ -9,6 +9,7 @@ from typing import Literal
 
 from packaging.version import InvalidVersion, Version
 
+from releasd.core.semver import parse_semver
 from releasd.core.watching import Ledger, version_of
 from releasd.model import ListedFile
 
@@ -38,6 +39,15 @@ class Served:
 def is_version(filename: str, version: str) -> bool:
     """Return whether a file's name says that version, in any spelling."""
     return is_same(version_of(filename), version)
+
+
+def could_be(text: str) -> bool:
+    """Return whether a text is a version at all, as Python or as tags spell one."""
+    try:
+        Version(text)
+    except InvalidVersion:
+        return parse_semver(text) is not None
+    return True
 
 
 def is_same(one: str, other: str) -> bool:
