@@ -20,7 +20,7 @@ BODY = "\n\nSome words on why this was needed, and what was tried before.\n\nRef
 PACKAGES = 50
 PER_TAG = 2_000 * PACKAGES // 2  # commits of the whole repository between two tags of a package
 CZ_CONFIG = '[tool.commitizen]\nname = "cz_conventional_commits"\nversion_provider = "scm"\ntag_format = "v$version"\n'
-PYPROJECT = '[project]\nname = "demo"\nversion = "1.0.0"\n\n[tool.semantic_release]\n\n' + CZ_CONFIG
+PYPROJECT = '[project]\nname = "demo"\nversion = "{version}"\n\n[tool.semantic_release]\n\n' + CZ_CONFIG
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,8 @@ def repository(folder: Path, size: Size) -> Path:
     git(remote, "pack-refs", "--all")
     git(folder, "clone", "--quiet", f"file://{remote}", "work")
     work = folder / "work"
-    (work / "pyproject.toml").write_text(PYPROJECT)
+    declared = "1.0.0" if size.tags else "0.0.0"  # what was never released must not be more than the first version
+    (work / "pyproject.toml").write_text(PYPROJECT.format(version=declared))
     git(work, "add", ".")
     youngest = EPOCH + 60 * (size.commits + 1)  # as it is in real life; git walks much farther where times lie
     git(work, "commit", "--quiet", "--message=feat: configure", at=youngest)
