@@ -13,23 +13,6 @@ from support.parts import eventually
 from support.stage import Stage
 
 TOKEN = "registry-token-of-the-stage"
-USER = {
-    "Cargo.toml": '[package]\nname = "user"\nversion = "0.1.0"\nedition = "2021"\n',
-    "src/main.rs": 'fn main() {\n    println!("it needs {}", demo::needed());\n}\n',
-}
-LOCK = """version = 4
-
-[[package]]
-name = "demo"
-version = "1.0.0"
-dependencies = [
- "demo-core",
-]
-
-[[package]]
-name = "demo-core"
-version = "1.0.0"
-"""
 
 
 @pytest.fixture
@@ -45,7 +28,7 @@ def crates_stage(make_stage: Callable[..., Stage], registry: CratesRegistry) -> 
     config = ".cargo/config.toml"
     source = {**cargo.workspace(), ".releasd.toml": "crates = true\n"}
     source["core/src/lib.rs"] = '/// Which one it is.\npub const VERSION: &str = env!("CARGO_PKG_VERSION");\n'
-    source["Cargo.lock"] = LOCK
+    source["Cargo.lock"] = cargo.LOCK
     source[config] = f'[registries.local]\nindex = "sparse+{registry.index_url}"\n'
     stage = make_stage(source)
     (stage.folder / "token").write_text(TOKEN)
@@ -62,7 +45,7 @@ def assert_out(stage: Stage, registry: CratesRegistry, job: dict[str, Any], tmp_
     assert registry.stored() == sealed
     assert set(sealed) == {"demo-core-1.1.0.crate", "demo-1.1.0.crate"}
     assert "v1.1.0" in stage.tags()
-    folder, home = cargo.write(tmp_path / "user", USER), tmp_path / "user-home"
+    folder, home = cargo.write(tmp_path / "user", cargo.USER), tmp_path / "user-home"
     cargo.cargo("add", "demo@1.1.0", "--registry", "local", cwd=folder, home=home, environ=registry.environ)
     said = cargo.cargo("run", "--quiet", cwd=folder, home=home, environ=registry.environ)
     assert "it needs 1.1.0" in said

@@ -12,24 +12,6 @@ from support.gitea import USER, Gitea, gitea_server
 from support.parts import eventually
 from support.stage import Stage
 
-LOCK = """version = 4
-
-[[package]]
-name = "demo"
-version = "1.0.0"
-dependencies = [
- "demo-core",
-]
-
-[[package]]
-name = "demo-core"
-version = "1.0.0"
-"""
-USES = {
-    "Cargo.toml": '[package]\nname = "user"\nversion = "0.1.0"\nedition = "2021"\n',
-    "src/main.rs": 'fn main() {\n    println!("it needs {}", demo::needed());\n}\n',
-}
-
 
 @pytest.fixture(scope="module")
 def gitea(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gitea]:
@@ -42,7 +24,7 @@ def test_a_release_of_two_crates_survives_two_kills(
 ) -> None:
     """Killed while it sends the second crate, and again between two files of the page: there is one of each, whole."""
     cargo.require_cargo()
-    source = {**cargo.workspace(), ".releasd.toml": "crates = true\n", "Cargo.lock": LOCK}
+    source = {**cargo.workspace(), ".releasd.toml": "crates = true\n", "Cargo.lock": cargo.LOCK}
     source["core/src/lib.rs"] = '/// Which one it is.\npub const VERSION: &str = env!("CARGO_PKG_VERSION");\n'
     source[".cargo/config.toml"] = f'[registries.local]\nindex = "sparse+{gitea.index_url}"\n'
     stage = make_stage(source)
@@ -83,7 +65,7 @@ def test_a_release_of_two_crates_survives_two_kills(
     assert files.keys() == sealed.keys() | {"SHA256SUMS", "provenance.intoto.json", "sbom.cdx.json"}
     assert sealed.items() <= files.items()
     environ = {"CARGO_REGISTRIES_LOCAL_INDEX": f"sparse+{gitea.index_url}"}
-    folder, home = cargo.write(tmp_path / "user", USES), tmp_path / "user-home"
+    folder, home = cargo.write(tmp_path / "user", cargo.USER), tmp_path / "user-home"
     cargo.cargo("add", "demo@1.1.0", "--registry", "local", cwd=folder, home=home, environ=environ)
     assert "it needs 1.1.0" in cargo.cargo("run", "--quiet", cwd=folder, home=home, environ=environ)
     written = stage.log_text(job["id"]) + (stage.state / "audit.jsonl").read_text() + stage.daemon.tail()

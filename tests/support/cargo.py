@@ -28,6 +28,24 @@ publish = ["local"]
 [dependencies]
 demo-core = {{ path = "../core", version = "{version}", registry = "local" }}
 """
+# The workspace's own lock file, and a package of somebody who uses it.
+LOCK = """version = 4
+
+[[package]]
+name = "demo"
+version = "1.0.0"
+dependencies = [
+ "demo-core",
+]
+
+[[package]]
+name = "demo-core"
+version = "1.0.0"
+"""
+USER = {
+    "Cargo.toml": '[package]\nname = "user"\nversion = "0.1.0"\nedition = "2021"\n',
+    "src/main.rs": 'fn main() {\n    println!("it needs {}", demo::needed());\n}\n',
+}
 
 
 def require_cargo() -> str:
