@@ -75,7 +75,7 @@ def sealed(scene: Scene, tag: str, binary: bytes, name: str = "my_demo.abi3.so")
 
 def found(scene: Scene, artifact: Artifact) -> str:
     """Return what is dishonest, as one text."""
-    return "; ".join(problem.what for problem in audit.problems(scene.context(), artifact))
+    return "; ".join(problem.what for problem in audit.problems(scene.context(), [artifact])[artifact])
 
 
 def test_a_wheel_for_a_processor_that_nobody_has(scene: Scene, tmp_path: Path) -> None:
@@ -111,6 +111,17 @@ def test_an_abi3_tag_that_is_a_lie(scene: Scene, tmp_path: Path) -> None:
     binary = compiled(tmp_path, more='PyCode_NewEmpty("a", "b", 1);', limited=False)
     said = found(scene, sealed(scene, "cp39-abi3-manylinux_2_39_x86_64", binary))
     assert "my_demo.abi3.so is tagged abi3 and uses what is outside the stable ABI: PyCode_NewEmpty" in said
+
+
+def test_a_wheel_that_cannot_be_looked_into_takes_no_other_with_it(scene: Scene, tmp_path: Path) -> None:
+    """All wheels are audited by one task: what breaks on one is told of that one, and what the other hides is found."""
+    broken = sealed(scene, "cp39-abi3-manylinux_2_28_x86_64", b"\x7fELF" + bytes(100))
+    lying = sealed(scene, "cp39-abi3-manylinux_2_17_x86_64", compiled(tmp_path))
+    both = audit.problems(scene.context(), [broken, lying])
+    tag, abi = (problem.what for problem in both[broken])
+    assert f"{broken.filename}: auditwheel could not look into it: This does not look like a platform wheel" in tag
+    assert abi == f"{broken.filename}: abi3audit could not look into it"
+    assert "auditwheel finds manylinux_2_34_x86_64" in both[lying][0].what
 
 
 def test_a_wheel_without_programs_is_not_audited(scene: Scene) -> None:

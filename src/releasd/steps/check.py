@@ -20,7 +20,7 @@ from releasd.ports import Listing
 from releasd.steps import attest, audit, reproduce, trial, version
 from releasd.steps.context import Context
 
-AT_ONCE = 4  # audits and trials; each is a process or two, most of them on the daemon's own machine
+AT_ONCE = 4  # the audit and trials; each is a process or two, most of them on the daemon's own machine
 NOWHERE = IndexRules(max_file_size=1 << 40, pypi_rules=False)  # what a release without an index is held to
 
 
@@ -38,7 +38,7 @@ def apply(ctx: Context) -> Evidence:
 
 
 def _judge_and_try(ctx: Context, artifacts: Sequence[Artifact]) -> Mapping[str, str]:
-    """Have each wheel audited and tried at the same time as the others; what was judged wrong is told before the rest.
+    """Have all wheels audited while each is tried; what was judged wrong is told before the rest.
 
     Only a file that can be read safely is given to other programs, and nothing is tried where one cannot.
     """
@@ -48,8 +48,8 @@ def _judge_and_try(ctx: Context, artifacts: Sequence[Artifact]) -> Mapping[str, 
     sound = [wheel for wheel in wheels if all(problem.is_note for problem in found[wheel])]
     with ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="check") as pool:
         trials = {} if len(sound) < len(wheels) else {w.filename: pool.submit(trial.run, ctx, w) for w in wheels}
-        audits = {wheel: pool.submit(audit.problems, ctx, wheel) for wheel in sound}
-    problems = [problem for a in artifacts for problem in (*found[a], *(audits[a].result() if a in audits else ()))]
+        audited = pool.submit(audit.problems, ctx, sound)
+    problems = [problem for a in artifacts for problem in (*found[a], *audited.result().get(a, ()))]
     names = [artifact.filename for artifact in artifacts]
     _raise_if_wrong(ctx, [*problems, *too_many_sdists(names), *missing(names, expected), *_room(ctx, artifacts)])
     return {name: future.result() for name, future in trials.items()}
