@@ -1,9 +1,9 @@
 """The peer of a release with two targets: the hand-run workflow, one step after another (release-workflow.md).
 
 Preflight, sync, version, a build here, rsync to the other machine, a build there, scp back, the wheels audited and
-tried by stock tools, `uv publish`, a look at the index. What it lacks of the workflow is in its favour: no container,
-and no toolchain fetched inside of it. The check is not the workflow's, but one of the steps compared; its time stands
-apart.
+tried by stock tools, `uv publish`, a look at the index. Where the build there is not in a container that fetches its
+toolchain, as the workflow's is, that is in the script's favour. The check is not the workflow's, but one of the steps
+compared; its time stands apart.
 """
 
 import json

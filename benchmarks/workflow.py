@@ -1,7 +1,9 @@
 """A release of a maturin package for two targets on two hosts, beside the hand-run workflow of the same steps.
 
-Two hosts on one machine share its cores, which two hosts of a farm do not. So it is measured twice: with the builds
-as they are, and with each build taking `PADDED` seconds, most of which it sleeps, as if its host were elsewhere.
+As the workflow does it: one build here, the other in a container on another host, whose toolchain the workflow fetches
+on every release and releasd's image has. Then with both builds on bare hosts, so without what the image saves. Two
+hosts on one machine share its cores, which two hosts of a farm do not; so a last time with each build taking `PADDED`
+seconds, most of which it sleeps, as if its host were elsewhere.
 """
 
 import contextlib
@@ -12,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import peers
+from benchmarks.boxes import READY, Boxes, boxes
 from benchmarks.figures import Figure
 from benchmarks.handrun import HandRun, HandTimes
 from benchmarks.place import place, since_epoch, start
@@ -27,6 +30,31 @@ AIM = 2.5  # times as fast as by hand
 NATIVE = 'maturin build --quiet --release --locked --out "$RELEASD_OUT"'
 CROSSED = f"{NATIVE} --target x86_64-unknown-linux-gnu --zig --compatibility manylinux2014"
 TOOLS = ["cargo", "maturin"]
+HOSTS = ("one", "two")
+
+
+@dataclass(frozen=True)
+class Variant:
+    """The two builds, each on a host of its own; the second in a container of `boxes` where there are any."""
+
+    what: str
+    builds: tuple[str, str]
+    boxes: Boxes | None = None
+
+    @property
+    def by_hand(self) -> tuple[str, str]:
+        """Return the same builds as the workflow does them."""
+        near, far = self.builds
+        return near, self.boxes.by_hand(far) if self.boxes else far
+
+    def settings(self, number: int) -> dict[str, object]:
+        """Return what the entry of a build says beyond its script."""
+        return {"container": {"image": READY, "pull": "never"}} if self.boxes and number else {}
+
+    def host(self, number: int) -> dict[str, object]:
+        """Return what the entry of a host says beyond its address."""
+        engine = self.boxes.engine if self.boxes and number else None
+        return {"engine": engine.name, "env": dict(engine.env)} if engine else {}
 
 
 @dataclass(frozen=True)
@@ -38,26 +66,29 @@ class Times:
 
 
 def run() -> Iterator[Figure]:
-    """Release in turns by releasd and by hand: builds as they are, then builds of a fixed time."""
+    """Release in turns by releasd and by hand, each variant for itself."""
     zig = peers.zig()
     if zig is None:
         return
     node = peers.semantic_release()
-    for what, pad in (("builds as they are, two hosts on one machine", 0), (f"each build {PADDED} s", PADDED)):
-        both = _measured(zig, node, pad)
-        yield from _figures(what, both)
+    with boxes() as made:
+        if made is not None:
+            yield from _figures(Variant("one build in a container", (CROSSED, NATIVE), made), zig, node)
+    for what, pad in (("both builds on bare hosts", 0), (f"each build {PADDED} s", PADDED)):
+        yield from _figures(Variant(what, (_padded(NATIVE, pad), _padded(CROSSED, pad))), zig, node)
 
 
-def _measured(zig: Path, node: tuple[str, ...] | None, pad: int) -> list[tuple[Times, HandTimes]]:
-    builds = (_padded(NATIVE, pad), _padded(CROSSED, pad))
+def _measured(variant: Variant, zig: Path, node: tuple[str, ...] | None) -> list[tuple[Times, HandTimes]]:
     with _stage(zig) as (stage, servers):
-        for name, server, script in zip(("one", "two"), servers, builds, strict=True):
+        for number, (name, server, script) in enumerate(zip(HOSTS, servers, variant.builds, strict=True)):
             workdir = str(stage.folder / name / "builds")
             labels = ["linux", platform.machine(), name]  # the first two as `releasd hosts add` finds them out
-            stage.config["hosts"][name] = over_ssh(server, stage, labels=labels, workdir=workdir)
-            stage.build_with(script, labels=[name], tools=TOOLS, artifacts=["*.whl"], cache="full")
+            entry = over_ssh(server, stage, labels=labels, workdir=workdir, **variant.host(number))
+            stage.config["hosts"][name] = entry
+            common = {"labels": [name], "tools": TOOLS, "artifacts": ["*.whl"], "cache": "full"}
+            stage.build_with(script, **common, **variant.settings(number))
         stage.build_with('maturin sdist --out "$RELEASD_OUT"', tools=TOOLS, artifacts=["*.tar.gz"])
-        hand = HandRun(stage, servers[1], builds, node)
+        hand = HandRun(stage, servers[1], variant.by_hand, node)
         start(stage)
         return [(_release(stage), hand.release()) for _ in range(1 + ROUNDS)]
 
@@ -75,7 +106,7 @@ def _stage(zig: Path) -> Iterator[tuple[Stage, Sequence[Sshd]]]:
         program.write_text(f'#!/bin/sh\nexec {zig}/python -m ziglang "$@"\n')
         program.chmod(0o755)
         servers = []
-        for name in ("one", "two"):
+        for name in HOSTS:
             (stage.folder / name).mkdir()
             servers.append(stack.enter_context(contextlib.contextmanager(start_sshd)(stage.folder / name)))
         yield stage, servers
@@ -106,10 +137,11 @@ def _times_of(stage: Stage, job: int) -> dict[tuple[str, str | None], float]:
     return at if ("job.succeeded", None) in at else {}
 
 
-def _figures(what: str, both: list[tuple[Times, HandTimes]]) -> Iterator[Figure]:
+def _figures(variant: Variant, zig: Path, node: tuple[str, ...] | None) -> Iterator[Figure]:
+    both = _measured(variant, zig, node)
     first, later = both[0], both[1:]
     yield Figure(
-        what=f"workflow, {what}: by hand / releasd",
+        what=f"workflow, {variant.what}: by hand / releasd",
         unit="x",
         samples=tuple(hand.whole / ours.whole for ours, hand in later),
         aim=AIM,
