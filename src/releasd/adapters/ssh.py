@@ -240,10 +240,15 @@ def _why(spec: HostSpec, error: Exception) -> ReleasdError:
         return Permanent(f"identity {spec.identity} of host {spec.name} does not exist", advice="set its identity")
     if isinstance(error, paramiko.ssh_exception.IncompatiblePeer):
         return Permanent(f"{where} offers no algorithm that we accept: {error}", advice="update its sshd")
-    return HostLost(
-        f"{where} cannot be reached: {str(error) or type(error).__name__}",
-        advice=f"`ssh {_as_ssh_takes_it(spec)} true`",
-    )
+    return HostLost(f"{where} cannot be reached: {_in_words(error)}", advice=f"`ssh {_as_ssh_takes_it(spec)} true`")
+
+
+def _in_words(error: Exception) -> str:
+    """Return what happened; of several addresses that were tried, what each answered."""
+    if isinstance(error, paramiko.ssh_exception.NoValidConnectionsError):
+        tried = {f"{address[0]}: {each.strerror or each}" for address, each in error.errors.items()}
+        return "; ".join(sorted(tried))
+    return str(error) or type(error).__name__
 
 
 def _as_ssh_takes_it(spec: HostSpec) -> str:

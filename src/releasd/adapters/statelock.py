@@ -10,7 +10,7 @@ from pathlib import Path
 from releasd.errors import AlreadyRunning, ConfigError
 
 NAME = "lock"
-PATIENCE = 4  # looks, 0.05 s apart: `holder` may have it in hand just now
+PATIENCE = 40  # looks, 0.05 s apart: a starved `holder` may have it in hand just now
 
 
 @contextmanager
