@@ -1,9 +1,8 @@
 """The real npm packages that releasd's analysis and notes are compared with, and their answers to cases.
 
-`tests/differential/package-lock.json` pins them. Each lock file is installed once, into the user's cache folder.
+`tests/differential/package-lock.json` pins them. Each lock file is installed once.
 """
 
-import fcntl
 import hashlib
 import json
 import os
@@ -13,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from support import cache
 from support.tools import require_tool
 
 _HERE = Path(__file__).parents[1] / "differential"
@@ -23,19 +23,15 @@ def packages() -> Path:
     """Return a folder with the packages in its `node_modules`, installed by whoever comes first."""
     require_tool("node")
     npm = require_tool("npm")
-    lock = _HERE / "package-lock.json"
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "releasd-differential-tests"
-    folder = cache / hashlib.sha256(lock.read_bytes()).hexdigest()[:16]
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        if not (folder / "ready").exists():
-            for name in ("package.json", "package-lock.json"):
-                shutil.copy(_HERE / name, folder)
-            install = (npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund")
-            subprocess.run(install, cwd=folder, check=True, timeout=_INSTALL_SECONDS, capture_output=True)
-            (folder / "ready").touch()
-    return folder
+    lock = (_HERE / "package-lock.json").read_bytes()
+
+    def install(folder: Path) -> None:
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(_HERE / name, folder)
+        command = (npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund")
+        subprocess.run(command, cwd=folder, check=True, timeout=_INSTALL_SECONDS, capture_output=True)
+
+    return cache.kept(f"npm-{hashlib.sha256(lock).hexdigest()[:16]}", install)
 
 
 def answers(driver: str, cases: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
