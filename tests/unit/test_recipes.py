@@ -85,6 +85,13 @@ def test_interpreters_of_an_extension_are_those_of_requires_python() -> None:
     assert (wheel.name, wheel.labels, wheel.tools) == ("wheel", (), ("uv", "cibuildwheel|auditwheel|delocate-wheel"))
 
 
+def test_a_project_that_names_its_container_engine_is_obeyed() -> None:
+    """An option of the recipe's would replace what the project says."""
+    for named, asks in (("", True), ('[tool.cibuildwheel]\ncontainer-engine = "podman"\n', False)):
+        wheel, _ = default_builds({"pyproject.toml": pyproject("mesonpy", more=named)})
+        assert ("CIBW_CONTAINER_ENGINE" in wheel.run) == asks
+
+
 @pytest.mark.parametrize(
     "cargo",
     [

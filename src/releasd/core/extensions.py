@@ -12,12 +12,10 @@ from releasd.core import pythons, toml
 from releasd.core.targets import Target
 from releasd.model import BuildSpec
 
-# On Linux cibuildwheel works in a container: without a running docker it could only fail. Ended by a signal it leaves
-# that container behind, so the script removes it, and docker does where the script was killed, too.
+# On Linux cibuildwheel works in a container: without a running docker it could only fail.
 _WHEEL = """\
 if command -v cibuildwheel >/dev/null && { [ "$(uname -s)" != Linux ] || docker info >/dev/null 2>&1; }; then
-{engine}  cibuildwheel --output-dir "$RELEASD_OUT"
-  exit
+{run}  exit
 fi
 built="$TMPDIR/unrepaired"
 for python in {pythons}; do
@@ -33,10 +31,24 @@ for wheel in "$built"/*.whl; do
   esac
 done
 """
-_ENGINE = """\
+_PLAIN = """\
+  cibuildwheel --output-dir "$RELEASD_OUT"
+"""
+# Ended by a signal cibuildwheel leaves its container behind, which goes on with what it was told last, for hours maybe.
+# So the script removes it, however it ends. Where it was killed together with its runner, a process does that lacks
+# $RELEASD_OUT in its environment, by which the next runner finds what it has to kill. And should that one have been
+# killed as well, docker does (--rm) once the container is through with what it was told: there is no more to read.
+_WATCHED = """\
   mine="releasd=$(dirname "$RELEASD_OUT")"
+  remove='docker ps --all --quiet --filter "label=$0" | xargs docker rm --force'
   export CIBW_CONTAINER_ENGINE="docker; create_args: --rm --label=$mine"
-  trap 'docker ps --all --quiet --filter "label=$mine" | xargs docker rm --force >/dev/null 2>&1; exit 143' TERM
+  trap 'sh -c "$remove" "$mine" >/dev/null 2>&1 || :' EXIT
+  trap 'exit 143' TERM
+  cibuildwheel --output-dir "$RELEASD_OUT" &
+  wheels=$!
+  env -u RELEASD_OUT sh -c 'while kill -0 "$1"; do sleep 1; done; kill -KILL "$2"; eval "$3"' \
+    "$mine" $$ "$wheels" "$remove" >/dev/null 2>&1 &
+  wait "$wheels"
 """
 # Without cibuildwheel a Linux host needs both of these, a Mac the one.
 _REPAIR = {
@@ -48,8 +60,9 @@ _REPAIR = {
 
 def builds(document: Mapping[str, Any], targets: Iterable[Target]) -> tuple[BuildSpec, ...]:
     """Return a build for each target, and one for the sdist, which any host can make."""
-    engine = "" if "container-engine" in toml.table(document, "tool", "cibuildwheel") else _ENGINE
-    run = _WHEEL.replace("{engine}", engine).replace("{pythons}", " ".join(pythons.supported(document)))
+    has_engine = "container-engine" in toml.table(document, "tool", "cibuildwheel")
+    called = _PLAIN if has_engine else _WATCHED
+    run = _WHEEL.replace("{run}", called).replace("{pythons}", " ".join(pythons.supported(document)))
     wheels = (
         BuildSpec(
             name=target.build("wheel"),
