@@ -1,6 +1,6 @@
 """The tools that `releasd plan` stands beside, each installed once, at a fixed version, into a cache folder of its own.
 
-Their dependencies exclude each other, so each has its own virtual environment; npm's are those of the differential
+Their dependencies exclude each other, so each has its own virtual environment; npm's and zig are those of the
 tests. What cannot be installed is said loudly and left out.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from support import npm
+from support import npm, realtools
 
 UV = str(Path(sys.executable).parent / "uv")
 INSTALL_WITHIN = 300  # seconds
@@ -50,8 +50,6 @@ PYTHON = (
     ),
 )
 
-ZIG = Python(title="zig", requirement="ziglang==0.17.1", program="python-zig", arguments=())
-
 
 def commands() -> Iterator[tuple[str, tuple[str, ...]]]:
     """Yield title and command of each peer that is here or can be installed."""
@@ -80,9 +78,9 @@ def semantic_release() -> tuple[str, ...] | None:
 def zig() -> Path | None:
     """Return an environment whose Python has zig as a module; None, said loudly, where it cannot be installed."""
     try:
-        return installed(ZIG).parent
+        return realtools.environment() / "bin"
     except (subprocess.SubprocessError, OSError) as error:
-        left_out(ZIG.title, error)
+        left_out("zig", error)
         return None
 
 

@@ -1,13 +1,16 @@
 """Compiled packages with nothing but their pyproject.toml, released by their recipes with the real tools."""
 
 import sys
+import zipfile
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from support.boxes import docker_engine
 from support.containers import Engine
-from support.packages import EXTENSION
+from support.crossrust import require_cross_rust
+from support.packages import EXTENSION, MATURIN
 from support.realtools import require_real
 from support.stage import Job, Stage
 from support.tools import require_tool
@@ -17,6 +20,7 @@ from support.wheelimage import IMAGE, SETTINGS, add_wheel_image
 __all__ = ["docker_engine"]
 
 PYTHON = f"cp{sys.version_info[0]}{sys.version_info[1]}"
+AARCH64 = 183  # elf.h: EM_AARCH64
 
 
 def release_extension(stage: Stage, **env: str) -> Job:
@@ -46,3 +50,34 @@ def test_an_extension_in_c_by_cibuildwheel(make_stage: Callable[..., Stage], doc
     job = release_extension(stage, **docker_engine.env)
     assert f"Starting container image {IMAGE}" in stage.log_text(job["id"])
     assert docker_engine.containers() == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)  # seconds; zig compiles a C library when it is first asked for one
+def test_a_package_in_rust_for_a_platform_that_no_host_is_of(make_stage: Callable[..., Stage]) -> None:
+    """Zig links it on the one host: the wheel's module is for aarch64, and it is released without having been tried."""
+    stage = make_stage({**MATURIN, ".releasd.toml": 'targets = ["linux-x86_64", "linux-aarch64"]\n'})
+    stage.config["hosts"]["here"]["labels"] = ["zig"]
+    require_real("python-zig", stage.folder / "bin", "zig")
+    require_cross_rust(stage.folder / "bin")
+    stage.start()
+    stage.push("feat: more")
+    job = stage.wait_over(timeout=500)
+    built = {each["build"]: each["filename"] for each in job["artifacts"]}
+    assert_released(stage, job, "1.1.0", files=set(built.values()))
+    crossed = built["wheel-linux-aarch64"]
+    assert crossed == "demo-1.1.0-cp39-abi3-manylinux2014_aarch64.manylinux_2_17_aarch64.whl"
+    assert _processor(stage.folder / "index/files" / crossed) == AARCH64
+    (installed,) = (step["evidence"]["installed"] for step in job["steps"] if step["name"] == "check")
+    assert installed[built["wheel-linux-x86_64"]] == "here"
+    assert installed[crossed].startswith("not tried: no host of that platform")
+    assert "not tried: no host of that platform" in stage.said(job["id"])
+
+
+def _processor(wheel: Path) -> int:
+    """Return the processor that the only shared object in a wheel is for, as its ELF header has it."""
+    with zipfile.ZipFile(wheel) as archive:
+        (module,) = (name for name in archive.namelist() if name.endswith(".so"))
+        header = archive.read(module)[:20]
+    assert header.startswith(b"\x7fELF")
+    return int.from_bytes(header[18:], "little")
