@@ -12,9 +12,8 @@ from releasd.core import pythons, toml
 from releasd.core.targets import Target
 from releasd.model import BuildSpec
 
-# On Linux cibuildwheel works in a container: without a running docker it could only fail.
 _WHEEL = """\
-if command -v cibuildwheel >/dev/null && { [ "$(uname -s)" != Linux ] || docker info >/dev/null 2>&1; }; then
+if command -v cibuildwheel >/dev/null{engine}; then
 {run}  exit
 fi
 built="$TMPDIR/unrepaired"
@@ -31,6 +30,8 @@ for wheel in "$built"/*.whl; do
   esac
 done
 """
+# On Linux cibuildwheel works in a container: without a running docker it could only fail.
+_DOCKER = ' && { [ "$(uname -s)" != Linux ] || docker info >/dev/null 2>&1; }'
 _PLAIN = """\
   cibuildwheel --output-dir "$RELEASD_OUT"
 """
@@ -50,7 +51,9 @@ _WATCHED = """\
     "$mine" $$ "$wheels" "$remove" >/dev/null 2>&1 &
   wait "$wheels"
 """
-# Without cibuildwheel a Linux host needs both of these, a Mac the one.
+# A Mac needs the one or the other, a Linux host cibuildwheel with docker or auditwheel with patchelf: in other words,
+# of each of these pairs one. Which engine a project names that names one is not read here.
+_ENGINE = ("docker|auditwheel", "docker|patchelf")
 _REPAIR = {
     "linux": ("cibuildwheel|auditwheel", "cibuildwheel|patchelf"),
     "macos": ("cibuildwheel|delocate-wheel",),
@@ -61,14 +64,15 @@ _REPAIR = {
 def builds(document: Mapping[str, Any], targets: Iterable[Target]) -> tuple[BuildSpec, ...]:
     """Return a build for each target, and one for the sdist, which any host can make."""
     has_engine = "container-engine" in toml.table(document, "tool", "cibuildwheel")
-    called = _PLAIN if has_engine else _WATCHED
-    run = _WHEEL.replace("{run}", called).replace("{pythons}", " ".join(pythons.supported(document)))
+    called, engine = (_PLAIN, "") if has_engine else (_WATCHED, _DOCKER)
+    run = _WHEEL.replace("{run}", called).replace("{engine}", engine)
+    run = run.replace("{pythons}", " ".join(pythons.supported(document)))
     wheels = (
         BuildSpec(
             name=target.build("wheel"),
             run=run,
             labels=target.labels,
-            tools=("uv", *_REPAIR[target.system]),
+            tools=("uv", *_REPAIR[target.system], *(_ENGINE if target.system == "linux" and not has_engine else ())),
             artifacts=("*.whl",),
             env={"UV_PYTHON_DOWNLOADS": "never"},
         )

@@ -65,7 +65,7 @@ OUTPUTS = (
         "cargo-missing",
         r"(?:cargo|rustc|maturin|uv|auditwheel|cibuildwheel|docker|podman|zig): (?:command )?not found|"
         r"no such file or directory \(os error 2\).*cargo|cargo.*no such file or directory \(os error 2\)|"
-        r"cargo metadata.{0,60}failed|rust toolchain is not installed|: lacks (?:cargo|cibuildwheel|maturin|uv)",
+        r"cargo metadata.{0,60}failed|rust toolchain is not installed|: lacks (?:cargo|cibuildwheel|docker|maturin|uv)",
         "`cargo: not found`, `lacks cibuildwheel or auditwheel`",
         "the host, or the image, lacks a program that the build needs, or it is not on the PATH of an SSH session",
         "install it there, or set the host's `path`; `releasd hosts probe` shows what is missing; then `releasd "
