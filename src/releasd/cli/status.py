@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from releasd.cli import options, output
-from releasd.cli.statusview import job_screen, screen
 
 EPILOG = """\b
 Examples:
@@ -49,6 +48,8 @@ def _ask(config_file: Path | None, what: str | None) -> dict[str, Any]:
 
 
 def _screen(found: dict[str, Any]) -> Any:
+    from releasd.cli.statusview import job_screen, screen
+
     return screen(found) if "projects" in found else job_screen(found)
 
 

@@ -36,7 +36,8 @@ metadata = MetaData(
 
 
 def _partial(name: str, *columns: Column[str], where: str, unique: bool = True) -> Index:
-    return Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
+    """Return an index of some rows. For PostgreSQL the migrations say the same: here it would load its dialect."""
+    return Index(name, *columns, unique=unique, sqlite_where=text(where))
 
 
 # Every hint that named a known project. The same hint from the same source is kept once.

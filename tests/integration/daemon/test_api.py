@@ -157,7 +157,6 @@ def test_closing_removes_the_socket(lab: Lab, path: Path) -> None:
         Remote(path).get("/v1/status")
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # httpcore leaves a refused socket open
 def test_a_dead_daemons_socket_is_replaced(lab: Lab, path: Path) -> None:
     """A file that was left by a SIGKILL does not keep the next daemon from listening."""
     with socket.socket(socket.AF_UNIX) as dead:
