@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 import socket
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from pypi_simple import ProjectPage
 
 from releasd.adapters.index import HttpIndex
 from releasd.errors import ConfigError, Denied, Permanent, ReleasdError, SecretError, Transient
@@ -54,6 +56,8 @@ def served() -> Iterator[Callable[[Reply], HttpIndex]]:
         (Reply(200, b"{", {"Content-Type": JSON}), Transient),
         (Reply(200, b'{"hello": 1}', {"Content-Type": JSON}), Transient),
         (Reply(200, b'{"meta":{"api-version":"2.0"},"name":"demo","files":[]}', {"Content-Type": JSON}), Transient),
+        (Reply(200, b'{"meta":{"api-version":"x"},"name":"demo","files":[]}', {"Content-Type": JSON}), Transient),
+        (Reply(200, b'{"meta":{"api-version":"1.0"},"files":[{"url":"u"}]}', {"Content-Type": JSON}), Transient),
         (Reply(302, b"", {"Location": "/again"}), Permanent),
         (Reply(200, b"<html><title>Sign in</title><form></form></html>", {"Content-Type": "text/html"}), Transient),
         (Reply(200, b"[" * 100_000, {"Content-Type": JSON}), Transient),
@@ -158,6 +162,45 @@ def test_urls_and_digests_of_a_plain_page_are_resolved(served: Callable[[Reply],
     assert (wheel.sha256, sdist.sha256) == ("ab" * 32, None)
     assert wheel.url.endswith("/p/demo-1.0-py3-none-any.whl")
     assert sdist.url.startswith("http://127.0.0.1:")
+
+
+def test_json_is_read_as_pypi_simple_reads_it(served: Callable[[Reply], HttpIndex]) -> None:
+    """Relative and whole URLs, all ways to say yanked, odd digests, sizes and keys of later versions."""
+    page = {
+        "meta": {"api-version": "1.9", "_last-serial": 7},
+        "name": "demo",
+        "versions": ["1.0"],
+        "files": [
+            {
+                "filename": "demo-1.0.tar.gz",
+                "url": "../p/demo-1.0.tar.gz#x",
+                "hashes": {"sha256": "AB" * 32},
+                "size": 9,
+            },
+            {"filename": "demo-1.0.zip", "url": "https://x.example/z", "hashes": {"md5": "1"}, "yanked": "broken"},
+            {"filename": "demo.exe", "url": "/z", "hashes": {}, "yanked": "", "upload-time": "2026-01-01T00:00:00Z"},
+            {"filename": "../\u202edemo", "url": "", "hashes": {}, "yanked": True, "gpg-sig": True, "new": [1]},
+        ],
+    }
+    index = served(Reply(200, json.dumps(page).encode(), {"Content-Type": f"{JSON}; charset=utf-8"}))
+    with pytest.warns(match="greater minor"):
+        theirs = ProjectPage.from_json_data(page, f"{index._simple_url}/demo/").packages
+    assert [(file.filename, file.url, file.yanked, file.size) for file in index.all_files("demo")] == [
+        (file.filename, file.url, file.is_yanked, file.size) for file in theirs
+    ]
+    assert [file.sha256 for file in index.all_files("demo")] == ["ab" * 32, None, None, None]
+
+
+def test_json_costs_no_html_parser() -> None:
+    """Most indexes speak JSON; pypi_simple's half second is for those that do not."""
+    code = (
+        "import sys; from releasd.adapters import http, indexpage; "
+        """body = b'{"meta":{"api-version":"1.0"},"files":[]}'; """
+        f"answer = http.Answer(status=200, url='http://x/', headers={{'content-type': {JSON!r}}}, body=body); "
+        "assert indexpage.read_page(answer, 'demo', index='x') == (); print('pypi_simple' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
+    assert done.stdout.strip() == "False"
 
 
 def test_download_follows_redirects_and_digests_the_bytes() -> None:

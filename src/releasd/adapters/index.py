@@ -1,37 +1,29 @@
 """A package index over HTTP: reads its simple pages (PEP 503 and 691), uploads through uv.
 
-The daemon imports neither httpx nor pypi_simple until an index is really looked at. No address of the public index
-is written here: uv knows where to upload, pypi_simple where to read.
+The daemon does not import httpx until an index is really looked at. No address of the public index is written here: uv
+knows where to upload, pypi_simple where to read.
 """
 
-import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from queue import SimpleQueue
-from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
 from releasd.adapters import http, uploading, uvpublish
+from releasd.adapters.indexpage import read_page
 from releasd.adapters.secrets.redact import redactor
 from releasd.core.simplepage import belongs
 from releasd.errors import ConfigError, ReleasdError, Transient
 from releasd.model import IndexRules, ListedFile
 from releasd.ports import Secret, ServedFile, Sink
 
-if TYPE_CHECKING:
-    from pypi_simple import ProjectPage
-
 _JSON = "application/vnd.pypi.simple.v1+json"
 _NOT_FOUND = 404
 PUBLIC = IndexRules()
-_DIGEST = re.compile(r"[0-9a-f]{64}")
-_EMPTY = re.compile(
-    rb"<title>[^<]*\b(?:links|index|packages?|simple)\b", re.IGNORECASE
-)  # a page of a project without files
 WORTH_A_BATCH = 8 << 20  # bytes; what is smaller goes up faster in one go than in several at once
 
 
@@ -81,30 +73,15 @@ class HttpIndex:
         Raises `Transient` while the index cannot be read, `Denied` when it wants a credential for reading.
         """
         project = canonicalize_name(distribution)
-        page = self._page(project)
         return tuple(
-            ServedFile(
-                filename=package.filename,
-                sha256=_sha256(package.digests),
-                url=package.url,
-            )
-            for package in (page.packages if page else ())
-            if belongs(package.filename, project, version)
+            ServedFile(filename=file.filename, sha256=file.sha256, url=file.url)
+            for file in self._page(project) or ()
+            if belongs(file.filename, project, version)
         )
 
     def all_files(self, distribution: str) -> tuple[ListedFile, ...]:
         """Return the files of all versions as listed now (`ports.Listing`). Raises as `files` does."""
-        page = self._page(canonicalize_name(distribution))
-        return tuple(
-            ListedFile(
-                filename=package.filename,
-                sha256=_sha256(package.digests),
-                url=package.url,
-                yanked=bool(package.is_yanked),
-                size=package.size,
-            )
-            for package in (page.packages if page else ())
-        )
+        return self._page(canonicalize_name(distribution)) or ()
 
     def doubt(self, distribution: str) -> str:
         """Return that simple_url is not known to be right: neither the project nor the index itself has a page there.
@@ -124,8 +101,8 @@ class HttpIndex:
             f"a wrong simple_url looks the same; before the first release, check it under [indexes.{self.name}]"
         )
 
-    def _page(self, project: str) -> "ProjectPage | None":
-        """Return the project's page as it is now, None where there is none."""
+    def _page(self, project: str) -> tuple[ListedFile, ...] | None:
+        """Return the files on the project's page as it is now, None where there is no page."""
         answer = http.request(
             "GET",
             f"{self._reading_url()}{project}/",
@@ -139,7 +116,7 @@ class HttpIndex:
             return None
         answer = self._without_token(answer)
         http.raise_for_status(answer, what=f"index {self.name}", denied=f"Reading {self.name} must need no credential.")
-        return _parse(answer, project, index=self.name)
+        return read_page(answer, project, index=self.name)
 
     def download_sha256(self, file: ServedFile) -> str:
         """Fetch the bytes and return their digest. A listed file that is not there yet is `Transient`."""
@@ -195,32 +172,6 @@ class HttpIndex:
         from pypi_simple import PYPI_SIMPLE_ENDPOINT  # noqa: PLC0415 - 0.2 s that only a release needs
 
         return PYPI_SIMPLE_ENDPOINT
-
-
-def _parse(answer: http.Answer, project: str, *, index: str) -> "ProjectPage":
-    import msgspec  # noqa: PLC0415
-    from pypi_simple import ProjectPage, UnsupportedRepoVersionError  # noqa: PLC0415 - 0.2 s that only a release needs
-
-    kind = answer.headers.get("content-type", "text/html").partition(";")[0].strip().lower()
-    try:
-        if kind.endswith("json"):
-            return ProjectPage.from_json_data(msgspec.json.decode(answer.body), answer.url)
-        page = ProjectPage.from_html(project, answer.body, answer.url)
-    except (ValueError, RecursionError, UnsupportedRepoVersionError) as error:
-        raise _unreadable(index, (str(error).splitlines() or [type(error).__name__])[0]) from None
-    if not page.packages and page.repository_version is None and not _EMPTY.search(answer.body):
-        raise _unreadable(index, "it links no file, and is no page of an index")
-    return page
-
-
-def _unreadable(index: str, why: str) -> Transient:
-    """Return the error for a proxy's, a login's or a half-deployed server's page: the next look may be better."""
-    return Transient(f"index {index} sent a page that cannot be read: {why}", advice="Check simple_url.")
-
-
-def _sha256(digests: dict[str, str]) -> str | None:
-    digest = digests.get("sha256", "").lower()
-    return digest if _DIGEST.fullmatch(digest) else None
 
 
 def _in_turns(sink: Sink) -> Sink:
