@@ -15,7 +15,17 @@ from releasd.ports import Cache, TaskResult
 from support.hosts import Place, eventually, make_local, make_place, make_tar, member
 
 CRATE = b"the bytes of a crate"
-LOCK = f'[[package]]\nname = "dep"\nchecksum = "{hashlib.sha256(CRATE).hexdigest()}"\n'
+LOCK = f"""\
+[[package]]
+name = "demo"
+version = "1.0.0"
+
+[[package]]
+name = "dep"
+version = "1.0.0"
+source = "registry+https://crates.example/index"
+checksum = "{hashlib.sha256(CRATE).hexdigest()}"
+"""
 # Leaves what cargo, uv and pip leave.
 FILL = f"""\
 cd "$CARGO_HOME"
@@ -40,10 +50,32 @@ mkdir -p "$PIP_CACHE_DIR/http-v2/a" "$PIP_CACHE_DIR/wheels/a"
 echo response > "$PIP_CACHE_DIR/http-v2/a/body"
 echo compiled > "$PIP_CACHE_DIR/wheels/a/c.whl"
 if [ -n "${{CARGO_TARGET_DIR-}}" ]; then
-    mkdir -p "$CARGO_TARGET_DIR/release"
-    echo o > "$CARGO_TARGET_DIR/release/lib.o"
+    mkdir -p "$CARGO_TARGET_DIR/maturin"
+    for profile in release aarch64-unknown-linux-gnu/release; do
+        for crate in dep-0123456789abcdef demo-fedcba9876543210; do
+            for kind in .fingerprint build new-layout incremental; do
+                mkdir -p "$CARGO_TARGET_DIR/$profile/$kind/$crate/out"
+                echo o > "$CARGO_TARGET_DIR/$profile/$kind/$crate/out/file"
+            done
+            mkdir -p "$CARGO_TARGET_DIR/$profile/deps"
+            echo o > "$CARGO_TARGET_DIR/$profile/deps/lib$crate.rlib"
+        done
+        echo o > "$CARGO_TARGET_DIR/$profile/libdemo.so"
+    done
+    mkdir -p "$CARGO_TARGET_DIR/build"
+    echo o > "$CARGO_TARGET_DIR/build/libdep-0123456789abcdef.rlib"
+    echo o > "$CARGO_TARGET_DIR/maturin/libdemo.so"
 fi
 """
+COMPILED = {
+    f"./target/{profile}/{file}"
+    for profile in ("release", "aarch64-unknown-linux-gnu/release")
+    for file in (
+        ".fingerprint/dep-0123456789abcdef/out/file",
+        "build/dep-0123456789abcdef/out/file",
+        "deps/libdep-0123456789abcdef.rlib",
+    )
+}
 LIST = 'cd "$CARGO_HOME/.." && find . \\( -type f -o -type l \\) | sort'
 DOWNLOADS = {
     "./cargo/git/db/d/object",
@@ -100,10 +132,16 @@ def test_deps_keeps_downloads_and_nothing_that_was_made(place: Place) -> None:
 def test_full_keeps_compiled_files_and_is_apart_from_deps(place: Place) -> None:
     """What "full" leaves is never found by a build with "deps", nor by another target's or project's."""
     assert run(place, FILL, "full").evidence["cache"] == "full"
-    assert {"./target/release/lib.o", "./cargo/registry/src/r/dep/lib.rs"} <= seen(place, "full")
+    assert "./cargo/registry/src/r/dep/lib.rs" in seen(place, "full")
     assert seen(place, "deps") == set()
     assert seen(place, "full", target="macos") == set()
     assert run(place, FILL, "deps").evidence["cache"] == "deps"
+
+
+def test_of_compiled_files_only_those_of_locked_crates_are_kept(place: Place) -> None:
+    """Nothing of the project's own crates is found again, nor anything that cargo is not known to leave."""
+    run(place, FILL, "full")
+    assert {path for path in seen(place, "full") if path.startswith("./target/")} == COMPILED
 
 
 def test_none_keeps_nothing_and_finds_nothing(place: Place) -> None:

@@ -8,7 +8,7 @@ import shutil
 import tarfile
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -23,6 +23,7 @@ from support.hosts import Place, eventually, make_local, make_place, make_tar, m
 from support.tools import require_tool
 
 MAIN = 'fn main() { println!("{}", dep::word()); }\n'
+DEP = '[package]\nname = "dep"\nversion = "1.0.0"\nedition = "2021"\n[lib]\npath = "lib.rs"\n'
 BACKEND = """\
 import os, zipfile
 def build_wheel(where, config=None, metadata=None):
@@ -93,11 +94,11 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     assert eventually(lambda: not place.leftovers()), place.leftovers()
 
 
-def run(place: Place, script: str, files: dict[str, str]) -> tuple[int, str]:
-    """Run a script over some sources with the default cache; return its exit status and what it printed."""
+def run(place: Place, script: str, files: dict[str, str], mode: str = "deps") -> tuple[int, str]:
+    """Run a script over some sources with a cache; return its exit status and what it printed."""
     source = make_tar(place.dest.parent / "source.tar", [(member(name), text.encode()) for name, text in files.items()])
     said: list[bytes] = []
-    task = place.task(script, source=source, cache=Cache(mode="deps", project="demo", target="linux"))
+    task = place.task(script, source=source, cache=Cache(mode=mode, project="demo", target="linux"))
     result = place.host.run(task, said.append, lambda: False)
     return result.exit_status, b"".join(said).decode()
 
@@ -115,8 +116,7 @@ def packed(files: dict[str, str], root: str) -> bytes:
 
 def rust_project(site: Site) -> dict[str, str]:
     """Serve a crate from a registry, and return a project that locks it."""
-    manifest = '[package]\nname = "dep"\nversion = "1.0.0"\nedition = "2021"\n[lib]\npath = "lib.rs"\n'
-    crate = packed({"Cargo.toml": manifest, "lib.rs": 'pub fn word() -> &\'static str { "good" }\n'}, "dep-1.0.0")
+    crate = packed({"Cargo.toml": DEP, "lib.rs": 'pub fn word() -> &\'static str { "good" }\n'}, "dep-1.0.0")
     checksum = hashlib.sha256(site.add("dl/dep/1.0.0/download", crate)).hexdigest()
     entry = {"name": "dep", "vers": "1.0.0", "deps": [], "cksum": checksum, "features": {}, "yanked": False}
     site.add("index/3/d/dep", json.dumps(entry).encode() + b"\n")
@@ -154,6 +154,58 @@ def test_cargo_finds_its_downloads_again_and_only_those_that_the_lock_proves(pla
     status, said = run(place, offline, files)
     assert status != 0
     assert "evil" not in said
+
+
+def vendored(files: dict[str, str], word: str) -> dict[str, str]:
+    """Return a project that brings its locked crate along, changed: cargo tells such a crate by its version alone."""
+    (checksum,) = (line.split('"')[1] for line in files["Cargo.lock"].splitlines() if line.startswith("checksum"))
+    replaced = '[source.local]\nregistry = "sparse+{}"\nreplace-with = "own"\n[source.own]\ndirectory = "vendor"\n'
+    config = files[".cargo/config.toml"]
+    return {
+        **files,
+        ".cargo/config.toml": config + replaced.format(config.split('"')[1].removeprefix("sparse+")),
+        "vendor/dep/.cargo-checksum.json": json.dumps({"files": {}, "package": checksum}),
+        "vendor/dep/Cargo.toml": DEP,
+        "vendor/dep/lib.rs": f'pub fn word() -> &\'static str {{ "{word}" }}\n',
+    }
+
+
+def local(files: dict[str, str], word: str) -> dict[str, str]:
+    """Return a project of two crates, the second of which says `word` after what its locked crate says."""
+    inner = '[package]\nname = "inner"\nversion = "0.1.0"\nedition = "2021"\n[lib]\npath = "lib.rs"\n'
+    lock = files["Cargo.lock"].replace(' "dep",\n', ' "dep",\n "inner",\n')
+    return {
+        **files,
+        "Cargo.toml": files["Cargo.toml"] + 'inner = { path = "inner" }\n',
+        "Cargo.lock": f'{lock}\n[[package]]\nname = "inner"\nversion = "0.1.0"\n',
+        "inner/Cargo.toml": inner,
+        "inner/lib.rs": f'pub fn word() -> &\'static str {{ "{word}" }}\n',
+        "src/main.rs": 'fn main() { println!("{} {}", dep::word(), inner::word()); }\n',
+    }
+
+
+@pytest.mark.parametrize(("kind", "said"), [(local, "good {}\n"), (vendored, "{}\n")])
+def test_a_full_cache_never_has_another_commits_code(
+    place: Place, site: Site, kind: Callable[[dict[str, str], str], dict[str, str]], said: str
+) -> None:
+    """A release of another branch, all of its files older than the last build, is compiled from its own files."""
+    require_tool("cargo")
+    files = rust_project(site)
+    build = "cargo build --locked --quiet && $CARGO_TARGET_DIR/debug/demo"
+    for word in ("main", "1.x", "main"):
+        assert run(place, build, kind(files, word), "full") == (0, said.format(word))
+
+
+def test_a_full_cache_spares_the_locked_crates(place: Place, site: Site) -> None:
+    """The second release compiles its own crates and no other, which is what a full cache is for."""
+    require_tool("cargo")
+    files = local(rust_project(site), "main")
+    status, said = run(place, "cargo build --locked", files, "full")
+    assert (status, said.count("Compiling")) == (0, 3)
+    status, said = run(place, "cargo build --locked --verbose", files, "full")
+    assert status == 0
+    assert "Fresh dep v1.0.0" in said
+    assert said.count("Compiling") == 2
 
 
 def wheel(name: str) -> bytes:

@@ -26,7 +26,7 @@ BOOTSTRAP = "import sys; i = sys.stdin.buffer; exec(i.read(int(i.readline())))"
 # Each imports only those before it, and names from them: in the bundle there are no packages.
 MODULES = (
     *("leash", "processes", "scope", "container", "folders", "files", "spool", "keeper"),
-    *("kept", "inside", "objects", "checkout", "sources", "caches", "survey", "main"),
+    *("kept", "inside", "objects", "checkout", "sources", "tree", "compiled", "caches", "survey", "main"),
 )
 
 

@@ -2,9 +2,9 @@
 
 "deps" keeps downloads alone, and believes them little: before a build, a crate is kept where its bytes have a sha256
 that the sources' Cargo.lock names, and everything else only as the last build that ended well left it. A wheel that
-uv has unpacked may be added by a build, never changed. "full" keeps everything, compiled files too, until a build
-fails. What a build that failed, was cancelled or was killed left is gone before the next. "none", and whoever finds
-the cache in use, gets an empty folder that goes with the build.
+uv has unpacked may be added by a build, never changed. "full" keeps everything until a build fails, compiled files
+too, but those of the project's own crates (compiled.py). What a build that failed, was cancelled or was killed left is
+gone before the next. "none", and whoever finds the cache in use, gets an empty folder that goes with the build.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ import re
 import shutil
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Iterator, Tuple  # noqa: UP035 - also read by Python 3.8
+from typing import Any, Iterator  # noqa: UP035 - also read by Python 3.8
 
+from releasd.adapters.runner.compiled import drop_own
 from releasd.adapters.runner.folders import PRIVATE, home, remove
 from releasd.adapters.runner.kept import drop_if_free, drop_unused, kept_folder, longest_unused, size_of, take_lock
 from releasd.adapters.runner.leash import OUTPUT, Leash
+from releasd.adapters.runner.tree import Parts, drop, walk
 
 # What "deps" keeps. Not cargo's unpacked sources and checkouts, nor what uv and pip built: any build can have made
 # those what they are.
@@ -38,8 +40,8 @@ WANTED = (
 # Kept whole or not at all: so many parts of the path name one thing.
 WHOLE = ((("uv", "archive-*"), 3), (("cargo", "git", "db"), 4), (("cargo", "registry", "index"), 4))
 CHECKSUM = re.compile(rb'^checksum = "([0-9a-f]{64})"', re.MULTILINE)
+TARGET = "target"  # where cargo compiles to, with "full"
 CARGO_CONFIG = ("config.toml", "config")  # a mirror's address, say; never its credentials
-Parts = Tuple[str, ...]  # noqa: UP006 - Python 3.8; of a path below the cache
 
 
 class Cache:
@@ -79,6 +81,8 @@ class Cache:
         state = self.folder.with_name("state.json")
         if self._fd is not None and self.mode == "full" and not _read(state).get("is_good"):
             remove(self.folder, self._leash.beat)
+        elif self._fd is not None and self.mode == "full":
+            drop_own(self._leash, self.folder / TARGET, sources)
         elif self._fd is not None and self.mode == "deps":
             _sweep(self._leash, self.folder, _read(state).get("units", {}), _checksums(sources))
             self._before = _units(self._leash, self.folder)
@@ -151,7 +155,7 @@ def trim_caches(leash: Leash, spec: dict[str, Any], workdir: Path) -> None:
 def _variables(folder: Path, mode: str) -> dict[str, str]:
     places = {"CARGO_HOME": "cargo", "UV_CACHE_DIR": "uv", "PIP_CACHE_DIR": "pip"}
     if mode == "full":
-        places["CARGO_TARGET_DIR"] = "target"
+        places["CARGO_TARGET_DIR"] = TARGET
     # With links, who edits an installed file would edit the cache.
     return {**{name: f"{folder}/{place}" for name, place in places.items()}, "UV_LINK_MODE": "copy"}
 
@@ -173,20 +177,20 @@ def _sweep(leash: Leash, folder: Path, good: dict[str, str], checksums: set[str]
         path = folder / unit
         is_crate = _matches(Path(unit).parts, WANTED[0])
         if not (_sha256(path) in checksums if is_crate else good.get(unit) == sign):
-            _drop(leash, path)
+            drop(leash, path)
     _drop_dangling(leash, folder)
 
 
 def _prune(leash: Leash, folder: Path) -> None:
     """Remove what is not wanted at all."""
-    for parts, path, is_folder in _walk(leash, folder):
+    for parts, path, is_folder in walk(leash, folder):
         rows = [row for row in WANTED if _matches(parts[: len(row)], row)]
         if not rows or (not is_folder and all(len(parts) <= len(row) for row in rows)):
-            _drop(leash, path)
+            drop(leash, path)
     linked = {os.path.basename(os.readlink(path)) for path in _links(leash, folder)}  # noqa: PTH119, PTH115
     for archive in folder.glob("uv/archive-*/*"):
         if archive.name not in linked:  # of a wheel that was built here
-            _drop(leash, archive)
+            drop(leash, archive)
 
 
 def _drop_dangling(leash: Leash, folder: Path) -> None:
@@ -194,12 +198,12 @@ def _drop_dangling(leash: Leash, folder: Path) -> None:
     for link in list(_links(leash, folder)):
         if not link.exists():
             for path in link.parent.glob(link.name + "*"):
-                _drop(leash, path)
+                drop(leash, path)
 
 
 def _links(leash: Leash, folder: Path) -> Iterator[Path]:
     """Yield uv's links from the names of wheels to their unpacked files."""
-    for parts, path, _ in _walk(leash, folder):
+    for parts, path, _ in walk(leash, folder):
         if _matches(parts[:2], ("uv", "wheels-*")) and path.is_symlink():
             yield path
 
@@ -207,7 +211,7 @@ def _links(leash: Leash, folder: Path) -> Iterator[Path]:
 def _units(leash: Leash, folder: Path) -> dict[str, str]:
     """Return what is here, each with a sign that changes with it: `ctime` is the kernel's, and not for tools to set."""
     digests: dict[str, Any] = {}
-    for parts, path, is_folder in _walk(leash, folder):
+    for parts, path, is_folder in walk(leash, folder):
         if not is_folder:
             found = path.lstat()
             about = (parts, found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_mode)
@@ -232,23 +236,6 @@ def _matches(parts: Parts, row: Parts) -> bool:
     return all(fnmatchcase(part, pattern) for part, pattern in zip(parts, row))  # noqa: B905 - Python 3.8
 
 
-def _walk(leash: Leash, folder: Path) -> Iterator[tuple[Parts, Path, bool]]:
-    """Yield the parts and the path of everything below, folders before what is in them, and whether it is one."""
-    todo: list[Parts] = [()]
-    while todo:
-        leash.beat()
-        at = todo.pop()
-        place = folder.joinpath(*at)
-        if not place.is_dir():
-            continue  # removed by whom it was yielded to
-        for entry in sorted(os.scandir(place), key=lambda entry: entry.name):
-            parts = (*at, entry.name)
-            is_folder = entry.is_dir(follow_symlinks=False)
-            if is_folder:
-                todo.append(parts)
-            yield parts, Path(entry.path), is_folder
-
-
 def _checksums(sources: Path) -> set[str]:
     """Return the checksums of crates that the sources' Cargo.lock files name."""
     found: set[str] = set()
@@ -261,13 +248,6 @@ def _checksums(sources: Path) -> set[str]:
 
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() and not path.is_symlink() else ""
-
-
-def _drop(leash: Leash, path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        remove(path, leash.beat)
-    elif path.is_symlink() or path.exists():
-        path.unlink()
 
 
 def _read(path: Path) -> dict[str, Any]:
