@@ -14,6 +14,9 @@ help: ## list the commands
 demo: $(STAMP) ## show a whole release on this machine, from push to index
 	@$(BIN)/releasd demo
 
+# Else each worker, daemon and command of the tests would compile its modules anew: a quarter of their time.
+unexport PYTHONDONTWRITEBYTECODE
+
 test: check ## all checks and all tests
 	$(BIN)/pytest tests -n 3 --dist worksteal
 

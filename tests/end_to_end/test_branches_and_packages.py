@@ -98,7 +98,7 @@ def test_a_channel_is_released_from_its_branch(stage: Stage) -> None:
     stage.work.push("HEAD:refs/heads/beta")
     job = stage.wait_for(lambda job: job["branch"] == "beta" and job["state"] == "succeeded")
     assert (job["version"], job["tag"]) == ("1.1.0-beta.1", "v1.1.0-beta.1")
-    assert {each["filename"] for each in stage.status(str(job["id"]))["artifacts"]} == {
+    assert {each["filename"] for each in stage.status_of(job["id"])["artifacts"]} == {
         "demo-1.1.0b1-py3-none-any.whl",
         "demo-1.1.0b1.tar.gz",
     }

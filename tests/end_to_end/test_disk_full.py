@@ -68,5 +68,5 @@ def test_daemon_is_full(stage: Stage, tmp_path: Path) -> None:
 
 def asked(stage: Stage, key: str) -> Job | None:
     """Return the job once the daemon says that it has `key`."""
-    job = stage.status("1")
+    job = stage.status_of(1)
     return job if job[key] else None

@@ -88,7 +88,7 @@ def test_three_builds_go_on_while_the_daemon_is_away(stage: Stage, sshd: Sshd, h
 def assert_all_go_on(stage: Stage) -> None:
     """Fail unless all three builds still run, are let go, and make a release without being begun again."""
     stage.wait_for(lambda job: len([b for b in job["builds"] if b["state"] == "started"]) == 3)
-    running = stage.status("1")["builds"]
+    running = stage.status_of(1)["builds"]
     assert all(re.fullmatch(r"\w+ line \d+", build["last_line"]) for build in running), running
     (stage.folder / "go").touch()
     job = stage.wait_over()

@@ -26,7 +26,6 @@ from releasd.engine.farmhands import Farm
 from releasd.engine.world import World
 from releasd.model import BuildSpec, Job, JobId, Project, StepName, StepState
 from releasd.ports import Sink, Task
-from releasd.store import open_store
 from support.fakehost import FakeHost, Scripted
 from support.fakenews import FakeForge, FakeMailer, FakeNotifier
 from support.fakeports import (
@@ -38,7 +37,7 @@ from support.fakeports import (
     host_spec,
 )
 from support.gitrepo import git, make_remote, make_work
-from support.store import url_of
+from support.store import fresh_store
 from support.wheels import make_sdist, make_wheel
 
 OWNER, LEASE = "lab", timedelta(seconds=60)
@@ -60,7 +59,7 @@ class Lab:
         self.work.commit("chore: begin", PACKAGE)
         self.work.tag("v1.0.0", message="v1.0.0")
         self.work.push()
-        self.store = open_store(url_of(folder))
+        self.store = fresh_store(folder)
         self.clock = FakeClock()
         self.host = FakeHost(host_spec(), self._play, tools=TOOLS)
         self.hosts = FakeHosts([self.host])

@@ -1,8 +1,8 @@
 """What is true after a release, looked up where it shows: repository, index, status, journal and audit log."""
 
-import json
 import re
 
+from releasd.app.audit import verify_audit
 from releasd.model import StepName
 from support.gitrepo import git
 from support.parts import eventually
@@ -21,7 +21,7 @@ def assert_released(
 ) -> None:
     """Fail unless this version is released whole, once, and every record of it is true; see assert_published."""
     wanted = files or expected_files(version)
-    job = stage.status(str(job["id"]))
+    job = stage.status_of(job["id"])
     assert (job["state"], job["version"], job["tag"]) == ("succeeded", version, f"v{version}"), job
     assert {step["name"]: step["state"] for step in job["steps"]} == dict.fromkeys(map(str, StepName), "succeeded")
     assert {each["filename"] for each in job["artifacts"]} == wanted
@@ -78,10 +78,9 @@ def assert_told(shown: str, *words: str) -> None:
 
 
 def assert_audited(stage: Stage) -> None:
-    """`releasd audit verify` finds nothing wrong."""
-    done = stage.run("audit", "verify", "--json")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert json.loads(done.stdout)
+    """Nothing is wrong with the audit log, by what `releasd audit verify` does."""
+    report, _ = verify_audit(stage.config_file, stage.environ)
+    assert report.ok, report
 
 
 def assert_untouched(stage: Stage, main: str) -> None:

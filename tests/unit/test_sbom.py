@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 
 from releasd.core.sbom import sbom
 from releasd.core.sbomparts import parts_of
@@ -69,6 +68,8 @@ LOCKS = {"uv.lock": UV_LOCK, "Cargo.lock": CARGO_LOCK}
 
 def made(locks: dict[str, bytes], metadata: str = METADATA) -> dict[str, Any]:
     """Return the SBOM as a document, once it is known to be valid."""
+    from cyclonedx.validation.json import JsonStrictValidator  # noqa: PLC0415 - 6 s, in every worker that collects
+
     text = sbom(plan_of("b" * 40), [WHEEL], metadata, locks)
     problem = JsonStrictValidator(SchemaVersion.V1_6).validate_str(text.decode())
     assert problem is None, problem

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from releasd.store import Store, open_store
-from support.store import url_of
+from releasd.store import Store
+from support.store import fresh_store, url_of
 
 
 @pytest.fixture
@@ -13,6 +13,6 @@ def url(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def store(url: str) -> Iterator[Store]:
-    with open_store(url) as opened:
+def store(tmp_path: Path) -> Iterator[Store]:
+    with fresh_store(tmp_path) as opened:
         yield opened
