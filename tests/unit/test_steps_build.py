@@ -1,5 +1,6 @@
 """`build`: each missing build runs on a host that can do it, and what it leaves is sealed."""
 
+import re
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -80,7 +81,7 @@ def test_a_build_sees_the_release_commit_and_no_secret(scene: Scene, monkeypatch
     }  # fmt: skip
     assert task.source == scene.scratch / "source.tar"
     assert (task.timeout, task.outputs) == (60.0, ("*.whl", "*.tar.gz"))
-    assert task.id == "demo-3-5-demo"
+    assert re.fullmatch("demo-3-5-demo-[0-9a-f]{16}", task.id)
 
 
 def test_builds_run_at_the_same_time(scene: Scene) -> None:

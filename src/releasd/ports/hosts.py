@@ -38,7 +38,8 @@ class Task:
     `script` runs under `sh -eu` in the unpacked sources with exactly `env` plus what the host itself defines, and
     leaves its files in `$RELEASD_OUT`. Files matching `outputs` come back into `dest`. Times are seconds.
 
-    `id` is unique to the attempt that begins it, `token` says which attempt has it now: a host refuses an older one.
+    `id` is the task's alone, on a host that other daemons use too, and not to be guessed: who names it may attach.
+    `token` says which attempt has it now: a host refuses an older one.
     What is `kept` goes on without its daemon for the host's leash, to be attached to again.
     `objects` are the same sources for a host that keeps git objects. Without a `cache` the script finds the tools'
     caches of the host's user.

@@ -129,14 +129,15 @@ def _deploy(ctx: Context, name: str, deploy: Deploy, news: Announcement) -> Evid
     if host is None:
         raise ConfigError(f"no host is called {deploy.host!r}", advice=f"Add [hosts.{deploy.host}], or do not name it.")
     variables: Mapping[str, str] = announcing.variables(news)
+    part = name.replace(":", "-").replace("/", "-")
     task = Task(
-        id=f"{news.project}-{ctx.job.id}-{ctx.job.token}-{name.replace(':', '-').replace('/', '-')}",
+        id=ctx.task_id(part),
         script=deploy.run,
         dest=ctx.scratch,
         env=variables,
         timeout=deploy.timeout,
     )
-    result = host.run(task, ctx.sink(name.replace(":", "-").replace("/", "-")), ctx.should_stop)
+    result = host.run(task, ctx.sink(part), ctx.should_stop)
     if result.exit_status != 0:
         ended = f"was ended ({result.why})" if result.why else f"ended with {result.exit_status}"
         raise Transient(

@@ -65,7 +65,7 @@ def _task(ctx: Context, wanted: Mapping[Artifact, Sequence[str]]) -> Task:
     dest = ctx.scratch / PART
     dest.mkdir(parents=True, exist_ok=True)
     return Task(
-        id=f"{ctx.plan.project}-{ctx.job.id}-{ctx.job.token}-{PART}",
+        id=ctx.task_id(PART),
         script=_SCRIPT.format(command=shlex.join((sys.executable, "-I", auditor.__file__, *looks))),
         dest=dest,
         inputs=tuple(ctx.artifacts.path(wheel) for wheel in wanted),

@@ -80,7 +80,7 @@ def task(ctx: Context, build: BuildSpec, host: Host, source: Path, epoch: int, *
     dest = ctx.scratch / f"{part}-{host.spec.name}"
     dest.mkdir(parents=True, exist_ok=True)
     return Task(
-        id=f"{ctx.plan.project}-{ctx.job.id}-{ctx.job.token}-{part}",
+        id=ctx.task_id(part),
         script=build.run,
         dest=dest,
         source=source,

@@ -1,5 +1,6 @@
 """What a step is given: a decided plan, the ports, and the journal of its own job. Nothing is read from elsewhere."""
 
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,6 +65,14 @@ class Context:
     def private_ref(self) -> str:
         """Return the ref that keeps this job's release commit until it is tagged."""
         return private_ref(self.job.id)
+
+    def task_id(self, part: str) -> str:
+        """Return a new id for a task of this attempt, under which its host keeps and finds it.
+
+        Its 64 random bits keep it apart from tasks of every other daemon that uses the host, which counts jobs and
+        claims from one as we do; and whoever was not told the id cannot attach to the task.
+        """
+        return f"{self.plan.project}-{self.job.id}-{self.job.token}-{part}-{secrets.token_hex(8)}"
 
     def say(self, part: str, text: str) -> None:
         """Write one line of our own into the output of a part of the step."""

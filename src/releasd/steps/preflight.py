@@ -172,7 +172,7 @@ def _trial(ctx: Context, host: Host, build: BuildSpec, container: ContainerSpec)
     """Start the build's container, which pulls its image, and look for the build's tools in there."""
     said: list[bytes] = []
     task = Task(
-        id=f"{ctx.plan.project}-{ctx.job.id}-{ctx.job.token}-trial-{build.name}",
+        id=ctx.task_id(f"trial-{build.name}"),
         script="\n".join(
             f"command -v {tool} > /dev/null || echo {LACKS}{tool}" for tool in map(shlex.quote, programs(build.tools))
         ),
@@ -194,7 +194,7 @@ def _gate(ctx: Context, gate: Gate) -> str:
     if not source.exists():
         ctx.git.archive(ctx.plan.commit, source)
     task = Task(
-        id=f"{ctx.plan.project}-{ctx.job.id}-{ctx.job.token}-gate-{gate.name}",
+        id=ctx.task_id(f"gate-{gate.name}"),
         script=gate.run,
         dest=ctx.scratch,
         source=source,

@@ -209,7 +209,7 @@ def _judge(ctx: Context, index: Index, result: TaskResult) -> None:
 def _run(ctx: Context, index: Index, script: str) -> bytes:
     """Run a script on this machine and return what it wrote. Raises as `_judge` does."""
     task = Task(
-        id=f"{ctx.plan.project}-{ctx.job.id}-{ctx.job.token}-verify-{index.name}",
+        id=ctx.task_id(f"verify-{index.name}"),
         script=script,
         dest=ctx.scratch,
         env={"UV_PYTHON_DOWNLOADS": "never"} | _scripts(ctx, index),

@@ -92,7 +92,7 @@ def _judge(ctx: Context, artifact: Artifact, host: Host, result: TaskResult) -> 
 def _task(ctx: Context, artifact: Artifact, modules: Sequence[str], pythons: Sequence[str]) -> Task:
     script = _TRIAL.format(pythons=shlex.join(pythons), modules=", ".join(modules))
     return Task(
-        id=f"{ctx.plan.project}-{ctx.job.id}-{ctx.job.token}-trial-{artifact.sha256[:12]}",
+        id=ctx.task_id(f"trial-{artifact.sha256[:12]}"),
         script=script + (_SMOKE if ctx.plan.smoke else ""),
         dest=ctx.scratch,
         inputs=(ctx.artifacts.path(artifact),),

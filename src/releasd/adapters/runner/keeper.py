@@ -2,7 +2,8 @@
 
 What comes over the connection is a *bridge*: it starts the *keeper*, or knocks at the door of one that runs, and from
 then on only carries bytes. The keeper runs the task in a session of its own. Its door is a Unix socket in the task's
-folder; whoever knocks shows a token, and only the same or a newer attempt is let in.
+folder, whose name nobody can guess (`Task.id`): whoever knocks is of the daemon that began it. It shows a token, and
+only the same or a newer attempt is let in.
 """
 
 from __future__ import annotations
