@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,18 +63,21 @@ def _start(program: str, arguments: tuple[str, ...], env: dict[str, str]) -> sub
         stderr=subprocess.DEVNULL,
         env={"LANG": "C.UTF-8", **env},
         errors="replace",
+        start_new_session=True,  # a group of its own, to be killed with what it started
     )
 
 
 def _said(process: subprocess.Popen[str], limit: float) -> str | None:
-    """Return what a program printed; None where it failed or took too long."""
+    """Return what a program printed; None where it failed or took too long, and is killed with its group."""
     from subprocess import TimeoutExpired  # noqa: PLC0415 - see `libc`
 
     try:
         said, _ = process.communicate(timeout=max(0.0, limit - time.monotonic()))
     except TimeoutExpired:
-        process.kill()
-        process.communicate()
+        os.killpg(process.pid, signal.SIGKILL)
+        if process.stdout is not None:
+            process.stdout.close()  # not read to its end, which what left the group may keep from coming
+        process.wait()
         return None
     return said if process.returncode == 0 else None
 
