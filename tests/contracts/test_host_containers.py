@@ -136,12 +136,14 @@ def test_output_comes_while_the_build_runs_and_loses_nothing(site: Site) -> None
 def test_limits_are_kept_or_refused(site: Site) -> None:
     """Memory, processors and processes are limited as asked; an engine that cannot do it says so and runs nothing."""
     box = ContainerSpec(image=IMAGE, memory=64 << 20, cpus=0.5, pids=20)
-    script = "cd /sys/fs/cgroup; cat memory/memory.limit_in_bytes memory.max pids/pids.max pids.max 2>/dev/null || true"
+    files = "memory/memory.limit_in_bytes memory.max cpu/cpu.cfs_quota_us cpu/cpu.cfs_period_us cpu.max"
+    script = f"cd /sys/fs/cgroup; cat {files} pids/pids.max pids.max 2>/dev/null || true"
     if not site.engine.has_limits:
         with pytest.raises(Permanent, match="cannot keep the limits memory, cpus, pids"):
             site.run(script, container=box)
         return
-    assert site.output(script, container=box).split() == [str(64 << 20), "20"]
+    memory, quota, period, pids = map(int, site.output(script, container=box).split())
+    assert (memory, quota / period, pids) == (64 << 20, 0.5, 20)
     result = site.run("i=0; while [ $i -lt 40 ]; do sleep 2 & i=$((i+1)); done; wait", container=box)
     assert result.exit_status != 0
 

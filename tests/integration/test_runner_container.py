@@ -20,7 +20,11 @@ def box(podman_engine: Engine, tmp_path: Path) -> Box:
     """A container that is not made yet."""
     spec = {"container": dict(ASKED), "engine": "podman"}
     (tmp_path / "t-1").mkdir()
-    return Box(spec, tmp_path / "t-1", client_environment("/usr/bin:/usr/sbin", "/nowhere", dict(podman_engine.env)))
+    made = Box(spec, tmp_path / "t-1", client_environment("/usr/bin:/usr/sbin", "/nowhere", dict(podman_engine.env)))
+    made.write_fetcher()
+    subprocess.run(("sh", "-eu", made.fetcher), env=made.env, timeout=60, check=True)
+    made.know_image()
+    return made
 
 
 ASKED = {
@@ -68,7 +72,7 @@ def test_a_container_that_is_being_made_is_waited_for_and_removed(box: Box, podm
 
 def test_an_image_is_known_by_its_id_where_it_is_there(box: Box, podman_engine: Engine) -> None:
     """What is kept for an image is kept for these bytes, not for a name."""
-    assert f"sha256:{box.image_id().removeprefix('sha256:')}" == podman_engine.image_id(IMAGE)
+    assert f"sha256:{box.image_id.removeprefix('sha256:')}" == podman_engine.image_id(IMAGE)
 
 
 def test_a_container_is_named_after_its_task_and_work_folder() -> None:

@@ -50,7 +50,7 @@ def test_a_container_that_comes_after_the_end_of_its_build_is_removed(tmp_path: 
     with TemporaryDirectory(prefix="releasd-") as short, slow_docker(Path(short), go) as engine:
         workdir = make_workdir(engine)
         place = make_place(LocalHost(local_spec(engine, workdir, leash=LEASH)), tmp_path / "place")
-        ended = place.run("echo never", container=ContainerSpec(image=IMAGE, pull="never"), timeout=0.5)
+        ended = place.run("echo never", container=ContainerSpec(image=IMAGE, pull="never"), timeout=3.0)
         assert ended.why == "timeout"
         assert engine.containers() == []
         go.set()

@@ -55,15 +55,28 @@ for file in /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_contro
 done
 exit "$status"
 """
-# What runs on the host. The engine's words about pulling and creating are kept in a file, for the error. One of the
-# two files `making` and `stop` is always seen by the other side: no container comes to be behind a remover's back. A
-# client that ends because it was told to says nothing of the engine, so `making` stays then.
+# What runs on the host before: it has the image there as it is asked for, and its id in a file. What the engine says of
+# a pull is heard at once, and kept in a file as well, for the error.
+FETCH = """\
+look() {{ {look} > {image} 2> {errors}; }}
+pull() {{
+  mkfifo {said}
+  tee {errors} < {said} >&2 &
+  status=0
+  {pull} 2> {said} || status=$?
+  wait
+  return "$status"
+}}
+{wanted}
+"""
+WANTED = {"never": "look", "missing": "look || { pull && look; }", "always": "pull && look"}
+# What runs on the host then. The engine's words about creating are kept in a file, for the error. One of the two files
+# `making` and `stop` is always seen by the other side: no container comes to be behind a remover's back. A client that
+# ends because it was told to says nothing of the engine, so `making` stays then.
 CLIENT = """\
-refuse() {{ cat {errors} >&2; [ -e {stop} ] || rm -f {making}; exit {refused}; }}
-{pull}
 : > {making}
 [ ! -e {stop} ] || exit {refused}
-{create} > /dev/null 2> {errors} || refuse
+{create} > /dev/null 2> {errors} || {{ cat {errors} >&2; [ -e {stop} ] || rm -f {making}; exit {refused}; }}
 rm {making}
 cat {errors} >&2
 : > {errors}
@@ -122,14 +135,19 @@ def check_limits(wanted: dict[str, Any], program: str, *, has_limits: bool) -> N
 class Box:
     """One container, from the choice of an engine to its removal.
 
-    `client` runs under `sh -eu` on the host, in exactly `env`: its output is the build's, and so is its exit status.
+    `fetcher` and `client` run under `sh -eu` on the host, one after the other and in exactly `env`. What the client
+    says is the build's output, and its exit status the build's.
+
+    Attributes:
+        image_id: what `know_image` found; "" before.
     """
 
     def __init__(self, spec: dict[str, Any], folder: Path, env: dict[str, str]) -> None:
         """Choose the engine. Raises `Refused` with what the host lacks."""
         self.evidence: dict[str, str] = {}
         self.is_out_of_memory = False
-        self.client = f"{folder}/client"
+        self.image_id = ""
+        self.fetcher, self.client = f"{folder}/fetcher", f"{folder}/client"
         self.env = {**env, "RELEASD_OUT": f"{folder}/out"}  # by which a later runner finds what is left
         self._folder = folder
         self._wanted: dict[str, Any] = spec["container"]
@@ -141,14 +159,32 @@ class Box:
         check_limits(self._wanted, self._program, has_limits=has_limits)
         self.name = name_of(folder)
 
-    def image_id(self) -> str:
-        """Return the id of the image as it is here, or its name where it has to be pulled first."""
-        image: str = self._wanted["image"]
-        answer = ask([self._program, "image", "inspect", image], self.env)
-        return str(json.loads(answer.stdout)[0]["Id"]) if answer.returncode == 0 else image
+    def write_fetcher(self) -> None:
+        """Write what has the image pulled, if it is to be."""
+        image, program = self._wanted["image"], self._program
+        errors, said, found = (shlex.quote(f"{self._folder}/{name}") for name in ("errors", "said", "image"))
+        fetcher = FETCH.format(
+            look=_quoted(program, "image", "inspect", "--format", "{{.Id}}", image),
+            pull=_quoted(program, "pull", image),
+            image=found,
+            errors=errors,
+            said=said,
+            wanted=WANTED[self._wanted["pull"]],
+        )
+        Path(self.fetcher).write_text(fetcher, encoding="utf-8")
+
+    def know_image(self) -> None:
+        """Note which image the container is to be made of, once the fetcher has ended: its name may be moved again.
+
+        Raises as `check_begun` does where there is none.
+        """
+        found = self._folder / "image"
+        self.image_id = found.read_text().strip() if found.exists() else ""
+        if not self.image_id:
+            self.check_begun()
 
     def write(self, script: str, cache: Path | None = None, variables: dict[str, str] | None = None) -> None:
-        """Write what is needed into the folder; nothing is started.
+        """Write what is needed into the folder, once the image is known; nothing is started.
 
         `cache` is a folder that the script finds in /releasd/cache, and `variables` tell tools of what is in it.
         """
@@ -165,17 +201,13 @@ class Box:
         for name in ("work", "home"):
             (self._folder / name).mkdir()
         errors, making, stop = (shlex.quote(f"{self._folder}/{name}") for name in ("errors", "making", "stop"))
-        image, program = self._wanted["image"], self._program
-        pull = f"{_quoted(program, 'pull', image)} 2> {errors} || refuse"
-        if self._wanted["pull"] == "missing":
-            pull = f"{_quoted(program, 'image', 'inspect', image)} > /dev/null 2>&1 || {pull}"
-        create = _quoted(program, "create", "--name", self.name, *options, image, "-eu", "/releasd/start")
+        program = self._program
+        create = _quoted(program, "create", "--name", self.name, *options, self.image_id, "-eu", "/releasd/start")
         client = CLIENT.format(
             errors=errors,
             making=making,
             stop=stop,
             refused=REFUSED,
-            pull="" if self._wanted["pull"] == "never" else pull,
             create=create,
             start=_quoted(program, "start", "--attach", self.name),
         )

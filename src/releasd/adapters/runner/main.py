@@ -124,9 +124,30 @@ def _run_in(leash: Kept, spec: dict[str, Any], folder: Path) -> None:
         leash.hold(folder)
     put_in_place(leash, spec, folder)
     box = Box(spec, folder, engine_environment(spec)) if spec["container"] else None
-    with open_cache(leash, spec, folder, box.image_id() if box else "host") as cache:
+    if box and not fetch(leash, spec, folder, box):
+        return
+    with open_cache(leash, spec, folder, box.image_id if box else "host") as cache:
         cache.prepare(folder / "src")
         build_in(leash, spec, folder, cache, box)
+
+
+def fetch(leash: Kept, spec: dict[str, Any], folder: Path, box: Box) -> bool:
+    """Have the container's image there; return False, and tell, where that was ended. Its time is the build's."""
+    begun = time.monotonic()
+    box.write_fetcher()
+    fetching = Build(box.fetcher, str(folder), box.env)
+    why, is_full = watch(leash, fetching, spec, folder)
+    seconds = time.monotonic() - begun
+    if why:
+        evidence = {"seconds": f"{seconds:.1f}"}
+        leash.control(
+            exit=fetching.status or TIMED_OUT, why=why, files=[], left_out=[], disk_full=is_full, evidence=evidence
+        )
+        serve(leash, folder / "out")
+        return False
+    box.know_image()
+    spec["timeout"] -= seconds
+    return True
 
 
 def start(spec: dict[str, Any], folder: Path, cache: Cache, box: Box | None) -> Build:
@@ -143,11 +164,7 @@ def build_in(leash: Kept, spec: dict[str, Any], folder: Path, cache: Cache, box:
     build = start(spec, folder, cache, box)
     leash.control(started=build.pid)
     begun = time.monotonic()
-    try:
-        why, is_full = supervise(leash, build, spec, folder)
-    except BaseException:
-        build.end(GRACE)
-        raise
+    why, is_full = watch(leash, build, spec, folder)
     if box and not why:
         box.check_begun()
         why = "memory" if build.status and box.is_out_of_memory else None
@@ -190,6 +207,15 @@ def put_in_place(leash: Leash, spec: dict[str, Any], folder: Path) -> None:
         shutil.copyfile(path, folder / "inputs" / path.name)
     if spec["source"]:
         unpack(folder / spec["source"], folder / "src", leash.wait)
+
+
+def watch(leash: Kept, build: Build, spec: dict[str, Any], folder: Path) -> tuple[str | None, bool]:
+    """Return what `supervise` does; nothing of the build is left, whatever happens."""
+    try:
+        return supervise(leash, build, spec, folder)
+    except BaseException:
+        build.end(GRACE)
+        raise
 
 
 def supervise(leash: Kept, build: Build, spec: dict[str, Any], folder: Path) -> tuple[str | None, bool]:
