@@ -10,14 +10,13 @@ import pytest
 
 from releasd.app.fault import VARIABLE
 from releasd.steps.faultpoints import ATTACHING
-from support.netns import Farm, farm
 from support.packages import MAKE
 from support.parts import eventually
 from support.sshd import Sshd, sshd
 from support.stage import Stage, over_ssh
 from support.truth import assert_released
 
-__all__ = ["farm", "sshd"]
+__all__ = ["sshd"]
 
 LINES = 200
 LEASH = 120  # seconds: longer than any machine needs for the next daemon
@@ -125,38 +124,3 @@ def test_a_cancelled_job_takes_its_build_along(stage: Stage) -> None:
     assert stage.run("cancel", "1").returncode == 0
     assert stage.wait_over()["state"] == "cancelled"
     stage.assert_host_clean()
-
-
-def test_a_lost_hosts_build_moves_to_another(stage: Stage, farm: Farm) -> None:
-    """The cable of the host is cut for good: another able host makes the build, and the release is whole."""
-    stage.config["projects"]["demo"]["publish"] = []
-    stage.config["hosts"] = {
-        name: {
-            "address": f"root@{host.address}",
-            "port": 2222,
-            "identity": str(host.folder / "client_key"),
-            "known_hosts": str(host.folder / "known_hosts"),
-            "path": stage.environ["PATH"],
-            "workdir": str(stage.folder / name / "builds"),
-            "labels": ["linux"],
-            "leash": 10,
-            "lost_after": 8,
-        }
-        for name, host in zip(("first", "second"), farm.hosts, strict=False)
-    }
-    talking(stage, "one", labels=["linux"])
-    stage.write_config()
-    stage.install_hook(stage.remote)
-    stage.daemon.start(*farm.inside)
-    stage.push("feat: more")
-    stage.wait_file(stage.folder / "starts-one")
-    first = stage.wait_for(lambda job: job["builds"])["builds"][0]["host"]
-    farm.hosts[("first", "second").index(first)].cut()
-    (stage.folder / "go").touch()
-    job = stage.wait_over()
-    assert (job["state"], job["version"]) == ("succeeded", "1.1.0"), job
-    (build,) = job["builds"]
-    assert build["host"] != first
-    assert build["attempts"] == 2
-    for name in ("first", "second"):
-        eventually(lambda name=name: not list((stage.folder / name / "builds").iterdir()), "nothing left there")

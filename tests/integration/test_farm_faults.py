@@ -1,4 +1,4 @@
-"""Links that break, slow links, wrong clocks, on hosts with addresses of their own: nothing is left anywhere."""
+"""Links that break, on hosts with addresses of their own: nothing is left anywhere, and nobody waits for ever."""
 
 import threading
 import time
@@ -11,11 +11,10 @@ import pytest
 
 from releasd.adapters.ssh import SshHost
 from releasd.adapters.sshpool import Pool
-from releasd.errors import HostLost, Permanent
+from releasd.errors import HostLost
 from releasd.ports import Task
 from support.hosts import Place, eventually, make_place
 from support.netns import Farm, NetHost, farm
-from support.sshd import Sshd, make_key, start_sshd
 
 __all__ = ["farm"]
 
@@ -69,7 +68,7 @@ def test_a_link_that_is_cut_for_good_is_a_lost_host_in_bounded_time(
 
     with pytest.raises(HostLost):
         place.host.run(kept(place, "echo up; SLEEP & SLEEP", tmp_path), seen.append, at_line(seen, "up", act))
-    assert time.monotonic() - begun[0] < 40
+    assert time.monotonic() - begun[0] < 20
     assert eventually(lambda: not place.leftovers(), 60), "the leash"
 
 
@@ -131,81 +130,3 @@ def established(host: NetHost) -> set[str]:
     lines = Path("/proc/thread-self/net/tcp").read_text().splitlines()[1:]
     remote = f"{int.from_bytes(bytes(map(int, host.address.split('.'))), 'little'):08X}:{2222:04X}"
     return {fields[1] for line in lines if (fields := line.split())[2] == remote and fields[3] == "01"}
-
-
-def test_a_slow_host_is_not_a_lost_one(farm: Farm, place: Place, tmp_path: Path) -> None:
-    """With 2 Mbit/s everything takes longer, and works: sources there, output and a file back."""
-    farm.hosts[0].slow("2mbit")
-    source = tmp_path / "in.whl"
-    source.write_bytes(bytes(200_000))
-    script = 'head -c 100000 /dev/zero; cp "$RELEASD_INPUTS/in.whl" "$RELEASD_OUT/a.whl"'
-    seen: list[bytes] = []
-    result = place.host.run(kept(place, script, tmp_path, inputs=(source,)), seen.append, lambda: False)
-    assert (len(b"".join(seen)), result.outputs[0].size) == (100_000, 200_000)
-
-
-def test_three_hosts_build_side_by_side_and_one_is_lost(farm: Farm, tmp_path: Path) -> None:
-    """A cut cable of one host costs that host's build alone."""
-    places = [
-        make_place(SshHost(host.spec(tmp_path / host.name, leash=10.0, lost_after=8.0)), tmp_path)
-        for host in farm.hosts
-    ]
-    ended: dict[str, object] = {}
-
-    def run(number: int) -> None:
-        place = places[number]
-        seen: list[bytes] = []
-        act = farm.hosts[0].cut if number == 0 else (lambda: None)
-        task = kept(place, COUNTING, tmp_path, id=f"t-{number}", dest=tmp_path / f"dest{number}")
-        try:
-            ended[str(number)] = place.host.run(task, seen.append, at_line(seen, "line 3\n", act)).exit_status
-        except HostLost:
-            ended[str(number)] = "lost"
-
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert ended == {"0": "lost", "1": 0, "2": 0}
-    for number, place in enumerate(places):
-        folder = tmp_path / f"host{number}"
-        assert eventually(lambda folder=folder: not list(folder.iterdir()), 60)
-        place.host.close()
-
-
-def test_a_changed_key_is_refused_with_both_fingerprints(farm: Farm, tmp_path: Path) -> None:
-    """Somebody else at the same address gets nothing of ours."""
-    other = make_key(tmp_path / "other")
-    known = tmp_path / "known_hosts"
-    known.write_text(f"[{farm.hosts[1].address}]:2222 {other}\n")
-    with pytest.raises(Permanent, match="has changed") as caught:
-        SshHost(farm.hosts[1].spec(tmp_path / "work", known_hosts=str(known))).probe([])
-    assert str(caught.value).count("SHA256:") == 2
-
-
-SHIM = """#!/bin/sh
-test "$1 $2 $3" = "-I -S -c" || exec {python} "$@"
-exec {python} -I -S -c "import time; real = time.time; time.time = lambda: real() + 86400
-time.time_ns = lambda: int(time.time() * 1e9)
-$4"
-"""
-
-
-def test_a_host_whose_clock_is_a_day_off_builds_all_the_same(tmp_path: Path) -> None:
-    """No limit, no leash and no decision depends on what time a host thinks it is."""
-    folder, shims = tmp_path / "sshd", tmp_path / "shims"
-    folder.mkdir()
-    shims.mkdir()
-    (shims / "python3").write_text(SHIM.format(python="/usr/bin/python3"))
-    (shims / "python3").chmod(0o755)
-    server = start_sshd(folder, f"SetEnv PATH={shims}:/usr/bin:/bin")
-    running: Sshd = next(server)
-    place = make_place(SshHost(running.spec(tmp_path / "work", leash=5.0)), tmp_path)
-    try:
-        assert place.run("SLEEP", timeout=0.5).why == "timeout"
-        assert len(place.run('echo x > "$RELEASD_OUT/a.whl"', kept=True).outputs) == 1
-        assert place.leftovers() == []
-    finally:
-        place.host.close()
-        server.close()

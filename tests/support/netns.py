@@ -3,6 +3,7 @@
     farm.hosts[0].cut()           both ends of the cable go down
     farm.hosts[0].mute()          what the host sends is lost; what is sent to it arrives
     farm.hosts[0].slow("2mbit")   both directions
+    farm.hosts[0].rekey()         it shows another key from now on, and every connection to it ends
 
 While the fixture lives, the calling thread (and each thread and process that it starts) is in the client's namespace.
 """
@@ -11,17 +12,20 @@ import ctypes
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from releasd.model import HostSpec
+from support.parts import eventually
 from support.sshd import CONFIG, make_key
 from support.tools import lacking, require_tool
 
@@ -41,6 +45,7 @@ class NetHost:
     near: str
     far: str
     folder: Path
+    server: int = 0  # sshd's process
 
     def spec(self, workdir: Path, **changes: object) -> HostSpec:
         """Return a host entry that reaches it."""
@@ -72,6 +77,25 @@ class NetHost:
         for namespace, device in ((self.client, self.near), (self.namespace, self.far)):
             shape = ("root", "tbf", "rate", rate, "burst", "16kb", "latency", "200ms")
             _run("tc", "-n", namespace, "qdisc", "add", "dev", device, *shape)
+
+    def rekey(self) -> None:
+        """Have it show another key, as a machine that was set up anew, or somebody else at its address."""
+        for name in ("host_key", "host_key.pub"):
+            (self.folder / name).unlink()
+        key = make_key(self.folder / "host_key")
+        server = psutil.Process(self.server)
+        behind = [each for each in server.children(recursive=True) if each.name().startswith("sshd")]
+        server.send_signal(signal.SIGHUP)
+        for process in behind:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        scan = (require_tool("ssh-keyscan"), "-p", str(PORT), "-t", "ed25519", self.address)
+        eventually(lambda: key.encode() in subprocess.run(scan, check=False, capture_output=True).stdout, "the key")
+
+    def put_before(self, name: str, script: str) -> None:
+        """Have whoever logs in there find `script` under the name of one of its programs."""
+        (self.folder / "bin" / name).write_text(script)
+        (self.folder / "bin" / name).chmod(0o755)
 
     def mend(self) -> None:
         """Have the cable as it was."""
@@ -146,23 +170,26 @@ def _host(stack: ExitStack, folder: Path, mark: str, client: str, number: int) -
     for namespace, device, own in ((client, host.near, "1"), (host.namespace, host.far, "2")):
         ip("-n", namespace, "addr", "add", f"10.77.{number}.{own}/30", "dev", device)
         ip("-n", namespace, "link", "set", device, "up")
-    _start_sshd(stack, host)
-    return host
+    return replace(host, server=_start_sshd(stack, host))
 
 
-def _start_sshd(stack: ExitStack, host: NetHost) -> None:
+def _start_sshd(stack: ExitStack, host: NetHost) -> int:
     Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # sshd's privilege separation insists on it
     key = make_key(host.folder / "host_key")
     make_key(host.folder / "client_key")
     shutil.copy(host.folder / "client_key.pub", host.folder / "authorized_keys")
     (host.folder / "known_hosts").write_text(f"[{host.address}]:{PORT} {key}\n")
-    config = CONFIG.replace("127.0.0.1", host.address).format(port=PORT, folder=host.folder, extra="")
+    (host.folder / "bin").mkdir()
+    # The home keeps out what the login shell of whoever runs the tests does first: it costs each command 0.3 s.
+    login = f"SetEnv HOME={host.folder} PATH={host.folder}/bin:/usr/local/bin:/usr/bin:/bin"
+    config = CONFIG.replace("127.0.0.1", host.address).format(port=PORT, folder=host.folder, extra=login)
     (host.folder / "config").write_text(config)
     command = (require_tool("nsenter"), f"--net=/run/netns/{host.namespace}", require_tool("sshd"), "-D", "-e", "-f")
     with (host.folder / "log").open("wb") as log:
         server = subprocess.Popen((*command, host.folder / "config"), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     stack.callback(server.wait, 60)
     stack.callback(server.terminate)
+    return server.pid
 
 
 def _wait_for(host: NetHost) -> None:
