@@ -202,14 +202,14 @@ def test_a_full_disk_is_told_with_the_files_name_and_earlier_output_stays(tmp_pa
     """No space left is an error of its own class; what was written before can still be read."""
     script = (
         "import sys; from pathlib import Path; from releasd.adapters.joblog import JobLog\n"
-        "from releasd.errors import DiskFull; from releasd.model import JobId, StepName\n"
+        "from releasd.errors import OwnDiskFull; from releasd.model import JobId, StepName\n"
         "log = JobLog(Path(sys.argv[1]) / 'logs', lambda data: data)\n"
         "try:\n"
         "    with log.outputs(JobId(1), StepName.BUILD) as sink:\n"
         "        append = sink('w')\n"
         "        append(b'begin\\n')\n"
         "        for _ in range(100): append(b'x' * 4095 + b'\\n')\n"
-        "except DiskFull as error: print(error)\n"
+        "except OwnDiskFull as error: print(error)\n"
         "print(log.read(JobId(1), StepName.BUILD, 'w', limit=6), log.list(JobId(1))[0].size > 4096)\n"
     )
     said = run_on_small_disk(tmp_path, script).splitlines()

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from packaging.tags import parse_tag
 
-from releasd.errors import CheckFailed, HostLost, Transient
+from releasd.errors import CheckFailed, Denied, HostLost, NoHost, Transient
 from releasd.model import IndexRules
+from releasd.ports import Probe
 from releasd.steps import check, trial
 from support.dist import METADATA, sdist, wheel, wheel_name
 from support.fakehost import FakeHost, Scripted
@@ -119,6 +120,33 @@ def test_another_host_of_the_platform_will_do(native: Scene) -> None:
     lost = FakeHost(host_spec("big", "linux", "x86_64"), lambda _: Scripted(error=HostLost("gone")))
     native.hosts = FakeHosts([lost, FakeHost(host_spec("small", "linux", "x86_64"))])
     assert check.apply(native.context())["installed"] == {wheel_name(LINUX): "small"}
+
+
+class Shut(FakeHost):
+    """A host that refuses us."""
+
+    def probe(self, *_: object, **__: object) -> Probe:
+        raise Denied("one refused our key")
+
+
+def test_a_builder_that_refuses_us_is_passed_over(native: Scene) -> None:
+    """Another host can say as much about the wheel."""
+    musl = wheel_name("cp311-cp311-musllinux_1_2_x86_64")
+    native.journal.sealed = []
+    native.seal(musl, wheel(tags=["cp311-cp311-musllinux_1_2_x86_64"]).getvalue(), host="big")
+    shut = Shut(host_spec("big", "linux"), lambda _: Scripted(error=Denied("one refused our key")))
+    native.hosts = FakeHosts([shut, FakeHost(host_spec("small", "linux", "x86_64", "musl"))])
+    assert check.apply(native.context())["installed"] == {musl: "small"}
+
+
+def test_a_drained_host_tries_no_wheel(native: Scene) -> None:
+    """It takes nothing new: another one of the platform does it, and with none the job waits."""
+    native.hosts = FakeHosts([FakeHost(host_spec(name, "linux", "x86_64")) for name in ("big", "small")])
+    native.journal.out = {"big": "is drained"}
+    assert check.apply(native.context())["installed"] == {wheel_name(LINUX): "small"}
+    native.hosts = FakeHosts(native.hosts.registered[:1])
+    with pytest.raises(NoHost, match="big is drained"):
+        check.apply(native.context())
 
 
 def test_all_hosts_lost_is_put_off(native: Scene) -> None:

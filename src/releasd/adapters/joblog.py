@@ -18,7 +18,7 @@ from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from releasd.errors import DiskFull
+from releasd.errors import OwnDiskFull
 from releasd.model import JobId, StepName
 from releasd.ports import Sink
 
@@ -46,7 +46,7 @@ class JobLog:
 
     @contextmanager
     def outputs(self, job: JobId, step: StepName) -> Iterator["StepOutputs"]:
-        """Give the outputs of a step for its time. Their sinks and the end of the block raise `DiskFull`."""
+        """Give the outputs of a step for its time. Their sinks and the end of the block raise `OwnDiskFull`."""
         opened = StepOutputs(lambda part: _Writer(self.path(job, step, part), self._redact))
         try:
             yield opened
@@ -166,7 +166,7 @@ def _no_space(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFull(f"no space left for the job log {path}", advice=f"df -h {path.parent}") from error
+            raise OwnDiskFull(f"no space left for the job log {path}", advice=f"df -h {path.parent}") from error
         raise
 
 

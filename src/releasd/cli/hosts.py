@@ -44,9 +44,10 @@ def command(ctx: click.Context, as_json: bool, config_file: Path | None) -> None
     epilog="""\b
 Examples:
   releasd hosts probe
-  releasd hosts probe bigblack --json | jq '.builds[] | select(.ok | not)'
+  releasd hosts probe bigblack --json | jq '.builds[] | select(.ok == false)'
 \b
-Exit code 1: a host cannot be used, or a build would run nowhere.
+Exit code 1: a host cannot be used, or a build would run nowhere. Where hosts are named the others are not looked at,
+and .ok of a build that may run there is null.
 """
 )
 @click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=options.host_names)

@@ -57,10 +57,10 @@ def print_probe(found: dict[str, Any]) -> None:
             out.print(f"? {build['project']}: {build['reason']}", style="yellow")
             continue
         able = [name for name, why in build["hosts"].items() if not why]
-        says = f"would run on {', '.join(able)}" if able else "would run nowhere"
-        out.print(
-            f"{_mark(build['ok'])} {build['project']} {build['build']}: {says}", style=None if able else "bold red"
-        )
+        nowhere = "would run on none of these" if build["ok"] is None else "would run nowhere"
+        says = f"would run on {', '.join(able)}" if able else nowhere
+        style = None if able else "yellow" if build["ok"] is None else "bold red"
+        out.print(f"{_mark(build['ok'])} {build['project']} {build['build']}: {says}", style=style)
         for name, why in build["hosts"].items():
             if why:
                 out.print(f"    {name} {why}", style="dim")
@@ -86,7 +86,7 @@ def _notes(host: Host) -> str:
 
 
 def _mark(ok: object) -> str:
-    return "✓" if ok else "✗"
+    return "?" if ok is None else "✓" if ok else "✗"
 
 
 def _table(*columns: str) -> Table:

@@ -36,12 +36,12 @@ class Farm:
     wake: Callable[[], None]
 
     def probe(self, names: Collection[str] = ()) -> dict[str, Any]:
-        """Look at these hosts (none named: at all), remember what each said, and say which builds would run there."""
+        """Look at these hosts (none named: at all), remember what each said, and say which builds would run where."""
         hosts = self._named(names)
         wanted = [self._wanted(project) for project in self.world.projects.values()]
         found = self._look(hosts, wanted, survey=True)
         out = {host.name: host.out for host in self.world.store.hosts() if host.out}
-        return {"schema": 1, "hosts": found, "builds": answers(wanted, hosts, found, out)}
+        return {"schema": 1, "hosts": found, "builds": answers(wanted, self._named(()), found, out)}
 
     def probe_due(self) -> None:
         """Look at the hosts whose time has come: by the tick, in its own thread."""

@@ -15,6 +15,7 @@ from releasd.steps.preflight import DISK_NEEDED, TRIAL_TOOL
 
 Box = tuple[str, tuple[str, ...]]  # why a container would not run (empty: it would), and what its image lacks
 Boxes = Mapping[tuple[str, str], Box]  # by host and container
+UNSEEN = "was not looked at"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +92,15 @@ def answers(
 
     Args:
         wanted: what is to be built.
-        hosts: where; they are asked once more for each container that a build names.
-        seen: the hosts as `probe_hosts` gives them.
+        hosts: where; those that were seen are asked once more for each container that a build names.
+        seen: hosts as `probe_hosts` gives them. What the others could do is not known.
         out: why hosts take nothing new now, by name.
     """
-    usable = {host["name"] for host in seen if host["ok"]}
+    hosts, usable = tuple(hosts), {host["name"] for host in seen if host["ok"]}
     boxes = _look_at_containers(wanted, [host for host in hosts if host.spec.name in usable])
-    return [answer for each in wanted for answer in _answers(each, seen, out, boxes)]
+    names = {host["name"] for host in seen}
+    unseen = [{"name": h.spec.name, "labels": h.spec.labels} for h in hosts if h.spec.name not in names]
+    return [answer for each in wanted for answer in _answers(each, [*seen, *unseen], out, boxes)]
 
 
 def _look_at_containers(wanted: Iterable[Wanted], hosts: Iterable[Host]) -> Boxes:
@@ -131,7 +134,8 @@ def _answers(
         able = [name for name, why in verdicts.items() if not why]
         reason = "" if able else "; ".join(f"{name} {why}" for name, why in verdicts.items())
         shown = {"project": project.name, "build": build.name, "labels": list(build.labels), "tools": list(build.tools)}
-        found.append(shown | {"ok": bool(able), "reason": reason, "hosts": verdicts})
+        ok = True if able else None if UNSEEN in verdicts.values() else False
+        found.append(shown | {"ok": ok, "reason": reason, "hosts": verdicts})
     return found
 
 
@@ -141,6 +145,10 @@ def _verdict(project: Project, build: BuildSpec, host: Mapping[str, Any], boxes:
         return f"is not among the hosts allowed for {project.name}"
     if unlabelled := sorted(set(build.labels) - set(host["labels"])):
         return f"lacks the labels {', '.join(unlabelled)}"
+    return _lack(build, host, boxes) if "ok" in host else UNSEEN
+
+
+def _lack(build: BuildSpec, host: Mapping[str, Any], boxes: Boxes) -> str:
     if not host["ok"]:
         return f"cannot be used: {host['reason']}"
     if missing := lacking(build.host_tools, host["missing"]):

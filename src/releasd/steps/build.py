@@ -4,7 +4,7 @@ A build's files are sealed in one transaction with its success: from then on the
 attempt, which is what makes an upload idempotent (DESIGN.md §2, "Sealing").
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -110,7 +110,7 @@ def _build(ctx: Context, build: BuildSpec, source: Path, epoch: int) -> None:
     begun = farm.resume_build(ctx, build.name, on)
     if begun is None and build.cache == "full" and not may_keep_all(ctx):
         ctx.say(build.name, 'cache = "full" is for the operator to allow (policy.allow_full_cache); "deps" is used')
-    host, result = begun or farm.run_build(ctx, build.name, hosts(ctx, build), on)
+    host, result = begun or _run(ctx, build, on)
     if "image" in result.evidence:
         ctx.say(build.name, f"ran in {result.evidence['image']} ({result.evidence['image_id']})")
     wrong = problem(build, result)
@@ -121,6 +121,12 @@ def _build(ctx: Context, build: BuildSpec, source: Path, epoch: int) -> None:
     ctx.fault("build.adopted")
     _seal(ctx, build, host, sealed, {"host": host.spec.name, **result.evidence})
     ctx.fault("build.sealed")
+
+
+def _run(ctx: Context, build: BuildSpec, on: Callable[[Host], Task]) -> tuple[Host, TaskResult]:
+    chosen, out = hosts(ctx, build), ctx.journal.hosts_out()
+    away = [host for host in farm.candidates(ctx, build.labels) if host not in chosen and host.spec.name in out]
+    return farm.run_build(ctx, build.name, chosen, on, away)
 
 
 def hosts(ctx: Context, build: BuildSpec) -> Sequence[Host]:

@@ -69,8 +69,13 @@ def waits_for(part: str, hosts: Sequence[Host], why: str) -> NoHost:
     return NoHost(why, build=part, hosts=_slots(hosts), advice="releasd hosts probe")
 
 
-def run_build(ctx: Context, build: str, hosts: Sequence[Host], task: Callable[[Host], Task]) -> tuple[Host, TaskResult]:
-    """Run a build on whichever of `hosts` the scheduler gives it, and see it through to an exit status."""
+def run_build(
+    ctx: Context, build: str, hosts: Sequence[Host], task: Callable[[Host], Task], away: Sequence[Host] = ()
+) -> tuple[Host, TaskResult]:
+    """Run a build on whichever of `hosts` the scheduler gives it, and see it through to an exit status.
+
+    `away` are those that could not be looked at and may do it once they are back.
+    """
     passed: list[tuple[Host, ReleasdError]] = []
     while len(passed) < len(hosts):
         host, made = _take_slot(ctx, build, hosts, task, [host for host, _ in passed])
@@ -83,7 +88,7 @@ def run_build(ctx: Context, build: str, hosts: Sequence[Host], task: Callable[[H
                 raise
             _give_up(ctx, build, host, error)
             passed.append((host, error))
-    raise none_left(build, passed)
+    raise none_left(build, passed, away)
 
 
 def resume_build(ctx: Context, build: str, task: Callable[[Host], Task]) -> tuple[Host, TaskResult] | None:
@@ -150,8 +155,7 @@ def run_anywhere(ctx: Context, part: str, hosts: Sequence[Host], task: Task) -> 
     Raises `CheckFailed` where it was lost too often.
     """
     passed: list[tuple[Host, ReleasdError]] = []
-    out = ctx.journal.hosts_out()
-    for host in sorted(hosts, key=lambda host: host.spec.name in out):
+    for host in hosts:
         try:
             return host, host.run(task, ctx.sink(part), ctx.should_stop)
         except OwnDiskFull:
@@ -162,11 +166,12 @@ def run_anywhere(ctx: Context, part: str, hosts: Sequence[Host], task: Task) -> 
     raise none_left(part, passed)
 
 
-def none_left(part: str, passed: Sequence[tuple[Host, ReleasdError]]) -> ReleasdError:
-    """Say why no host could; it is waited for where that may pass."""
+def none_left(part: str, passed: Sequence[tuple[Host, ReleasdError]], away: Sequence[Host] = ()) -> ReleasdError:
+    """Say why no host could; where that may pass, those are waited for that are out, and `away`."""
     told = "; ".join(f"{host.spec.name} ({error.message})" for host, error in passed)
-    if any(isinstance(error, QUARANTINED) for _, error in passed):
-        return waits_for(part, [host for host, _ in passed], f"no able host can be reached: {told}")
+    out = [host for host, error in passed if isinstance(error, QUARANTINED)]
+    if out:
+        return waits_for(part, [*out, *away], f"no able host can be reached: {told}")
     if len(passed) == 1:
         return passed[0][1]
     return Permanent(f"{part}: no host can do it: {told}", advice=passed[0][1].advice)
@@ -201,7 +206,7 @@ def _take_slot(
         if placed.host is not None:
             return _kept(ctx, build, left[placed.host], task)
         if placed.is_stuck:
-            raise waits_for(build, hosts, placed.reason)
+            raise waits_for(build, tuple(left.values()), placed.reason)
         if placed.reason != said:
             said = placed.reason
             ctx.say(build, said)

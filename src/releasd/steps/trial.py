@@ -12,7 +12,7 @@ from releasd.core.judging.interpreters import requests
 from releasd.core.judging.names import platforms, runs_on
 from releasd.core.judging.wheels import importable, requires_python
 from releasd.core.platform import derived_labels
-from releasd.errors import CheckFailed, HostLost, Transient
+from releasd.errors import CheckFailed, HostLost, Permanent, Transient
 from releasd.model import Artifact
 from releasd.ports import Host, Task, TaskResult
 from releasd.steps import farm
@@ -67,7 +67,8 @@ def _tried(ctx: Context, artifact: Artifact) -> str:
         # A wheel of scripts or data alone: that it installs is all there is to see.
         modules, required = importable(file) or ("sys",), requires_python(file)
     pythons = requests(artifact.filename, required)
-    host, result = farm.run_anywhere(ctx, artifact.filename, hosts, _task(ctx, artifact, modules, pythons))
+    usable = farm.usable(ctx, artifact.filename, hosts)
+    host, result = farm.run_anywhere(ctx, artifact.filename, usable, _task(ctx, artifact, modules, pythons))
     if result.exit_status == NO_INTERPRETER:
         return f"{NOT_TRIED}{host.spec.name} has no Python that it is for ({' or '.join(pythons)})"
     _judge(ctx, artifact, host, result)
@@ -113,12 +114,12 @@ def _hosts(ctx: Context, artifact: Artifact) -> tuple[Host, ...]:
 
 
 def _can_run(host: Host, filename: str) -> bool:
-    """Return whether a wheel's builder can run it: what its labels leave open it is asked; one that is away may."""
+    """Return whether a wheel's builder can run it: what its labels leave open it is asked; if it cannot be, it may."""
     if runs_on(filename, frozenset()):
         return True
     try:
         probe = host.probe(())
-    except HostLost:
+    except (HostLost, Permanent):  # it is passed over where that is still so
         return True
     return runs_on(filename, host.spec.labels | derived_labels(probe.system, probe.machine, probe.facts))
 

@@ -41,6 +41,11 @@ class Database:
         self._lazy = self._engine.execution_options(**_LAZY)
         self._durable = self._engine.execution_options(**_DURABLE)
 
+    @property
+    def is_shared(self) -> bool:
+        """Return whether other daemons, with configurations of their own, may use this database too."""
+        return self._engine.dialect.name != "sqlite"
+
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Give a connection that sees one moment of the database."""

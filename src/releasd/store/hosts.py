@@ -35,11 +35,16 @@ class Hosts(Part):
     """Host probes, quarantine, draining."""
 
     def register_hosts(self, specs: Iterable[HostSpec], *, now: datetime) -> None:
-        """Take note of the hosts that the configuration names; one that was not there before is an event."""
+        """Take note of the hosts that the configuration names; one that was not there before is an event.
+
+        So is one that was, and is no more: it may have been taken out while no daemon ran. In a database that is shared
+        it may be another daemon's, and stays.
+        """
         shown = {spec.name: _shown(spec) for spec in specs}
         with self._db.read() as conn:
             known = {row.name: row.spec for row in conn.execute(select(host_state)) if not row.removed}
-        if all(known.get(name) == spec for name, spec in shown.items()):
+        gone = set() if self._db.is_shared else known.keys() - shown
+        if not gone and all(known.get(name) == spec for name, spec in shown.items()):
             return
         with self._db.write() as conn:
             for name, spec in shown.items():
@@ -47,13 +52,14 @@ class Hosts(Part):
                     _change(conn, name, **_FRESH)
                     log.append(conn, "host.added", now=now, data={"host": name, **spec})
                 _change(conn, name, spec=spec)
+            for name in sorted(gone):
+                _remove(conn, name, now)
 
     def host_removed(self, name: str, *, now: datetime) -> None:
         """Take note that a host is in the configuration no more: nothing new goes there."""
         with self._db.write() as conn:
-            _change(conn, name, removed=True)
-            conn.execute(delete(host_probe).where(host_probe.c.name == name))
-            log.append(conn, "host.removed", now=now, data={"host": name})
+            if not _is_removed(conn, name):
+                _remove(conn, name, now)
 
     def drain_host(self, name: str, *, by: str, now: datetime) -> None:
         """Let a host finish what runs there, and take nothing new."""
@@ -81,9 +87,12 @@ class Hosts(Part):
     def save_probe(self, name: str, *, ok: bool, facts: Mapping[str, Any], reason: str, now: datetime) -> None:
         """Keep the newest probe of a host; it ends the host's quarantine, or begins or prolongs it.
 
-        An event is written when the probe changed between able and not, and when the quarantine did.
+        An event is written when the probe changed between able and not, and when the quarantine did. Of a host that was
+        removed during the look nothing is kept.
         """
         with self._db.write(durable=False) as conn:
+            if _is_removed(conn, name):
+                return
             before = conn.execute(select(host_probe.c.ok).where(host_probe.c.name == name)).scalar_one_or_none()
             conn.execute(delete(host_probe).where(host_probe.c.name == name))
             values = {"name": name, "ok": ok, "at": now, "facts": dict(facts), "reason": clean(reason)}
@@ -97,6 +106,8 @@ class Hosts(Part):
             _change(conn, name, cores=int(facts.get("cores") or 1), load=float(facts.get("load") or 0.0))
             if _state(conn, name)["failures"]:
                 _recover(conn, name, now)
+            elif before is None:
+                wake_waiting(conn, name, now, is_new=True)
 
     def probes(self) -> tuple[ProbeRecord, ...]:
         """Return the newest probe of each host, by name."""
@@ -137,6 +148,17 @@ def _state(conn: Connection, name: str) -> dict[str, Any]:
     if row is None or row["removed"]:
         raise UsageError(f"there is no host {name}", advice="List the hosts: releasd hosts")
     return dict(row)
+
+
+def _is_removed(conn: Connection, name: str) -> bool:
+    row = conn.execute(_STATE, {"of": name}).mappings().one_or_none()
+    return row is not None and bool(row["removed"])
+
+
+def _remove(conn: Connection, name: str, now: datetime) -> None:
+    _change(conn, name, removed=True)
+    conn.execute(delete(host_probe).where(host_probe.c.name == name))
+    log.append(conn, "host.removed", now=now, data={"host": name})
 
 
 def _change(conn: Connection, name: str, **values: Any) -> None:

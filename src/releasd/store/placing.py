@@ -1,6 +1,6 @@
 """Builds that wait for a host, until they have one; jobs that wait because no host can be used at all."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, and_, bindparam, delete, insert, or_, select, update
@@ -10,11 +10,11 @@ from releasd.model import JobId, JobState, StepName, StepState
 from releasd.store.codec import clean
 from releasd.store.queue import put_back
 from releasd.store.rows import Brief, Part, guarded, record
-from releasd.store.slots import explain, hand_out, stop_waiting
+from releasd.store.slots import explain, hand_out, stop_waiting, why_out
 from releasd.store.tables import build as build_table
+from releasd.store.tables import host_state, waiting_build
 from releasd.store.tables import job as job_table
 from releasd.store.tables import step as step_table
-from releasd.store.tables import waiting_build
 from releasd.store.values import WaitingRecord
 
 LOOK_EVERY = timedelta(seconds=5)  # between two looks by one who waits; who frees a slot hands it on at once
@@ -84,12 +84,13 @@ class Placing(Part):
     ) -> None:
         """Give a job back to the queue until one of `hosts` can be used, for the build `name`.
 
-        It is due as soon as one recovers or is resumed, and looked at again in any case after `LONGEST_QUARANTINE`.
+        It is due as soon as one recovers or is resumed (at once where one has meanwhile) and when a host is new, and
+        looked at again in any case after `LONGEST_QUARANTINE`.
         Its next attempt looks at the circumstances anew: what `preflight` found is forgotten. Raises `Fenced`.
         """
         with self._db.write() as conn:
             job = guarded(conn, job_id, token)
-            again = now + timedelta(seconds=LONGEST_QUARANTINE)
+            again = now if _one_is_back(conn, hosts) else now + timedelta(seconds=LONGEST_QUARANTINE)
             put_back(conn, job, now=now, reason=reason, not_before=again)
             if not job.irrevocable:
                 looked = and_(step_table.c.job_id == job_id, step_table.c.name == StepName.PREFLIGHT)
@@ -107,17 +108,22 @@ class Placing(Part):
             return tuple(WaitingRecord(**row) for row in rows)
 
 
-def wake_waiting(conn: Connection, host: str, now: datetime) -> None:
-    """Make the jobs due that were put off until `host` can be used, and hand out its slots."""
+def wake_waiting(conn: Connection, host: str, now: datetime, *, is_new: bool = False) -> None:
+    """Make the jobs due that were put off until `host` can be used, and hand out its slots; a new one may suit any."""
     live = and_(job_table.c.id == waiting_build.c.job_id, job_table.c.token == waiting_build.c.token)
     query = select(waiting_build.c.job_id, waiting_build.c.hosts).join(
         job_table, and_(live, job_table.c.state == JobState.QUEUED)
     )
-    due = sorted({row.job_id for row in conn.execute(query) if host in row.hosts})
+    due = sorted({row.job_id for row in conn.execute(query) if is_new or host in row.hosts})
     if due:
         late = or_(job_table.c.not_before.is_(None), job_table.c.not_before > now)
         conn.execute(update(job_table).where(job_table.c.id.in_(due), late).values(not_before=now))
     hand_out(conn, now)
+
+
+def _one_is_back(conn: Connection, hosts: Iterable[str]) -> bool:
+    rows = conn.execute(select(host_state).where(host_state.c.name.in_(tuple(hosts)))).mappings()
+    return any(not why_out(dict(row)) for row in rows)
 
 
 def _wait(

@@ -9,7 +9,7 @@ from releasd.engine import farmhands, view
 from releasd.engine.farmhands import Farm
 from releasd.errors import DiskFull, HostLost, ReleasdError, TaskLost, UsageError
 from releasd.model import BuildSpec, ContainerSpec, HostSpec, JobState, StepName
-from releasd.ports import Probe
+from releasd.ports import Probe, Task
 from support.fakehost import FakeHost, Scripted
 from support.fakeports import TOOLS, host_spec
 from support.lab import Lab
@@ -95,6 +95,32 @@ def test_only_the_named_hosts_are_looked_at(lab: Lab, far: Watched) -> None:
     found = Farm(lab.world, lambda: None).probe(["far"])
     assert [host["name"] for host in found["hosts"]] == ["far"]
     assert [probe.name for probe in lab.store.probes()] == ["far"]
+
+
+def test_of_hosts_that_were_not_looked_at_nothing_is_said(lab: Lab, far: Watched) -> None:
+    """A build that may run on one of them is not said to run nowhere; one that none of them is meant for is."""
+    builds = (BuildSpec(name="mine", run="x"), BuildSpec(name="its", run="x", labels=("linux",)))
+    lab.configure(builds=(*builds, BuildSpec(name="none", run="x", labels=("mac",))))
+    found = Farm(lab.world, lambda: None).probe(["one"])["builds"]
+    assert [(build["build"], build["ok"]) for build in found] == [("mine", True), ("its", None), ("none", False)]
+    assert found[1]["hosts"] == {"one": "lacks the labels linux", "far": "was not looked at"}
+
+
+def test_a_job_does_not_wait_beside_an_able_host(lab: Lab, far: Watched) -> None:
+    """One that was drained in preflight and resumed while the build ran elsewhere takes it when that host is lost."""
+    tick(lab)
+    farm = Farm(lab.world, lambda: None)
+    farm.drain("far")
+
+    def lost(task: Task) -> Scripted | None:
+        if "RELEASD_VERSION" not in task.env:
+            return None
+        farm.resume("far")
+        return Scripted(error=TaskLost("gone"))
+
+    lab.plays = lost
+    job = lab.release()
+    assert (job.state, job.not_before) == (JobState.QUEUED, lab.clock.at)
 
 
 def test_a_reload_tells_of_hosts_that_come_and_go(lab: Lab, far: Watched) -> None:

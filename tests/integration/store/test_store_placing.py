@@ -228,6 +228,41 @@ def test_another_hosts_recovery_wakes_nobody(store: Store) -> None:
     assert store.job(job.id).not_before == NOW + timedelta(seconds=300)
 
 
+def test_a_job_is_not_put_off_beside_a_host_that_is_back_already(store: Store) -> None:
+    """What it waits for may have come while it ended: no later event would tell."""
+    store.register_hosts((FAR,), now=NOW)
+    store.host_lost("gone", "gone", now=NOW)
+    assert parked(store, {"far": 2, "gone": 1}).not_before == NOW
+
+
+def test_a_new_host_wakes_who_waits(store: Store) -> None:
+    """Its first good look, and no later one: it may be what every job waits for."""
+    store.host_lost("far", "gone", now=NOW)
+    job = parked(store, {"far": 2})
+    store.register_hosts((FAR,), now=NOW)
+    store.save_probe("fresh", ok=False, facts={}, reason="lacks uv", now=NOW)
+    assert store.job(job.id).not_before == NOW + timedelta(seconds=300)
+    store.save_probe("new", ok=True, facts={}, reason="", now=LATER)
+    assert store.job(job.id).not_before == LATER
+
+
+def test_what_was_taken_out_while_no_daemon_ran_is_gone_at_its_start(store: Store) -> None:
+    """The configuration says which hosts there are."""
+    store.register_hosts((FAR,), now=NOW)
+    store.register_hosts((), now=NOW)
+    assert store.hosts() == ()
+    assert events(store, "host.") == ["host.added", "host.removed"]
+
+
+def test_a_look_at_a_host_that_was_removed_meanwhile_is_forgotten(store: Store) -> None:
+    """It is no mistake of anybody's, and the looks at the others count."""
+    store.register_hosts((FAR,), now=NOW)
+    store.host_removed("far", now=NOW)
+    for ok in (True, False):
+        store.save_probe("far", ok=ok, facts={}, reason="", now=NOW)
+    assert (store.hosts(), store.probes()) == ((), ())
+
+
 def test_behind_the_tag_the_journal_is_kept_whole(store: Store) -> None:
     """Once a version may be public nothing that was recorded is forgotten."""
     job = running(store)
