@@ -165,6 +165,18 @@ def test_an_address_that_ssh_takes_is_taken(address: str) -> None:
     assert settings(hosts={"h": {"address": address}}).hosts["h"].address == address
 
 
+@pytest.mark.parametrize("folder", ["builds", "./builds", "~other/builds", "", "~"])
+def test_a_relative_folder_on_a_host_is_refused(folder: str) -> None:
+    """There is no current folder on a host for it to be below: builds would be made in the root folder."""
+    assert "begin it with / or ~/" in problems(hosts={"h": {"workdir": folder}})["hosts.h.workdir"]
+
+
+@pytest.mark.parametrize("folder", ["/var/cache/releasd/builds", "~/builds"])
+def test_a_folder_on_a_host_is_taken_as_written(folder: str) -> None:
+    """The home is that of the user there, whom this machine may not know."""
+    assert settings(hosts={"h": {"workdir": folder}}).hosts["h"].workdir == folder
+
+
 def test_a_committer_has_an_address_that_git_takes() -> None:
     """A malformed one would only fail once the release commit is made."""
     found = problems(projects={"a": {"repository": "/r", "policy": {"committer_email": "a <a@b>"}}})
@@ -261,9 +273,11 @@ def test_suggest_lists_what_is_known() -> None:
 def test_a_host_becomes_a_spec() -> None:
     """User and machine are taken apart, and every key arrives."""
     written = {"address": "build@mini", "port": 2222, "labels": ["macos"], "slots": 2, "identity": "/k", "path": "/bin"}
-    (spec,) = host_specs(settings(hosts={"mini": {**written, "env": {"A": "1"}, "known_hosts": "/kh", "workdir": "w"}}))
+    (spec,) = host_specs(
+        settings(hosts={"mini": {**written, "env": {"A": "1"}, "known_hosts": "/kh", "workdir": "/w"}})
+    )
     assert (spec.user, spec.address, spec.port) == ("build", "mini", 2222)
-    assert (spec.identity, spec.known_hosts, spec.path, spec.workdir) == ("/k", "/kh", "/bin", "w")
+    assert (spec.identity, spec.known_hosts, spec.path, spec.workdir) == ("/k", "/kh", "/bin", "/w")
     assert (spec.labels, spec.slots, spec.env) == (frozenset({"macos"}), 2, {"A": "1"})
 
 

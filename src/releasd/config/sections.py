@@ -17,6 +17,7 @@ from releasd.config.types import (
     Duration,
     Email,
     Folder,
+    HostFolder,
     IndexUrl,
     Mode,
     Name,
@@ -133,7 +134,7 @@ class Host(Section):
     slots: int = Field(default=1, ge=1, le=256)
     path: Text | None = None
     env: dict[str, str] = Field(default_factory=dict, repr=False)
-    workdir: Text | None = None
+    workdir: HostFolder | None = None
     cache_limit: Size = 10_000_000_000
     engine: Literal["docker", "podman"] | None = None
     leash: Duration = 60.0

@@ -60,6 +60,13 @@ def parse_folder(value: Path) -> Path:
     return expanded
 
 
+def parse_host_folder(value: str) -> str:
+    """Return a folder on a host as written; `~/` is the home of the user there. A relative one is refused."""
+    if not value.startswith(("/", "~/")):
+        raise ValueError("not an absolute path; begin it with / or ~/, which is the home of the host's user")
+    return value
+
+
 def parse_repository(value: str) -> str:
     """Return a repository's address as git takes it: a URL, `host:path`, or an absolute path with `~` expanded."""
     if "://" in value or _SCP_LIKE.fullmatch(value):
@@ -106,6 +113,7 @@ Duration = Annotated[float, BeforeValidator(parse_duration)]
 Size = Annotated[int, BeforeValidator(parse_size)]
 Mode = Annotated[int, BeforeValidator(parse_mode)]
 Folder = Annotated[Path, AfterValidator(parse_folder)]
+HostFolder = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(parse_host_folder)]
 Repository = Annotated[str, Field(min_length=1), AfterValidator(parse_repository)]
 WebUrl = Annotated[str, AfterValidator(parse_web_url)]
 IndexUrl = Annotated[str, AfterValidator(parse_index_url)]
