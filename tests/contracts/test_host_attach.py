@@ -6,13 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import psutil
 import pytest
 
 from releasd.adapters.runner.spool import LAG
 from releasd.errors import Cancelled, Fenced, HostLost, Stopping
 from releasd.ports import Cache, Task, TaskResult
-from support.hosts import Place, eventually, place, runner_of
+from support.hosts import Place, cut_all, eventually, place, runner_of
 from support.sshd import sshd
 
 __all__ = ["place", "sshd"]
@@ -144,24 +143,6 @@ def test_a_cancelled_build_ends_at_once(place: Place, tmp_path: Path) -> None:
     with pytest.raises(Cancelled, match=r"was cancelled$"):
         place.host.run(kept(place, "echo up; SLEEP", tmp_path), seen.append, lambda: bool(seen))
     assert place.leftovers() == []
-
-
-def bridges() -> list[psutil.Process]:
-    """Return what connects builds with us: our own runners, or our sshd's. A keeper is nobody's child any more."""
-    found = []
-    for process in psutil.Process().children(recursive=True):
-        try:
-            if any("exec(i.read" in part for part in process.cmdline()):
-                found.append(process)
-        except psutil.Error:
-            continue
-    return found
-
-
-def cut_all() -> None:
-    """Kill what connects the builds with us."""
-    for process in bridges():
-        process.kill()
 
 
 @linux_only

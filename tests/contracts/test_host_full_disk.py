@@ -2,19 +2,34 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from releasd.errors import DiskFull
 from releasd.model import ContainerSpec
-from support.hosts import Place, eventually, make_local, make_place, make_ssh, make_tar, member, place
+from support.hosts import (
+    Place,
+    cut_all,
+    eventually,
+    make_local,
+    make_place,
+    make_ssh,
+    make_tar,
+    member,
+    place,
+    runner_of,
+)
 from support.sshd import sshd
 from support.tools import lacking
 
 __all__ = ["place", "sshd"]
+
+linux_only = pytest.mark.skipif(sys.platform != "linux", reason="finds processes by what Linux tells of them")
 
 
 @pytest.fixture
@@ -49,6 +64,35 @@ def test_a_full_disk_on_a_host_is_named(
     with pytest.raises(DiskFull, match=f"disk of host {place.host.spec.name} is full"):
         place.run("head -c 4000000 /dev/zero > filled")
     assert eventually(lambda: place.leftovers() == [])
+
+
+@linux_only
+@pytest.mark.parametrize("kind", [make_local, make_ssh])
+def test_a_disk_that_fills_while_nobody_is_connected_is_named_to_who_comes_back(
+    request: pytest.FixtureRequest, tmp_path: Path, mount_tiny: Callable[[str], Path], kind: Callable[..., object]
+) -> None:
+    """The keeper waits with what ended the build: the host was not restarted, as a build that is gone would look."""
+    place = make_place(kind(request, mount_tiny("work")), tmp_path)
+    seen: list[bytes] = []
+    script = "echo up; until [ -e FOLDER/away ]; do sleep 0.05; done; head -c 4000000 /dev/zero; touch FOLDER/never"
+
+    def go_away() -> bool:
+        if b"up" in b"".join(seen) and not (tmp_path / "away").exists():
+            cut_all()
+            (tmp_path / "away").touch()
+            assert eventually(lambda: builds_of(place) == [])
+        return False
+
+    task = place.task(script.replace("FOLDER", str(tmp_path)), kept=True, token=1)
+    with pytest.raises(DiskFull, match=f"disk of host {place.host.spec.name} is full"):
+        place.host.run(task, seen.append, go_away)
+    assert not (tmp_path / "never").exists()
+    assert eventually(lambda: place.leftovers() == [])
+
+
+def builds_of(place: Place) -> list[psutil.Process]:
+    """Return what runs below the keeper of the place's only task."""
+    return [each for each in runner_of(place).children(recursive=True) if each.status() != psutil.STATUS_ZOMBIE]
 
 
 def test_a_full_disk_here_is_told_apart_and_leaves_no_part(place: Place, mount_tiny: Callable[[str], Path]) -> None:

@@ -59,7 +59,7 @@ class Kept(Leash):
         self._spool: Spool | None = None
         self._sent: int | None = 0  # bytes of the build's output; None until a newcomer said where to begin
         self._later = bytearray()  # messages that come after the output
-        self._exit = b""
+        self._end = b""
 
     def open_door(self, folder: Path) -> None:
         """Let later bridges in. The name is relative, for a socket's path is short."""
@@ -91,10 +91,15 @@ class Kept(Leash):
     def control(self, **message: Any) -> None:
         """Queue one message behind the output. How the build ended is told to everyone who comes."""
         frame = pack(CONTROL, json.dumps(message).encode())
-        if "exit" in message:
-            self._exit = frame
+        if "exit" in message or "error" in message:
+            self._end = frame
         if self._streams:
             self._later += frame
+
+    def see_off(self) -> None:
+        """Return when whoever was told how it ended wants no more of it, now or when they come back."""
+        while self.expect()[0] not in (BYE, KILL):
+            pass  # what was sent before they knew
 
     def wait(self, timeout: float = 0.0, also: Iterable[int] = ()) -> list[int]:
         """As `Leash.wait`; sees to the door meanwhile."""
@@ -188,7 +193,7 @@ class Kept(Leash):
         self._let_go()
         self._connection, self._streams = caller, (caller.fileno(), caller.fileno())
         self._sent, self._heard = None, time.monotonic()
-        self._later += self._exit
+        self._later += self._end
         self.send(CONTROL, json.dumps({"attached": True}).encode())
         for kind, payload in self._frames.feed(rest):
             self.take(kind, payload)

@@ -53,12 +53,17 @@ def _answer(leash: AnyLeash, spec: dict[str, Any], do: Callable[[AnyLeash, dict[
         do(leash, spec)
     except LeashBroken:
         raise
-    except (Refused, OSError, tarfile.TarError) as error:
-        is_full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-        leash.control(error=str(error), disk_full=is_full)
     except Exception as error:  # noqa: BLE001 - nobody sees what a keeper would print
-        leash.control(error=f"a defect in the runner: {type(error).__name__}: {error}", disk_full=False)
+        _tell(leash, error)
     leash.flush()
+
+
+def _tell(leash: Leash, error: Exception) -> None:
+    """Queue what it was that went wrong; a kind that nobody foresaw is a defect."""
+    is_foreseen = isinstance(error, (Refused, OSError, tarfile.TarError))
+    is_full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    why = str(error) if is_foreseen else f"a defect in the runner: {type(error).__name__}: {error}"
+    leash.control(error=why, disk_full=is_full)
 
 
 def search_path(spec: dict[str, Any]) -> str:
@@ -99,6 +104,11 @@ def run(leash: Kept, spec: dict[str, Any]) -> None:
         leash.open_door(folder)
         os.pwrite(lock, enter_scope(spec["id"]).encode(), 0)  # for whoever finds the lock with its holder dead
         _run_in(leash, spec, folder)
+    except LeashBroken:
+        raise
+    except Exception as error:  # noqa: BLE001 - see `_answer`; told while the folder, and so the door, is there
+        _tell(leash, error)
+        leash.see_off()
     finally:
         is_gone = release(folder, lock, leash.beat)
     tidy(leash, spec, workdir)
