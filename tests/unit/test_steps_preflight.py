@@ -9,17 +9,19 @@ import pytest
 from releasd.errors import (
     CheckFailed,
     Conflict,
+    DiskFull,
     GitError,
     HostLost,
     NoHost,
     Permanent,
     ReleasdError,
     SecretError,
+    TaskLost,
     Transient,
 )
 from releasd.model import BuildSpec, ContainerSpec, Gate
 from releasd.ports import Probe, Task
-from releasd.steps import preflight
+from releasd.steps import farm, preflight
 from support.fakehost import FakeHost, Scripted
 from support.fakeports import TOOLS, FakeHosts, FakeIndex, Scene, host_spec
 
@@ -241,6 +243,43 @@ def test_an_absent_image_is_pulled_before_anything_is_built(scene: Scene) -> Non
     in_box(scene, refusing)
     with pytest.raises(Permanent, match="one: no such image"):
         preflight.apply(scene.context())
+
+
+def absent(scene: Scene, said: Scripted) -> None:
+    """Have the scene's build in an image that its host has to pull, which goes as played."""
+    host = Boxed(host_spec("one"), lambda _: said, tools=TOOLS)
+    host.is_image_absent = True
+    in_box(scene, host)
+
+
+def test_a_pull_is_heard_live(scene: Scene) -> None:
+    """What the engine says is in the job's log, after the host and the image, also where the pull fails."""
+    absent(scene, Scripted(output=b"layer 1 of 9\n", error=Permanent("no such image")))
+    with pytest.raises(Permanent):
+        preflight.apply(scene.context())
+    said = b"".join(scene.said["image-wheel"]).decode()
+    assert said == "releasd: one lacks the image img: it is pulled\nlayer 1 of 9\n"
+
+
+@pytest.mark.parametrize("loss", [TaskLost("killed"), DiskFull("no room")])
+def test_a_pull_that_takes_its_host_along_is_waited_for_and_counted(scene: Scene, loss: ReleasdError) -> None:
+    """The host is left alone for a while and the loss is one of the five that are borne; the fifth fails the job."""
+    absent(scene, Scripted(error=loss))
+    with pytest.raises(NoHost, match=f"one: {loss.message}"):
+        preflight.apply(scene.context())
+    assert scene.journal.losses == [f"one ({loss.message})"]
+    scene.journal.out.clear()
+    scene.journal.losses = [f"h{number} (went away)" for number in range(farm.MOST_LOSSES - 1)]
+    with pytest.raises(Permanent, match=r"one: image-wheel was begun 5 times, .* h0 \(went away\);.* one \("):
+        preflight.apply(scene.context())
+
+
+def test_a_host_that_cannot_be_reached_for_a_pull_is_no_loss(scene: Scene) -> None:
+    """Nothing had begun there."""
+    absent(scene, Scripted(error=HostLost("no route")))
+    with pytest.raises(NoHost, match="one: no route"):
+        preflight.apply(scene.context())
+    assert scene.journal.losses == []
 
 
 def test_the_tools_of_a_container_are_looked_for_in_its_image(scene: Scene) -> None:

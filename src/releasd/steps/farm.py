@@ -2,9 +2,9 @@
 
 A build that an earlier attempt left running is seen to its end there. Else which host is the scheduler's choice
 (core/schedule.py); a host that is lost is quarantined at once, and the next one does the work. With none left the job
-waits, and costs no attempt; but what was lost `MOST_LOSSES` times once it had begun, a build, gate or trial, is itself
-the likely cause, and fails. The task's id names the attempt that begins it, so that a late answer of a lost host is
-never mistaken for this one's.
+waits, and costs no attempt; but what was lost `MOST_LOSSES` times once it had begun, a build, gate, trial or the pull
+of an image, is itself the likely cause, and fails. The task's id names the attempt that begins it, so that a late
+answer of a lost host is never mistaken for this one's.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -33,7 +33,7 @@ from releasd.steps.context import Context
 PASSED_OVER = (HostLost, DiskFull, Permanent)
 QUARANTINED = (HostLost, DiskFull)  # of these, what is the host's own fault
 LOST = (TaskLost, DiskFull)  # of these, what a task may bring about by itself
-MOST_LOSSES = 5  # of one build, gate or trial; more hosts than a bad night takes
+MOST_LOSSES = 5  # of one build, gate, trial or pull; more hosts than a bad night takes
 SLOT_PAUSE = 0.2  # seconds between looks whether it is our turn
 
 
@@ -178,10 +178,16 @@ def none_left(part: str, passed: Sequence[tuple[Host, ReleasdError]], away: Sequ
 
 
 def _pass_over(ctx: Context, part: str, host: Host, error: ReleasdError, too_often: type[Permanent]) -> None:
-    losses = ctx.journal.part_lost(part, host.spec.name, error.message) if isinstance(error, LOST) else ()
     if isinstance(error, QUARANTINED):
         ctx.journal.host_lost(host.spec.name, error.message)
     ctx.say(part, f"{host.spec.name} is passed over: {error.message}")
+    if isinstance(error, LOST):
+        count_loss(ctx, part, host, error, too_often)
+
+
+def count_loss(ctx: Context, part: str, host: Host, error: ReleasdError, too_often: type[Permanent]) -> None:
+    """Note that the host was lost to something that had begun there. Raises `too_often` with the last that may be."""
+    losses = ctx.journal.part_lost(part, host.spec.name, error.message)
     if len(losses) >= MOST_LOSSES:
         raise too_often(
             f"{part} was begun {len(losses)} times, and each time its host failed: {'; '.join(losses)}",

@@ -13,7 +13,7 @@ from releasd.core import crates
 from releasd.core.tools import lacking, lacks, programs
 from releasd.errors import CheckFailed, Conflict, DiskFull, OwnDiskFull, Permanent
 from releasd.model import BuildSpec, ContainerSpec, Evidence, Gate
-from releasd.ports import Addressed, Host, Index, Probe, Task
+from releasd.ports import Addressed, Host, Index, Probe, Task, TaskResult
 from releasd.steps import farm, trust
 from releasd.steps.context import Context
 
@@ -170,9 +170,10 @@ def _lack(build: BuildSpec, missing: Collection[str]) -> str | None:
 
 def _trial(ctx: Context, host: Host, build: BuildSpec, container: ContainerSpec) -> str | None:
     """Start the build's container, which pulls its image, and look for the build's tools in there."""
-    said: list[bytes] = []
+    part = f"image-{build.name}"
+    ctx.say(part, f"{host.spec.name} lacks the image {container.image}: it is pulled")
     task = Task(
-        id=ctx.task_id(f"trial-{build.name}"),
+        id=ctx.task_id(part),
         script="\n".join(
             f"command -v {tool} > /dev/null || echo {LACKS}{tool}" for tool in map(shlex.quote, programs(build.tools))
         ),
@@ -180,12 +181,29 @@ def _trial(ctx: Context, host: Host, build: BuildSpec, container: ContainerSpec)
         timeout=build.timeout,
         container=container,
     )
-    result = host.run(task, said.append, ctx.should_stop)
-    lines = b"".join(said).decode(errors="replace").splitlines()
+    result, said = _heard(ctx, part, host, task)
+    lines = said.decode(errors="replace").splitlines()
     missing = [line.removeprefix(LACKS) for line in lines if line.startswith(LACKS)]
     if lack := _lack(build, missing):
         return lack
     return None if result.exit_status == 0 else f"its container failed: {result.why or ' '.join(lines[-3:])}"
+
+
+def _heard(ctx: Context, part: str, host: Host, task: Task) -> tuple[TaskResult, bytes]:
+    """Run something that is heard live, and return what it said as well; a loss of its host is counted."""
+    said, log = bytearray(), ctx.sink(part)
+
+    def hear(data: bytes) -> None:
+        log(data)
+        said.extend(data)
+
+    try:
+        return host.run(task, hear, ctx.should_stop), bytes(said)
+    except OwnDiskFull:
+        raise
+    except farm.LOST as error:
+        farm.count_loss(ctx, part, host, error, CheckFailed)
+        raise
 
 
 def _gate(ctx: Context, gate: Gate) -> str:
