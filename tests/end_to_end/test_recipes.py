@@ -12,6 +12,8 @@ from support.containers import Engine
 from support.crossrust import require_cross_rust
 from support.packages import EXTENSION, MATURIN
 from support.realtools import require_real
+from support.rustimage import IMAGE as RUST_IMAGE
+from support.rustimage import add_rust_image
 from support.stage import Job, Stage
 from support.tools import require_tool
 from support.truth import assert_released
@@ -49,6 +51,27 @@ def test_an_extension_in_c_by_cibuildwheel(make_stage: Callable[..., Stage], doc
     add_wheel_image(docker_engine, require_real("cibuildwheel", stage.folder / "bin"))
     job = release_extension(stage, **docker_engine.env)
     assert f"Starting container image {IMAGE}" in stage.log_text(job["id"])
+    assert docker_engine.containers() == []
+
+
+@pytest.mark.slow
+def test_a_package_in_rust_in_an_image_that_holds_its_toolchain(
+    make_stage: Callable[..., Stage], docker_engine: Engine
+) -> None:
+    """No build is written, only the container named: both builds of the recipe run in it, and the wheel is tried."""
+    add_rust_image(docker_engine)
+    stage = make_stage({**MATURIN, ".releasd.toml": f'container = "{RUST_IMAGE}"\n'})
+    stage.config["hosts"]["here"] |= {"engine": "docker", "env": dict(docker_engine.env)}
+    stage.start()
+    stage.push("feat: more")
+    job = stage.wait_over(timeout=150)
+    built = {each["build"]: each["filename"] for each in job["artifacts"]}
+    assert_released(stage, job, "1.1.0", files=set(built.values()))
+    assert built["wheel-linux-x86_64"].startswith("demo-1.1.0-cp39-abi3-manylinux")
+    assert stage.log_text(job["id"]).count(f"ran in {RUST_IMAGE} ({docker_engine.image_id(RUST_IMAGE)})") == len(built)
+    (installed,) = (step["evidence"]["installed"] for step in job["steps"] if step["name"] == "check")
+    assert installed[built["wheel-linux-x86_64"]] == "here"
+    stage.assert_clean()
     assert docker_engine.containers() == []
 
 

@@ -18,9 +18,15 @@ import pytest
 
 from releasd.adapters.hosts import with_defaults
 from releasd.adapters.local import LocalHost
+from releasd.model import ContainerSpec
 from releasd.ports import Cache
+from support.boxes import docker_engine, local_spec, make_workdir
+from support.containers import Engine
 from support.hosts import Place, eventually, make_local, make_place, make_tar, member
+from support.rustimage import IMAGE, add_rust_image
 from support.tools import require_tool
+
+__all__ = ["docker_engine"]
 
 MAIN = 'fn main() { println!("{}", dep::word()); }\n'
 DEP = '[package]\nname = "dep"\nversion = "1.0.0"\nedition = "2021"\n[lib]\npath = "lib.rs"\n'
@@ -94,11 +100,14 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     assert eventually(lambda: not place.leftovers()), place.leftovers()
 
 
-def run(place: Place, script: str, files: dict[str, str], mode: str = "deps") -> tuple[int, str]:
+def run(
+    place: Place, script: str, files: dict[str, str], mode: str = "deps", container: ContainerSpec | None = None
+) -> tuple[int, str]:
     """Run a script over some sources with a cache; return its exit status and what it printed."""
     source = make_tar(place.dest.parent / "source.tar", [(member(name), text.encode()) for name, text in files.items()])
     said: list[bytes] = []
-    task = place.task(script, source=source, cache=Cache(mode=mode, project="demo", target="linux"))
+    cache = Cache(mode=mode, project="demo", target="linux")
+    task = place.task(script, source=source, cache=cache, container=container)
     result = place.host.run(task, said.append, lambda: False)
     return result.exit_status, b"".join(said).decode()
 
@@ -170,17 +179,35 @@ def vendored(files: dict[str, str], word: str) -> dict[str, str]:
     }
 
 
+def inner(word: str) -> dict[str, str]:
+    """Return the second crate of a project, which says `word`."""
+    return {
+        "inner/Cargo.toml": '[package]\nname = "inner"\nversion = "0.1.0"\nedition = "2021"\n[lib]\npath = "lib.rs"\n',
+        "inner/lib.rs": f'pub fn word() -> &\'static str {{ "{word}" }}\n',
+    }
+
+
 def local(files: dict[str, str], word: str) -> dict[str, str]:
-    """Return a project of two crates, the second of which says `word` after what its locked crate says."""
-    inner = '[package]\nname = "inner"\nversion = "0.1.0"\nedition = "2021"\n[lib]\npath = "lib.rs"\n'
+    """Return a project of two crates that says what its locked crate says, and `word`."""
     lock = files["Cargo.lock"].replace(' "dep",\n', ' "dep",\n "inner",\n')
     return {
         **files,
+        **inner(word),
         "Cargo.toml": files["Cargo.toml"] + 'inner = { path = "inner" }\n',
         "Cargo.lock": f'{lock}\n[[package]]\nname = "inner"\nversion = "0.1.0"\n',
-        "inner/Cargo.toml": inner,
-        "inner/lib.rs": f'pub fn word() -> &\'static str {{ "{word}" }}\n',
         "src/main.rs": 'fn main() { println!("{} {}", dep::word(), inner::word()); }\n',
+    }
+
+
+def alone(word: str) -> dict[str, str]:
+    """Return a project of two crates, and none from a registry, that says `word`."""
+    return {
+        **inner(word),
+        "Cargo.toml": '[package]\nname = "demo"\nversion = "0.1.0"\nedition = "2021"\n'
+        '[dependencies]\ninner = { path = "inner" }\n',
+        "Cargo.lock": 'version = 3\n\n[[package]]\nname = "demo"\nversion = "0.1.0"\ndependencies = [\n "inner",\n]\n\n'
+        '[[package]]\nname = "inner"\nversion = "0.1.0"\n',
+        "src/main.rs": 'fn main() { println!("{}", inner::word()); }\n',
     }
 
 
@@ -194,6 +221,20 @@ def test_a_full_cache_never_has_another_commits_code(
     build = "cargo build --locked --quiet && $CARGO_TARGET_DIR/debug/demo"
     for word in ("main", "1.x", "main"):
         assert run(place, build, kind(files, word), "full") == (0, said.format(word))
+
+
+@pytest.mark.slow
+def test_a_full_cache_in_a_container_never_has_another_commits_code(docker_engine: Engine, tmp_path: Path) -> None:
+    """In a container the sources are always at the same path, which is one thing less by which cargo could tell."""
+    add_rust_image(docker_engine)
+    spec = local_spec(docker_engine, make_workdir(docker_engine) / "builds")
+    made = make_place(LocalHost(spec), tmp_path)
+    place = replace(made, workdir=Path(spec.workdir))
+    build = "cargo build --locked --offline --quiet && $CARGO_TARGET_DIR/debug/demo"
+    for word in ("main", "1.x"):
+        said = run(place, build, alone(word), "full", container=ContainerSpec(image=IMAGE))
+        assert said == (0, f"{word}\n")
+    assert place.leftovers() == docker_engine.containers() == []
 
 
 def test_a_full_cache_spares_the_locked_crates(place: Place, site: Site) -> None:

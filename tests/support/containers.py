@@ -14,7 +14,7 @@ import sysconfig
 import tarfile
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -229,7 +229,7 @@ def python_image(*packages: str) -> bytes:
     """Return a tar of busybox, the Python that runs the tests, its standard library and some of its packages."""
     binary = Path(sys.executable).resolve()
     library, site = Path(sysconfig.get_path("stdlib")), Path(sysconfig.get_path("purelib"))
-    shared = _shared_libraries([binary, *library.glob("lib-dynload/*.so")])
+    shared = shared_libraries([binary, *library.glob("lib-dynload/*.so")])
     with io.BytesIO() as buffer:
         with tarfile.open(fileobj=buffer, mode="w") as tar:
             for path in {binary, *shared}:
@@ -257,7 +257,8 @@ def _without_extras(info: tarfile.TarInfo) -> tarfile.TarInfo | None:
     return None if unwanted & set(parts) or info.name.endswith((".a", ".pyc")) else info
 
 
-def _shared_libraries(programs: list[Path]) -> set[Path]:
+def shared_libraries(programs: Sequence[Path]) -> set[Path]:
+    """Return what programs are loaded with, at the paths where they look for it."""
     said = subprocess.run(("ldd", *programs), capture_output=True, text=True, timeout=60, check=False).stdout
     words = said.replace("=>", " ").split()
-    return {Path(word) for word in words if word.startswith("/") and not word.endswith(":")}
+    return {Path(os.path.normpath(word)) for word in words if word.startswith("/") and not word.endswith(":")}
