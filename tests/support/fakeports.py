@@ -10,7 +10,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, BinaryIO
 
 from releasd.core.delivering import advanced
@@ -346,6 +348,7 @@ class Scene:
             job=job, plan=self.plan, project=self.project, git=self.git, hosts=self.hosts, indexes=indexes,
             notifier=self.notifier, mailer=self.mailer, forges=self.forges,
             artifacts=self.artifacts, journal=self.journal, clock=self.clock,
-            scratch=self.scratch, sink=FakeOutputs(self.said), fault=fault,
+            scratch=self.scratch, sink=FakeOutputs(self.said), nonce=partial(token_hex, 8),
+            fault=fault,
             should_stop=self.stop,
         )  # fmt: skip

@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
+from secrets import token_hex
 from tempfile import mkdtemp
 from typing import Any
 
@@ -89,7 +91,8 @@ class Lab:
             notifier=self.notifier, mailer=self.mailer, forges={"main": self.forge},
             artifacts=ArtifactFolder(self.folder / "artifacts"), output=self._output,
             last_line=lambda *_: "",
-            scratch=self._scratch, forget=shutil.rmtree, stopping=lambda: self.is_stopping, fault=self._fault,
+            scratch=self._scratch, forget=shutil.rmtree, stopping=lambda: self.is_stopping,
+            nonce=partial(token_hex, 8), fault=self._fault,
         )  # fmt: skip
 
     def configure(self, **changes: Any) -> None:

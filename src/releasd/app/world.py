@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from secrets import token_hex
 
 from releasd import config
 from releasd.adapters import folder, s3, sshalias
@@ -71,6 +72,7 @@ def build_world(
         scratch=functools.partial(_scratch, state / "scratch"),
         forget=functools.partial(shutil.rmtree, ignore_errors=True),
         stopping=stopping,
+        nonce=functools.partial(token_hex, 8),
         fault=armed(environ),
         signer=SshSigner(settings.signing.key, NAMESPACE) if settings.signing else None,
         builder=builder(settings),

@@ -113,6 +113,7 @@ def context(world: World, job: Job, plan: Plan, *, project: Project, git: Git, s
         clock=world.clock,
         scratch=scratch,
         sink=_NoStep(),
+        nonce=world.nonce,
         fault=world.fault,
         signer=world.signer,
         builder=world.builder,

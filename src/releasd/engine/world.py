@@ -26,6 +26,7 @@ class World:
         last_line: `last_line(job, step, part)` gives the newest line of that output, "" where there is none.
         forget: `forget(folder)` removes a scratch folder.
         stopping: whether the daemon was told to stop.
+        nonce: gives 64 random bits in hexadecimal, new ones each time.
         signer: the operator's key; None: nothing is signed.
         builder: who it is that builds, in provenance.
         fault: ends the process at the point that a test armed; does nothing in production.
@@ -50,6 +51,7 @@ class World:
     scratch: Callable[[str], Path]
     forget: Callable[[Path], None]
     stopping: Callable[[], bool]
+    nonce: Callable[[], str]
     fault: Callable[[str], None]
     signer: Signer | None = None
     builder: Builder = field(default_factory=Builder)

@@ -1,6 +1,5 @@
 """What a step is given: a decided plan, the ports, and the journal of its own job. Nothing is read from elsewhere."""
 
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,6 +47,7 @@ class Context:
     clock: Clock
     scratch: Path
     sink: Outputs  # sink(part): where that part of the step writes its output, live
+    nonce: Callable[[], str]  # 64 random bits in hexadecimal, new ones each time
     fault: Callable[[str], None]  # a named point where a test may end the process; see steps/faultpoints.py
     should_stop: ShouldStop
     signer: Signer | None = None  # None: nothing is signed
@@ -72,7 +72,7 @@ class Context:
         Its 64 random bits keep it apart from tasks of every other daemon that uses the host, which counts jobs and
         claims from one as we do; and whoever was not told the id cannot attach to the task.
         """
-        return f"{self.plan.project}-{self.job.id}-{self.job.token}-{part}-{secrets.token_hex(8)}"
+        return f"{self.plan.project}-{self.job.id}-{self.job.token}-{part}-{self.nonce()}"
 
     def say(self, part: str, text: str) -> None:
         """Write one line of our own into the output of a part of the step."""
