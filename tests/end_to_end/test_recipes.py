@@ -10,10 +10,10 @@ import pytest
 from support.boxes import docker_engine
 from support.containers import Engine
 from support.crossrust import require_cross_rust
+from support.manylinux import IMAGE as RUST_IMAGE
+from support.manylinux import build_manylinux
 from support.packages import EXTENSION, MATURIN
 from support.realtools import require_real
-from support.rustimage import IMAGE as RUST_IMAGE
-from support.rustimage import add_rust_image
 from support.stage import Job, Stage
 from support.tools import require_tool
 from support.truth import assert_released
@@ -55,11 +55,13 @@ def test_an_extension_in_c_by_cibuildwheel(make_stage: Callable[..., Stage], doc
 
 
 @pytest.mark.slow
-def test_a_package_in_rust_in_an_image_that_holds_its_toolchain(
-    make_stage: Callable[..., Stage], docker_engine: Engine
+@pytest.mark.timeout(400)  # seconds; two images of half a gigabyte are made
+def test_a_package_in_rust_in_the_image_that_the_containerfile_makes(
+    make_stage: Callable[..., Stage], docker_engine: Engine, tmp_path: Path
 ) -> None:
     """No build is written, only the container named: both builds of the recipe run in it, and the wheel is tried."""
-    add_rust_image(docker_engine)
+    (tmp_path / "image").mkdir()
+    build_manylinux(docker_engine, tmp_path / "image")
     stage = make_stage({**MATURIN, ".releasd.toml": f'container = "{RUST_IMAGE}"\n'})
     stage.config["hosts"]["here"] |= {"engine": "docker", "env": dict(docker_engine.env)}
     stage.start()

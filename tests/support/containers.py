@@ -102,6 +102,8 @@ def docker(folder: Path, *options: str) -> Iterator[Engine]:
     finally:
         daemon.terminate()
         daemon.wait(90)
+        if os.path.ismount(folder / "exec/netns/default"):  # of containers in the host's network
+            subprocess.run((require_tool("umount"), folder / "exec/netns/default"), timeout=20, check=True)
 
 
 def _wait_for(daemon: subprocess.Popen[bytes], engine: Engine) -> None:

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from support.containers import Engine, busybox, shared_libraries, tar_of
@@ -26,26 +26,47 @@ def add_rust_image(engine: Engine) -> None:
 
     There is no Python in it, and none of a registry's crates.
     """
+    maturin = Path(sys.executable).with_name("maturin")
+    own = {f"bin/{path.name}": str(path) for path in (maturin, *rust())}
+    write_image(engine, IMAGE, {maturin, *toolchain()}, {**own, **linkers()})
+
+
+def rust() -> tuple[Path, Path]:
+    """Return the real cargo and rustc, whatever chooses them here."""
     sysroot = Path(_said("rustc", "--print", "sysroot")).resolve()
-    gcc, ld = (Path(require_tool(name)).resolve() for name in ("gcc", "ld"))
-    programs = [sysroot / "bin/cargo", sysroot / "bin/rustc", Path(sys.executable).with_name("maturin"), gcc, ld]
-    started = [*programs, *_of_gcc(_STARTED)]
-    links = {f"bin/{path.name}": str(path) for path in programs[:3]} | {"bin/cc": str(gcc), "bin/ld": str(ld)}
-    links |= {name: str(Path("/", name).readlink()) for name in ("lib", "lib64") if Path("/", name).is_symlink()}
-    archive = engine.folder / "rust.tar"
-    archive.write_bytes(tar_of({**busybox(), **links}))
-    files = (*started, *shared_libraries(started), *_of_gcc(_LINKED), *_library(sysroot))
+    return sysroot / "bin/cargo", sysroot / "bin/rustc"
+
+
+def linkers() -> dict[str, str]:
+    """Return the links to what rustc links with."""
+    return {
+        f"bin/{name}": str(Path(require_tool(program)).resolve()) for name, program in (("cc", "gcc"), ("ld", "ld"))
+    }
+
+
+def toolchain() -> set[Path]:
+    """Return the files of Rust and of the linker."""
+    started = [*rust(), *map(Path, linkers().values()), *_of_gcc(_STARTED)]
+    library = rust()[0].parent.parent / "lib/rustlib"
+    return {*started, *shared_libraries(started), *_of_gcc(_LINKED), *_library(library)}
+
+
+def write_image(engine: Engine, name: str, files: Iterable[Path], links: Mapping[str, str], *options: str) -> None:
+    """Make an image of busybox, files at their places on the host, and links; `options` are of the engine's import."""
+    usual = {name: str(Path("/", name).readlink()) for name in ("lib", "lib64") if Path("/", name).is_symlink()}
+    archive = engine.folder / "image.tar"
+    archive.write_bytes(tar_of({**busybox(), **usual, **links}))
     with tarfile.open(archive, "a") as tar:
         for path in {path.parent.resolve() / path.name for path in files}:
             tar.add(path.resolve(), str(path).lstrip("/"))
-    engine.ask("import", str(archive), IMAGE)
+    engine.ask("import", *options, str(archive), name)
     archive.unlink()
 
 
-def _library(sysroot: Path) -> Iterator[Path]:
+def _library(folder: Path) -> Iterator[Path]:
     """Yield Rust's own library, for this machine and whatever else is there, and the linker beside it."""
     for part in ("lib", "bin"):
-        for path in (sysroot / "lib/rustlib").glob(f"*/{part}/**/*"):
+        for path in folder.glob(f"*/{part}/**/*"):
             if path.is_file():
                 yield path
 
