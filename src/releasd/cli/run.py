@@ -1,11 +1,12 @@
 """`releasd run`."""
 
+import gc
 import os
 from pathlib import Path
 
 import click
 
-from releasd.cli import options
+from releasd.cli import USUAL_COLLECTION, options
 
 EPILOG = """\b
 Examples:
@@ -22,4 +23,6 @@ def command(config_file: Path | None) -> None:
     """Run the daemon in the foreground."""
     from releasd.app.serve import run
 
+    gc.freeze()  # what was imported stays, and is not looked through again
+    gc.set_threshold(*USUAL_COLLECTION)
     run(config_file, os.environ)
