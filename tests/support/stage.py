@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,7 @@ class Stage:
             **ISOLATED,
         }
         self.daemon = Daemon(log=folder / "daemon.log", notify=short / "notify", environ=self.environ)
+        self._seen: Store | None = None  # what looks into the store look through
 
     def _default_config(self) -> dict[str, Any]:
         secret = self.folder / "token"
@@ -160,9 +161,18 @@ class Stage:
         with self._store() as store:
             return view.find_job(store, number)
 
-    def _store(self) -> AbstractContextManager[Store]:
-        """Open what the daemon wrote, whether it runs or not: asking it would cost it time that is being measured."""
-        return open_store(sqlite_url(self.state), readonly=True)
+    @contextmanager
+    def _store(self) -> Iterator[Store]:
+        """Open what the daemon wrote, whether it runs or not: asking it would cost it time that is being measured.
+
+        No connection is kept between two looks, but what SQLAlchemy made of the questions is: most of a look's work.
+        """
+        store = self._seen or open_store(sqlite_url(self.state), readonly=True)
+        self._seen = store
+        try:
+            yield store
+        finally:
+            store.close()
 
     def wait_for(self, is_so: Callable[[Job], Any], *, job: int | None = None, timeout: float = 120.0) -> Job:
         """Wait until `is_so` of the job of that number, else of the newest; return the job."""
