@@ -1,5 +1,6 @@
 """`releasd hosts add` and `remove` against a real sshd: what is trusted, what is written, what is left alone."""
 
+import os
 import stat
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 from support.cli import Said, Terminal
 from support.ports import own_port
 from support.sshd import Sshd, make_key, sshd, start_sshd
+from support.sshhome import make_ssh_home
 from support.tools import require_tool
 
 __all__ = ["sshd"]
@@ -176,8 +178,8 @@ def test_a_host_behind_a_jump_host(
 ) -> None:
     """The hop is trusted as the user's ssh does, and its key is recorded with the host's."""
     outer = make_server("outer")
-    ssh = tmp_path / ".ssh"
-    ssh.mkdir()
+    ssh = make_ssh_home(tmp_path / "home")
+    terminal.environ["PATH"] = f"{tmp_path / 'home/bin'}:{os.environ['PATH']}"
     spec = sshd.spec(tmp_path)
     config = (
         f"Host inner\n HostName 127.0.0.1\n Port {sshd.port}\n User {spec.user}\n IdentityFile {spec.identity}\n"

@@ -1,6 +1,5 @@
 """SSH against a real sshd: whom we trust, how we tell what went wrong, and how soon a lost link is noticed."""
 
-import shutil
 import socket
 import subprocess
 import threading
@@ -16,7 +15,7 @@ import pytest
 
 from releasd.adapters import ssh
 from releasd.adapters.ssh import SshHost, fingerprint
-from releasd.errors import Denied, HostLost, Permanent
+from releasd.errors import HostLost, Permanent
 from support.hosts import LEASH, Place, eventually, make_place
 from support.ports import own_port
 from support.sshd import Sshd, make_key, sshd, start_sshd
@@ -168,15 +167,6 @@ def test_a_missing_known_hosts_file_is_named(sshd: Sshd, tmp_path: Path) -> None
         SshHost(sshd.spec(tmp_path, known_hosts=str(tmp_path / "nowhere"))).probe([])
 
 
-def test_a_wrong_identity_is_denied(sshd: Sshd, tmp_path: Path, ssh_home: Path) -> None:
-    """A key that the host does not accept is not tried again, and no other key of the user is tried instead."""
-    make_key(tmp_path / "stranger")
-    shutil.copy(sshd.folder / "client_key", ssh_home / "id_ed25519")
-    with pytest.raises(Denied, match="refused our key") as caught:
-        SshHost(sshd.spec(tmp_path, identity=str(tmp_path / "stranger"))).probe([])
-    assert "ssh-copy-id" in caught.value.advice
-
-
 def test_a_missing_identity_is_named(sshd: Sshd, tmp_path: Path) -> None:
     """An identity file that is not there is a mistake of configuration."""
     with pytest.raises(Permanent, match="nokey"):
@@ -194,59 +184,6 @@ def test_a_fingerprint_is_what_openssh_shows(tmp_path: Path) -> None:
     make_key(tmp_path / "key")
     key = paramiko.Ed25519Key.from_private_key_file(str(tmp_path / "key"))
     assert fingerprint(key) == shown_by_keygen(tmp_path / "key.pub")
-
-
-# --- the user's ssh configuration
-
-
-@pytest.fixture
-def ssh_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home whose ssh configuration the test writes."""
-    folder = tmp_path / "home" / ".ssh"
-    folder.mkdir(parents=True)
-    monkeypatch.setenv("HOME", str(folder.parent))
-    return folder
-
-
-def test_the_users_ssh_configuration_is_honoured(sshd: Sshd, tmp_path: Path, ssh_home: Path) -> None:
-    """An address may be an alias; its name, port, user, key and known key come from the user's files."""
-    spec = sshd.spec(tmp_path / "work")
-    (ssh_home / "config").write_text(
-        f"Host buildbox\n HostName 127.0.0.1\n Port {sshd.port}\n User {spec.user}\n IdentityFile {spec.identity}\n"
-    )
-    (ssh_home / "known_hosts").write_text((sshd.folder / "known_hosts").read_text())
-    alias = replace(spec, address="buildbox", port=22, user=None, identity=None, known_hosts=None)
-    assert SshHost(alias).probe(["sh"]).missing == ()
-
-
-def test_a_jump_host_is_used_and_its_key_checked_too(
-    sshd: Sshd, tmp_path: Path, ssh_home: Path, make_server: Callable[..., Sshd]
-) -> None:
-    """Each hop has to be known: Fabric would trust all of them."""
-    outer = make_server(name="outer")
-    spec = replace(sshd.spec(tmp_path / "work"), address="inner", port=22, identity=None, known_hosts=None)
-    config = f"""
-    Host inner
-      HostName 127.0.0.1
-      Port {sshd.port}
-      IdentityFile {sshd.folder}/client_key
-      ProxyJump outer
-    Host outer
-      HostName localhost
-      Port {outer.port}
-      User {spec.user}
-      IdentityFile {outer.folder}/client_key
-    """
-    (ssh_home / "config").write_text(config)
-    inner_known = (sshd.folder / "known_hosts").read_text()
-    (ssh_home / "known_hosts").write_text(inner_known)
-    with pytest.raises(Permanent, match="is unknown"):
-        SshHost(spec).probe([])
-    outer_known = (outer.folder / "known_hosts").read_text().replace("127.0.0.1", "localhost")
-    (ssh_home / "known_hosts").write_text(inner_known + outer_known)
-    place = make_place(SshHost(spec), tmp_path)
-    assert place.run('echo x > "$RELEASD_OUT/a.whl"').outputs[0].size == 2
-    assert place.leftovers() == []
 
 
 # --- odd hosts

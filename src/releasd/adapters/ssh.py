@@ -1,16 +1,14 @@
 """Build hosts over SSH: a runner behind one channel for each task, over a connection that is kept warm (sshpool.py).
 
 Fabric trusts every host by default, and Paramiko would wait a quarter of an hour for a link that was cut: both are
-changed here, for jump hosts too. The user's ssh configuration (names, ports, jump hosts, identities) is honoured.
+changed here, for jump hosts too. The user's ssh configuration (names, ports, jump hosts, identities) is honoured, as
+ssh itself says that it is (sshconfig.py).
 """
 
-import base64
-import hashlib
 import logging
 import socket
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import fabric
 import paramiko  # type: ignore[import-untyped]  # it ships no types
@@ -19,6 +17,14 @@ from releasd.adapters import hostlook, hostrun
 from releasd.adapters.conversation import Conversation, LinkClosed
 from releasd.adapters.runner import BOOTSTRAP
 from releasd.adapters.runner.leash import CHUNK
+from releasd.adapters.sshconnect import (
+    SSH_PORT,
+    connection_to,
+    fingerprint,
+    hops_of,
+    how_to_trust,
+    known_as,
+)
 from releasd.adapters.sshpool import BROKEN, Line, Pool
 from releasd.errors import Denied, HostLost, Permanent, ReleasdError
 from releasd.model import ContainerSpec, HostSpec
@@ -30,8 +36,6 @@ SEND_LIMIT = 30.0  # seconds in which a live link has taken something
 CUT_LIMIT = 12.0  # seconds after which unanswered bytes mean that the link was cut
 END_LIMIT = 5.0  # seconds in which a runner that did its work ends
 TAIL = 2000  # bytes kept of what the host says outside of the protocol
-KNOWN_HOSTS = (Path("~/.ssh/known_hosts"), Path("/etc/ssh/ssh_known_hosts"))
-SSH_PORT = 22
 
 # What goes wrong is raised as an error; without a log of ours Paramiko would print tracebacks beside it.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
@@ -132,8 +136,8 @@ def _connected(spec: HostSpec, within: float) -> Line:
     """Open a connection that trusts only known keys and notices a cut link. `within` in seconds, for each part."""
     hops: tuple[fabric.Connection, ...] = ()
     try:
-        connection = _connection(spec, within)
-        hops = tuple(_hops(connection))
+        connection = connection_to(spec, within)
+        hops = tuple(hops_of(connection))
         connection.open()
         for hop in hops:
             _notice_cuts(hop, min(CUT_LIMIT, spec.lost_after))
@@ -144,40 +148,6 @@ def _connected(spec: HostSpec, within: float) -> Line:
             raise _why(spec, error) from error
         raise
     return Line(hops)
-
-
-def _connection(spec: HostSpec, within: float) -> fabric.Connection:
-    limits = {"banner_timeout": within, "auth_timeout": within, "channel_timeout": within}
-    connection = fabric.Connection(
-        spec.address,
-        user=spec.user,
-        port=None if spec.port == SSH_PORT else spec.port,  # None: the ssh configuration decides, then 22
-        connect_timeout=within,
-        connect_kwargs=limits,
-        forward_agent=False,  # whatever the ssh configuration says: a build never gets at our keys
-    )
-    if spec.identity:
-        own = {"key_filename": [str(Path(spec.identity).expanduser())], "look_for_keys": False, "allow_agent": False}
-        connection.connect_kwargs = {**limits, **own}
-    for hop in _hops(connection):
-        hop.client.set_missing_host_key_policy(_RefuseUnknown(spec))
-        for path in (Path(spec.known_hosts),) if spec.known_hosts else KNOWN_HOSTS:
-            _load_known_hosts(hop.client, path.expanduser(), is_wanted=spec.known_hosts is not None)
-    return connection
-
-
-def _hops(connection: fabric.Connection) -> Iterator[fabric.Connection]:
-    """Yield the connection and the jump hosts before it, if any."""
-    while isinstance(connection, fabric.Connection):
-        yield connection
-        connection = connection.gateway
-
-
-def _load_known_hosts(client: paramiko.SSHClient, path: Path, *, is_wanted: bool) -> None:
-    if is_wanted and not path.is_file():
-        raise Permanent(f"known_hosts file {path} does not exist", advice=f"ssh-keyscan HOST >> {path}, then compare")
-    if path.is_file():
-        client.load_system_host_keys(str(path))
 
 
 def _notice_cuts(connection: fabric.Connection, seconds: float) -> None:
@@ -193,33 +163,6 @@ def _notice_cuts(connection: fabric.Connection, seconds: float) -> None:
             sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), max(1, int(value)))
 
 
-def fingerprint(key: paramiko.PKey) -> str:
-    """Return a public key's fingerprint as `ssh-keygen -l` shows it."""
-    return "SHA256:" + base64.b64encode(hashlib.sha256(key.asbytes()).digest()).decode().rstrip("=")
-
-
-class _RefuseUnknown:
-    """What Paramiko asks about a host that is in no known_hosts file."""
-
-    def __init__(self, spec: HostSpec) -> None:
-        self._spec = spec
-
-    def missing_host_key(self, _client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:
-        """Refuse, and say what to compare."""
-        raise Permanent(
-            f"the key of host {self._spec.name} ({hostname}) is unknown: it showed {key.get_name()} {fingerprint(key)}",
-            advice=_how_to_trust(self._spec),
-        )
-
-
-def _how_to_trust(spec: HostSpec) -> str:
-    port = "" if spec.port == SSH_PORT else f"-p {spec.port} "
-    return (
-        f"compare with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` run on the host itself, then "
-        f"`ssh-keyscan {port}{spec.address} >> {spec.known_hosts or KNOWN_HOSTS[0]}`"
-    )
-
-
 def _why(spec: HostSpec, error: Exception) -> ReleasdError:
     """Return our error for one of Paramiko's or the system's."""
     where = f"host {spec.name} ({spec.user + '@' if spec.user else ''}{spec.address}, port {spec.port})"
@@ -228,7 +171,7 @@ def _why(spec: HostSpec, error: Exception) -> ReleasdError:
             f"the key of {where} has changed: {fingerprint(error.expected_key)} is known, "
             f"it showed {fingerprint(error.key)}",
             advice=f"someone may be in between; if the host was set up anew, remove the old line with "
-            f"`ssh-keygen -R`, then {_how_to_trust(spec)}",
+            f"`ssh-keygen -R`, then {how_to_trust(spec)}",
         )
     if isinstance(error, paramiko.AuthenticationException) or "No authentication methods" in str(error):
         return Denied(
@@ -281,7 +224,7 @@ def shown_keys(spec: HostSpec) -> tuple[tuple[HostKey, ...], tuple[str, ...]]:
     found: dict[str, HostKey] = {}
     hops: tuple[str, ...] = ()
     for kind in KEY_KINDS:
-        connection = _connection(replace(spec, known_hosts=None), CONNECT_LIMIT)
+        connection = connection_to(replace(spec, known_hosts=None), CONNECT_LIMIT)
         others = {"keys": [other for other in _key_algorithms() if not other.startswith(kind)]}
         connection.connect_kwargs = {**connection.connect_kwargs, "disabled_algorithms": others}
         connection.client = paramiko.SSHClient()  # one that knows no key yet: each is shown
@@ -291,14 +234,14 @@ def shown_keys(spec: HostSpec) -> tuple[tuple[HostKey, ...], tuple[str, ...]]:
             connection.open()
         except _Seen:
             found.update({key.line: key for key in seen.keys})
-            hops = tuple(_line_of(hop) for hop in _hops(connection) if hop is not connection)
+            hops = tuple(_line_of(hop) for hop in hops_of(connection) if hop is not connection)
         except paramiko.ssh_exception.IncompatiblePeer:
             continue  # it has no key of this kind
         except (OSError, EOFError, paramiko.SSHException) as error:
             raise _why(spec, error) from error
         finally:
             connection.client.close()
-            for hop in _hops(connection):
+            for hop in hops_of(connection):
                 hop.close()
     if not found:
         raise Permanent(f"host {spec.address} shows no key of a kind that we know: {', '.join(KEY_KINDS)}")
@@ -327,5 +270,4 @@ class _SeeKey:
 
 def _line_of(hop: fabric.Connection) -> str:
     key = hop.transport.get_remote_server_key()
-    name = hop.host if hop.port == SSH_PORT else f"[{hop.host}]:{hop.port}"
-    return f"{name} {key.get_name()} {key.get_base64()}"
+    return f"{known_as(hop)} {key.get_name()} {key.get_base64()}"
