@@ -158,6 +158,18 @@ def test_what_a_killed_runner_left_is_removed_by_the_next_probe(place: Place) ->
     assert place.leftovers() == []
 
 
+@linux_only
+def test_a_killed_runner_leaves_no_process_behind_that_hides(place: Place) -> None:
+    """In a session of its own and without a variable to be known by, it still ends: with the runner, unasked."""
+    place.host.spec = replace(place.host.spec, path=os.environ["PATH"])
+    script = "env -i $(command -v setsid) $(command -v sleep) MARK & sleep 1; kill -9 $PPID; SLEEP"
+    with pytest.raises(HostLost):
+        place.run(script.replace("MARK", place.mark), kept=True, token=1)
+    assert eventually(lambda: not place.sleepers())
+    place.host.probe([])
+    assert place.leftovers() == []
+
+
 def test_tasks_side_by_side_do_not_remove_each_other(place: Place) -> None:
     """A start removes what dead runners left, never what a living one uses."""
     results: list[int] = []

@@ -4,7 +4,8 @@ Rule 1: *Leash.* The daemon sends a byte at least every second. When none came f
 build is killed and the folder removed, with nobody asking. The end of the connection alone ends a task at once, unless
 it is a build: that waits `leash` seconds for its daemon to come back (keeper.py).
 Rule 2: *Nothing escapes.* On Linux the runner is the subreaper of the build, so a process that forks twice or opens
-its own session still is a descendant, and is killed; where systemd lets us, all are in a scope of their own, too.
+its own session still is a descendant, and is killed. Should the runner itself be killed, its parent, which only waits
+for that, inherits them and does the same. Where systemd lets us, all are in a scope of their own, too.
 Elsewhere only the build's process group is; nobody ran that.
 Rule 3: *Nothing leaks.* The build sees an environment made from nothing, and neither its script nor its variables
 are ever part of an argument list.

@@ -32,7 +32,7 @@ from releasd.adapters.runner.leash import (
     LeashBroken,
     pack,
 )
-from releasd.adapters.runner.processes import become_subreaper
+from releasd.adapters.runner.processes import IS_LINUX, become_subreaper, kill_descendants
 from releasd.adapters.runner.spool import LAG, Spool
 
 DOOR = "door"  # the socket's name in a task's folder
@@ -216,7 +216,7 @@ def begin(leash: Leash, spec: dict[str, Any], answer: Callable[[Kept, dict[str, 
         status = 1
         try:
             ours.close()
-            _leave_home()
+            _leave_home(theirs)
             answer(Kept(spec["leash"], theirs, spec["token"]), spec)
             status = 0
         except LeashBroken:
@@ -228,15 +228,31 @@ def begin(leash: Leash, spec: dict[str, Any], answer: Callable[[Kept, dict[str, 
     relay(leash.unread(), ours)
 
 
-def _leave_home() -> None:
-    """Become a process that no login and no terminal takes along."""
+def _leave_home(daemon: socket.socket) -> None:
+    """Become a process that no login and no terminal takes along, and that another one watches over."""
     os.setsid()
     if os.fork():
         os._exit(0)
     null = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(null, fd)
+    if IS_LINUX:
+        _be_watched(daemon)
     become_subreaper()
+
+
+def _be_watched(daemon: socket.socket) -> None:
+    """Go on in a child. Where that is killed, this process inherits all that it started, and kills it too."""
+    become_subreaper()
+    keeper = os.fork()
+    if keeper == 0:
+        return
+    daemon.close()  # whose end says that the keeper is gone
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the keeper ends by it, and takes its time to tidy up
+    os.waitpid(keeper, 0)
+    kill_descendants()
+    os._exit(0)
 
 
 def attach(leash: Leash, spec: dict[str, Any], folder: Path) -> None:

@@ -49,6 +49,23 @@ def descendants() -> list[int]:
     return found
 
 
+def kill_descendants() -> None:
+    """Kill every process below this one, those that begin meanwhile too (Linux only)."""
+    limit = time.monotonic() + KILL_LIMIT
+    while time.monotonic() < limit and (living := descendants()):
+        for pid in living:
+            kill(pid, signal.SIGKILL)
+        time.sleep(0.01)
+
+
+def kill(pid: int, number: int) -> None:
+    """Send a signal to a process that may have ended just now, or be another user's."""
+    try:
+        os.kill(pid, number)
+    except (ProcessLookupError, PermissionError):
+        return
+
+
 def kill_marked(mark: str) -> None:
     """Kill every process that has `mark`, a NAME=value, in its first environment (Linux only)."""
     for pid in all_pids() if IS_LINUX else []:
@@ -128,10 +145,7 @@ class Build:
 
     def _signal(self, number: int) -> None:
         for pid in self._living():
-            try:
-                os.kill(pid, number)
-            except (ProcessLookupError, PermissionError):
-                continue  # it ended just now, or is another user's: `end` reports it when it stays
+            kill(pid, number)  # `end` reports it when it stays
 
 
 def _become_build(libc: Any, runner: int, output: int, cwd: str) -> None:

@@ -14,6 +14,8 @@ import signal
 import time
 from pathlib import Path
 
+from releasd.adapters.runner.processes import kill
+
 ASK_LIMIT = 5.0  # seconds for one word with systemd
 MOVE_LIMIT = 2.0  # seconds in which systemd, having agreed, has moved us
 MANAGER = "org.freedesktop.systemd1"
@@ -22,7 +24,10 @@ OURS = re.compile(r"(/[^/\0\n]+)*/releasd-[A-Za-z0-9._-]+\.scope")
 
 
 def enter_scope(task: str) -> str:
-    """Move this process into a scope of its own; return its control group, "" where there is none to be had."""
+    """Move this process, and its parent that watches over it, into a scope of their own.
+
+    Returns the scope's control group, "" where there is none to be had.
+    """
     command = _bus()
     if not command:
         return ""
@@ -30,7 +35,7 @@ def enter_scope(task: str) -> str:
 
     name = f"releasd-{task}-{os.getpid()}.scope"
     call = ("call", MANAGER, f"/{MANAGER.replace('.', '/')}", f"{MANAGER}.Manager", "StartTransientUnit")
-    values = ("ssa(sv)a(sa(sv))", name, "fail", "2", "PIDs", "au", "1", str(os.getpid()))
+    values = ("ssa(sv)a(sa(sv))", name, "fail", "2", "PIDs", "au", "2", str(os.getpid()), str(os.getppid()))
     collect = ("CollectMode", "s", "inactive-or-failed")
     try:
         subprocess.run(
@@ -93,11 +98,4 @@ def kill_scope(group: str) -> None:
             continue
         for pid in map(int, pids):
             if pid != os.getpid():
-                _kill(pid)
-
-
-def _kill(pid: int) -> None:
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        return  # it ended just now, or is another user's
+                kill(pid, signal.SIGKILL)
