@@ -55,9 +55,10 @@ class Conversation:
     """The daemon's end of one link. Use it as a context manager: leaving it closes the link.
 
     `heard` is the `time.monotonic()` of the host's last sign of life. The runner has `within` seconds for its first.
+    `is_own_python`: whether the runner's Python is this daemon's, if nobody put another in its place.
     """
 
-    def __init__(self, spec: HostSpec, link: Link, within: float = START_LIMIT) -> None:
+    def __init__(self, spec: HostSpec, link: Link, within: float = START_LIMIT, *, is_own_python: bool = False) -> None:
         self.host = spec.name
         self._link = link
         self._lost_after = spec.lost_after
@@ -66,7 +67,7 @@ class Conversation:
         self.heard = self._beaten = time.monotonic()
         try:
             with suppress(LinkClosed):  # reading finds out why
-                link.send(bundle())
+                link.send(bundle(is_compiled=is_own_python))
             self._hello(min(within, START_LIMIT))
         except LinkClosed as closed:
             link.close()

@@ -58,7 +58,7 @@ class LocalHost:
             raise HostLost(
                 f"host {self.spec.name} cannot start a process: {error}", advice="see `ulimit -u` and free memory"
             ) from error
-        return Conversation(self.spec, link, within)
+        return Conversation(self.spec, link, within, is_own_python=True)
 
 
 class PipeLink:

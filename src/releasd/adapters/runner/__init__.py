@@ -1,4 +1,4 @@
-"""What runs on a build host: standard library only, Python 3.8 or later, sent there at each start as one text.
+"""What runs on a build host: standard library only, Python 3.8 or later, sent there at each start.
 
 Rule 1: *Leash.* The daemon sends a byte at least every second. When none came for `leash` seconds, every process of the
 build is killed and the folder removed, with nobody asking. The end of the connection alone ends a task at once, unless
@@ -16,6 +16,8 @@ Rules 5 to 7 are about containers and stand in container.py.
 
 import functools
 import io
+import marshal
+import sys
 import tokenize
 import zlib
 from collections.abc import Iterator
@@ -31,30 +33,44 @@ MODULES = (
 )
 
 
+# The loader. Behind it are the sources and, where the Python there is likely this one, first of all their code.
+_START = """\
+import marshal, sys, zlib
+code = i.read({code})
+text = i.read({text})
+if sys.hexversion == {version} and code:
+    loaded = marshal.loads(code)
+else:
+    loaded = ((name, compile(text, name, "exec")) for name, text in eval(zlib.decompress(text)))
+for name, code in loaded:
+    module = sys.modules[name] = type(sys)(name)
+    exec(code, module.__dict__)
+sys.exit(module.main())
+"""
+_TYPING = "from typing import "  # for annotations alone, which nobody evaluates here
 _BETWEEN = (tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)  # two statements
 
 
 @functools.cache  # it does not change while a daemon lives, and hosts are asked all the time
-def bundle() -> bytes:
-    """Return the runner as one Python text, as `BOOTSTRAP` reads it: nothing may follow before the runner's hello.
+def bundle(*, is_compiled: bool = False) -> bytes:
+    """Return the runner as `BOOTSTRAP` reads it: nothing may follow before the runner's hello.
 
     What people read is left out and the rest is packed, for it is sent at each start, and would else be most of what a
-    small release sends.
+    small release sends. `is_compiled` adds the code, for this very Python alone: eight times the bytes, but compiling
+    is half of what a start costs.
     """
-    lines = ["import types"]
-    for name in MODULES:
-        full = f"{__name__}.{name}"
-        source = bare((Path(__file__).parent / f"{name}.py").read_text(encoding="utf-8"))
-        lines.append(f"module = sys.modules[{full!r}] = types.ModuleType({full!r})")
-        lines.append(f"exec(compile({source!r}, '{name}.py', 'exec'), module.__dict__)")
-    lines.append("sys.exit(module.main())\n")
-    packed = zlib.compress("\n".join(lines).encode(), 9)
-    text = b"import zlib\nexec(zlib.decompress(i.read(%d)))\n" % len(packed)
-    return b"%d\n%b%b" % (len(text), text, packed)
+    files = {f"{__name__}.{name}": Path(__file__).parent / f"{name}.py" for name in MODULES}
+    sources = [(name, bare(file.read_text(encoding="utf-8"))) for name, file in files.items()]
+    text = zlib.compress(repr(sources).encode(), 9)
+    code = b""
+    if is_compiled:
+        code = marshal.dumps([(name, compile(source, name, "exec", dont_inherit=True)) for name, source in sources])
+    start = _START.format(code=len(code), text=len(text), version=sys.hexversion).encode()
+    return b"%d\n%b%b%b" % (len(start), start, code, text)
 
 
 def bare(source: str) -> str:
-    """Return Python without comments and docstrings, each line where it was.
+    """Return Python without comments, docstrings and what only type checkers read, each line where it was.
 
     By its tokens alone: CPython 3.11 makes no syntax trees for Python in two threads at once (its recursion depth of
     one is checked against that of the other), and builds begin in several.
@@ -65,7 +81,7 @@ def bare(source: str) -> str:
         rest = '""' if token.type == tokenize.STRING else ""
         lines[row - 1] = (lines[row - 1][:column] + rest).rstrip()
         lines[row:last] = [""] * (last - row)
-    return "\n".join(lines)
+    return "\n".join("TYPE_CHECKING = False" if line.startswith(_TYPING) else line for line in lines)
 
 
 def _unread(tokens: list[tokenize.TokenInfo]) -> Iterator[tokenize.TokenInfo]:

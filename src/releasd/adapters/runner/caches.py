@@ -23,7 +23,7 @@ from releasd.adapters.runner.compiled import drop_own
 from releasd.adapters.runner.folders import PRIVATE, home, remove
 from releasd.adapters.runner.kept import drop_if_free, drop_unused, kept_folder, longest_unused, size_of, take_lock
 from releasd.adapters.runner.leash import OUTPUT, Leash
-from releasd.adapters.runner.tree import Parts, drop, walk
+from releasd.adapters.runner.tree import drop, walk
 
 # What "deps" keeps. Not cargo's unpacked sources and checkouts, nor what uv and pip built: any build can have made
 # those what they are.
@@ -219,7 +219,7 @@ def _units(leash: Leash, folder: Path) -> dict[str, str]:
     return {unit: digest.hexdigest() for unit, digest in digests.items()}
 
 
-def _unit(parts: Parts) -> str:
+def _unit(parts: tuple[str, ...]) -> str:
     for row, length in WHOLE:
         if _matches(parts[: len(row)], row):
             return "/".join(parts[:length])
@@ -231,7 +231,7 @@ def _is_frozen(unit: str) -> bool:
     return _matches(Path(unit).parts[:2], ("uv", "archive-*"))
 
 
-def _matches(parts: Parts, row: Parts) -> bool:
+def _matches(parts: tuple[str, ...], row: tuple[str, ...]) -> bool:
     """Return whether the parts of a path are as far as both go alike."""
     return all(fnmatchcase(part, pattern) for part, pattern in zip(parts, row))  # noqa: B905 - Python 3.8
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, Callable, Mapping  # noqa: UP035 - also read by Python 3.8
 
 from releasd.adapters.runner.folders import remove
-from releasd.adapters.runner.objects import FOLDER, LINK, SUBMODULE, Broken, Entry
+from releasd.adapters.runner.objects import FOLDER, LINK, SUBMODULE, Broken
 from releasd.adapters.runner.processes import Refused
 
 ATTRIBUTES_FILE = b".gitattributes"
@@ -39,7 +39,7 @@ class Checkout:
     Links are made last, by `finish`, so that nothing is ever written through one.
     """
 
-    def __init__(self, folder: Path, entries: Mapping[bytes, Entry], at: int) -> None:
+    def __init__(self, folder: Path, entries: Mapping[bytes, tuple[bytes, str]], at: int) -> None:
         self._folder = os.fsencode(os.path.realpath(folder))
         self._entries = dict(sorted(entries.items()))
         self._at = at

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Iterator  # noqa: UP035 - also read by Python 3.8
 
 from releasd.adapters.runner.leash import Leash
-from releasd.adapters.runner.tree import Parts, drop, walk
+from releasd.adapters.runner.tree import drop, walk
 
 DEEPEST = 2  # a profile's folder is target/PROFILE or target/PROCESSOR/PROFILE; what is kept is in these below it:
 RECORDS = ".fingerprint"  # of what was compiled: a folder of the crate's name and a hash, which its files have as well
@@ -59,7 +59,7 @@ def _records(leash: Leash, target: Path) -> Iterator[tuple[str, str]]:
             yield found["name"], found["hash"]
 
 
-def _may_stay(parts: Parts, hashes: set[str], *, is_folder: bool) -> bool:
+def _may_stay(parts: tuple[str, ...], hashes: set[str], *, is_folder: bool) -> bool:
     kind = next((at for at, part in enumerate(parts[: DEEPEST + 1]) if part in KINDS), None)
     if not kind:  # in none of them, or in one that is in no profile's folder
         return is_folder and len(parts) <= DEEPEST and kind is None

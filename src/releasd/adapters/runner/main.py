@@ -6,10 +6,9 @@ import errno
 import json
 import os
 import shutil
-import tarfile
 import time
 from pathlib import Path
-from typing import Any, BinaryIO, Callable, TypeVar  # noqa: UP035 - also read by Python 3.8
+from typing import Any, BinaryIO, Callable  # noqa: UP035 - also read by Python 3.8
 
 from releasd.adapters.runner.caches import Cache, open_cache, trim_caches
 from releasd.adapters.runner.container import Box, client_environment
@@ -22,8 +21,6 @@ from releasd.adapters.runner.processes import GRACE, Build, Refused
 from releasd.adapters.runner.scope import enter_scope
 from releasd.adapters.runner.sources import bring_sources, trim_sources
 from releasd.adapters.runner.survey import facts, programs
-
-AnyLeash = TypeVar("AnyLeash", bound=Leash)
 
 TIMED_OUT = 124  # timeout(1)'s exit status
 FULL = 1 << 18  # bytes: with less than this free, a failed build is blamed on the disk
@@ -47,7 +44,7 @@ def main() -> int:
     return 0
 
 
-def _answer(leash: AnyLeash, spec: dict[str, Any], do: Callable[[AnyLeash, dict[str, Any]], None]) -> None:
+def _answer(leash: Leash, spec: dict[str, Any], do: Callable[[Any, dict[str, Any]], None]) -> None:
     leash.seconds = spec["leash"]
     try:
         do(leash, spec)
@@ -60,7 +57,7 @@ def _answer(leash: AnyLeash, spec: dict[str, Any], do: Callable[[AnyLeash, dict[
 
 def _tell(leash: Leash, error: Exception) -> None:
     """Queue what it was that went wrong; a kind that nobody foresaw is a defect."""
-    is_foreseen = isinstance(error, (Refused, OSError, tarfile.TarError))
+    is_foreseen = isinstance(error, (Refused, OSError))
     is_full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
     why = str(error) if is_foreseen else f"a defect in the runner: {type(error).__name__}: {error}"
     leash.control(error=why, disk_full=is_full)

@@ -6,13 +6,12 @@ import hashlib
 import io
 import os
 import time
-from typing import Any, BinaryIO, Callable, Iterator, Tuple  # noqa: UP035 - also read by Python 3.8
+from typing import Any, BinaryIO, Callable, Iterator  # noqa: UP035 - also read by Python 3.8
 
 from releasd.adapters.runner.leash import CHUNK, TICK, Leash
 
 NAME_BYTES = 20
 FOLDER, SUBMODULE, LINK = b"40000", b"160000", b"120000"  # modes
-Entry = Tuple[bytes, str]  # noqa: UP006 - Python 3.8; a thing's mode, and the name of its object
 
 
 class Broken(Exception):
@@ -67,7 +66,7 @@ def content(answers: BinaryIO, name: str, kind: bytes, sink: Callable[[bytes], o
     return b"".join(parts)
 
 
-def entries(tree: bytes) -> Iterator[tuple[bytes, Entry]]:
+def entries(tree: bytes) -> Iterator[tuple[bytes, tuple[bytes, str]]]:
     """Yield the name of each thing in a folder, with its mode and its object's name; a submodule has none here."""
     at = 0
     while at < len(tree):

@@ -24,7 +24,7 @@ from releasd.adapters.runner.checkout import ATTRIBUTES_FILE, Checkout, is_chang
 from releasd.adapters.runner.folders import PRIVATE, remove
 from releasd.adapters.runner.kept import drop_unused, kept_folder, size_of, take_lock
 from releasd.adapters.runner.leash import CHUNK, OUTPUT, TICK, Leash
-from releasd.adapters.runner.objects import FOLDER, SUBMODULE, Broken, Entry, Patient, content, entries
+from releasd.adapters.runner.objects import FOLDER, SUBMODULE, Broken, Patient, content, entries
 
 KEPT_COMMITS = 10  # releases whose files are kept
 MOST_PACKS = 20  # packs, one of each release, before they are made one
@@ -47,10 +47,8 @@ CONFIG = """\
 \tumask = 0022
 """
 
-Sink = Callable[[bytes], object]
 
-
-def _no_sink(_: str) -> Sink:
+def _no_sink(_: str) -> Callable[[bytes], object]:
     return lambda _: None
 
 
@@ -234,9 +232,9 @@ class Store:
             raise
         return checkout
 
-    def _entries(self, root: str) -> dict[bytes, Entry]:
+    def _entries(self, root: str) -> dict[bytes, tuple[bytes, str]]:
         """Return all that is below a folder, by path."""
-        found: dict[bytes, Entry] = {}
+        found: dict[bytes, tuple[bytes, str]] = {}
         level = {b"": root}
         while level:
             names = sorted(set(level.values()))
@@ -246,7 +244,7 @@ class Store:
             level = {path + b"/": name for path, (mode, name) in below.items() if mode == FOLDER}
         return found
 
-    def _is_changed_on_the_way(self, found: Mapping[bytes, Entry]) -> bool:
+    def _is_changed_on_the_way(self, found: Mapping[bytes, tuple[bytes, str]]) -> bool:
         """Return whether attributes may have git write other bytes than it keeps."""
         names = sorted({name for path, (_, name) in found.items() if path.rpartition(b"/")[2] == ATTRIBUTES_FILE})
         text = bytearray()
@@ -254,7 +252,9 @@ class Store:
             pass
         return is_changing(bytes(text))
 
-    def _contents(self, names: Iterable[str], kind: bytes, sink: Callable[[str], Sink] = _no_sink) -> Iterator[bytes]:
+    def _contents(
+        self, names: Iterable[str], kind: bytes, sink: Callable[[str], Callable[[bytes], object]] = _no_sink
+    ) -> Iterator[bytes]:
         """Yield the content of each object, of a blob b"", for that goes to its sink.
 
         Raises `Broken` unless each is what it should be.

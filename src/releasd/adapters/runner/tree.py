@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Iterator, Tuple  # noqa: UP035 - also read by Python 3.8
+from typing import Iterator  # noqa: UP035 - also read by Python 3.8
 
 from releasd.adapters.runner.folders import remove
 from releasd.adapters.runner.leash import Leash
 
-Parts = Tuple[str, ...]  # noqa: UP006 - Python 3.8; of a path below a folder
 
-
-def walk(leash: Leash, folder: Path) -> Iterator[tuple[Parts, Path, bool]]:
+def walk(leash: Leash, folder: Path) -> Iterator[tuple[tuple[str, ...], Path, bool]]:
     """Yield the parts and the path of everything below, folders before what is in them, and whether it is one."""
-    todo: list[Parts] = [()]
+    todo: list[tuple[str, ...]] = [()]
     while todo:
         leash.beat()
         at = todo.pop()
