@@ -24,8 +24,8 @@ HOSTS = (
         "build-lost-too-often",
         r"was begun \d+ times, and each time its host failed",
         "`was begun 5 times, and each time its host failed`",
-        "the build, gate, trial or pulled image itself fills the disks of its hosts, uses up their memory, or kills processes that "
-        "are not its own",
+        "the build, gate, trial or pulled image itself fills the disks of its hosts, uses up their memory, or kills "
+        "processes that are not its own",
         "see what it does: `releasd log JOB`; give its hosts more room, then `releasd retry JOB`",
         "demo was begun 5 times, and each time its host failed: one (the disk of host one is full: No space left)",
     ),
