@@ -1,6 +1,7 @@
 """A daemon that comes back finds its builds still running: they are begun once, and nothing of their output is lost."""
 
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from support.truth import assert_released
 
 __all__ = ["sshd"]
 
+NAMES = ("one", "two", "three")
 LINES = 200
 LEASH = 120  # seconds: longer than any machine needs for the next daemon
 TALK = """
@@ -52,36 +54,62 @@ def assert_whole(stage: Stage, name: str, text: str | None = None) -> None:
 
 
 @contextmanager
-def following(stage: Stage) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run `releasd log --follow` of the build step; it is gone at the end of the block."""
-    argv = (sys.executable, "-m", "releasd.cli", "log", "1", "--step", "build", "--follow")
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, env=stage.environ, cwd=stage.folder) as process:
+def running(stage: Stage, *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run a `releasd` command beside the test, its output in the file `shown-COMMAND`; it is gone at the end."""
+    argv = (sys.executable, "-m", "releasd.cli", *arguments)
+    with (
+        (stage.folder / f"shown-{arguments[0]}").open("wb") as shown,
+        subprocess.Popen(argv, stdout=shown, stderr=shown, env=stage.environ, cwd=stage.folder) as process,
+    ):
         try:
             yield process
         finally:
             process.kill()
 
 
-@pytest.mark.parametrize("how", ["kill", "stop"])
-def test_three_builds_go_on_while_the_daemon_is_away(stage: Stage, sshd: Sshd, how: str) -> None:
-    """Killed or stopped, and started again: here and over SSH, each build is attached to and not begun again."""
+def test_three_builds_go_on_while_the_daemon_is_away(stage: Stage, sshd: Sshd) -> None:
+    """Stopped and started again: here and over SSH, each build is attached to; who looks on sees all of it live."""
     stage.config["hosts"]["here"]["leash"] = LEASH
     stage.config["hosts"]["far"] = over_ssh(sshd, stage, labels=["far"], slots=2, leash=LEASH)
     talking(stage, "one", labels=["local"])
     talking(stage, "two", "three", labels=["far"])
     stage.start()
     stage.push("feat: more")
-    for name in ("one", "two", "three"):
+    for name in NAMES:
         stage.wait_file(stage.folder / f"starts-{name}")
-    eventually(lambda: all(numbers(stage, name) for name in ("one", "two", "three")), "output of all")
-    with following(stage) as follower:
-        getattr(stage.daemon, how)()
+    eventually(lambda: all(numbers(stage, name) for name in NAMES), "output of all")
+    with (
+        running(stage, "log", "1", "--step", "build", "--follow") as follower,
+        running(stage, "status", "1", "--watch") as watcher,
+    ):
+        wait_watched(stage, dict.fromkeys(NAMES, 0))
+        stage.daemon.stop()
+        before = {name: max(numbers(stage, name)) for name in NAMES}
         stage.daemon.start()
+        wait_watched(stage, before)
         assert_all_go_on(stage)
-        followed = follower.communicate(timeout=90)[0].decode()
-    for name in ("one", "two", "three"):
+        assert follower.wait(90) == 0
+        eventually(lambda: "succeeded: released" in shown(stage, "status"), "the end is shown")
+        watcher.send_signal(signal.SIGINT)
+        assert watcher.wait(30) == 0, shown(stage, "status")
+    for name in NAMES:
         assert_whole(stage, name)
-        assert set(numbers(stage, name, followed)) == set(numbers(stage, name))
+        assert set(numbers(stage, name, shown(stage, "log"))) == set(numbers(stage, name))
+
+
+def shown(stage: Stage, command: str) -> str:
+    """Return what the command that runs beside the test has shown so far."""
+    return (stage.folder / f"shown-{command}").read_text()
+
+
+def wait_watched(stage: Stage, after: dict[str, int]) -> None:
+    """Wait until `status --watch` has shown a later line of each build than this."""
+
+    def is_shown(name: str) -> bool:
+        found = re.findall(rf"\b{name} line (\d+)", shown(stage, "status"))
+        return max(map(int, found), default=0) > after[name]
+
+    eventually(lambda: all(map(is_shown, NAMES)), "each build's progress is shown")
 
 
 def assert_all_go_on(stage: Stage) -> None:
