@@ -89,7 +89,8 @@ class Field:
         """Fail unless each of these was begun once, and each of its lines is in the log once, in its place."""
         for name in names:
             assert self.starts(name) == 1
-            assert self.numbers(name) == list(range(1, len(self.numbers(name)) + 1))
+            found = self.numbers(name)
+            assert found == list(range(1, len(found) + 1))
 
     def assert_nothing_left(self) -> None:
         """Fail where one of the hosts still has a folder or a process of a build; a leash has time to end."""
@@ -163,6 +164,22 @@ def test_a_host_that_is_lost_costs_its_own_build_a_second_start(field: Field, ho
     assert field.host_of("one") != lost
     field.assert_begun_once("two", "three")
     assert re.search(rf"{lost.name} is passed over: .*{told}", field.stage.said(1)), field.stage.said(1)
+
+
+def test_hosts_that_all_show_other_keys_get_nothing_and_the_job_fails(field: Field) -> None:
+    """In the middle of its builds: they end by themselves, and the reason has both fingerprints of each host."""
+    main = field.begin()
+    field.wait_running()
+    for host in field.hosts:
+        host.rekey()
+    job = field.stage.wait_over()
+    assert job["state"] == "failed"
+    for host in field.hosts:
+        assert re.search(
+            rf"the key of host {host.name} [^;]* has changed: SHA256:\S+ is known, it showed SHA256:\S+", job["reason"]
+        )
+    assert_untouched(field.stage, main)
+    field.assert_nothing_left()
 
 
 @pytest.fixture
