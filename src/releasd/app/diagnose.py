@@ -14,7 +14,8 @@ from releasd.adapters.secrets import SecretStore, Surroundings
 from releasd.adapters.sshsign import SshSigner
 from releasd.app import announcers
 from releasd.app.repositories import peek
-from releasd.app.world import index_of, registered, registered_hosts, secret_sources
+from releasd.app.secretplaces import secret_sources
+from releasd.app.world import index_of, registered, registered_hosts
 from releasd.config.places import config_path
 from releasd.core.plan import recipe
 from releasd.core.provenance import NAMESPACE

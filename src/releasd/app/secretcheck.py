@@ -16,7 +16,7 @@ from releasd.adapters.crates import without_scheme
 from releasd.adapters.secrets import SecretSource, SecretStore, Surroundings, shown
 from releasd.adapters.uvpublish import check_token
 from releasd.app.announcers import secrets_named
-from releasd.app.world import secret_sources
+from releasd.app.secretplaces import secret_sources
 from releasd.errors import ReleasdError, SecretDenied, SecretMalformed, SecretMissing, Transient, UsageError
 from releasd.ports import Secret
 

@@ -23,11 +23,12 @@ from releasd.adapters.index import HttpIndex
 from releasd.adapters.joblog import JobLog
 from releasd.adapters.s3 import S3Index
 from releasd.adapters.s3bucket import Place
-from releasd.adapters.secrets import SecretSource, SecretStore, Surroundings
+from releasd.adapters.secrets import SecretStore, Surroundings
 from releasd.adapters.sshsign import SshSigner
 from releasd.app import announcers
 from releasd.app.fault import armed
 from releasd.app.repositories import peek, same_repositories
+from releasd.app.secretplaces import secret_sources
 from releasd.core.provenance import NAMESPACE, Builder
 from releasd.engine.world import World
 from releasd.errors import SecretError
@@ -127,14 +128,6 @@ def builder(settings: config.Settings) -> Builder:
     """Return who it is that builds here, as provenance names it."""
     version = importlib.metadata.version("releasd")
     return Builder(id=settings.signing.builder, version=version) if settings.signing else Builder(version=version)
-
-
-def secret_sources(settings: config.Settings) -> dict[str, SecretSource]:
-    """Return where each secret is kept."""
-    return {
-        name: SecretSource(ref=reference.cmd or reference.ref or "", token=reference.token, env=reference.env)
-        for name, reference in settings.secrets.items()
-    }
 
 
 def clone(settings: config.Settings, project: Project, *, timeout: float = 60.0) -> GitRepo:

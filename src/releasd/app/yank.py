@@ -20,7 +20,8 @@ from releasd.adapters.index import HttpIndex
 from releasd.adapters.secrets import SecretStore, Surroundings
 from releasd.app.inspect import Asked, forward
 from releasd.app.repositories import peek
-from releasd.app.world import index_of, registered, secret_sources
+from releasd.app.secretplaces import secret_sources
+from releasd.app.world import index_of, registered
 from releasd.core.watching import distributions, legible
 from releasd.core.yanking import EFFECTS, Kind, could_be, is_same, is_version, served, steps
 from releasd.errors import ReleasdError, UsageError
