@@ -167,11 +167,13 @@ def test_a_host_that_is_lost_costs_its_own_build_a_second_start(field: Field, ho
 
 
 def test_hosts_that_all_show_other_keys_get_nothing_and_the_job_fails(field: Field) -> None:
-    """In the middle of its builds: they end by themselves, and the reason has both fingerprints of each host."""
+    """What a killed daemon left there ends by itself; the reason has both fingerprints of each host."""
     main = field.begin()
     field.wait_running()
+    field.stage.daemon.kill()
     for host in field.hosts:
         host.rekey()
+    field.stage.daemon.start()
     job = field.stage.wait_over()
     assert job["state"] == "failed"
     for host in field.hosts:
