@@ -84,13 +84,13 @@ class NetHost:
             (self.folder / name).unlink()
         key = make_key(self.folder / "host_key")
         server = psutil.Process(self.server)
-        behind = [each for each in server.children(recursive=True) if each.name().startswith("sshd")]
         server.send_signal(signal.SIGHUP)
-        for process in behind:
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
         scan = (require_tool("ssh-keyscan"), "-p", str(PORT), "-t", "ed25519", self.address)
         eventually(lambda: key.encode() in subprocess.run(scan, check=False, capture_output=True).stdout, "the key")
+        for process in server.children(recursive=True):  # only now: who comes back at once sees the new key
+            with suppress(psutil.NoSuchProcess):
+                if process.name().startswith("sshd"):
+                    process.kill()
 
     def put_before(self, name: str, script: str) -> None:
         """Have whoever logs in there find `script` under the name of one of its programs."""
