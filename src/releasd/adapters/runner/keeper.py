@@ -17,6 +17,8 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Iterable  # noqa: UP035 - also read by Python 3.8
 
+from releasd.adapters.runner.container import RECORD
+from releasd.adapters.runner.folders import workdir_at
 from releasd.adapters.runner.leash import (
     BACKLOG,
     BYE,
@@ -216,7 +218,7 @@ def begin(leash: Leash, spec: dict[str, Any], answer: Callable[[Kept, dict[str, 
         status = 1
         try:
             ours.close()
-            _leave_home(theirs)
+            _leave_home(theirs, workdir_at(spec["workdir"]) / spec["id"])
             answer(Kept(spec["leash"], theirs, spec["token"]), spec)
             status = 0
         except LeashBroken:
@@ -228,7 +230,7 @@ def begin(leash: Leash, spec: dict[str, Any], answer: Callable[[Kept, dict[str, 
     relay(leash.unread(), ours)
 
 
-def _leave_home(daemon: socket.socket) -> None:
+def _leave_home(daemon: socket.socket, folder: Path) -> None:
     """Become a process that no login and no terminal takes along, and that another one watches over."""
     os.setsid()
     if os.fork():
@@ -237,12 +239,15 @@ def _leave_home(daemon: socket.socket) -> None:
     for fd in (0, 1, 2):
         os.dup2(null, fd)
     if IS_LINUX:
-        _be_watched(daemon)
+        _be_watched(daemon, folder)
     become_subreaper()
 
 
-def _be_watched(daemon: socket.socket) -> None:
-    """Go on in a child. Where that is killed, this process inherits all that it started, and kills it too."""
+def _be_watched(daemon: socket.socket, folder: Path) -> None:
+    """Go on in a child. Where that is killed, this process inherits all that it started, and kills it too.
+
+    Not the helpers of a container engine, without which the next look could not remove their container.
+    """
     become_subreaper()
     keeper = os.fork()
     if keeper == 0:
@@ -251,7 +256,8 @@ def _be_watched(daemon: socket.socket) -> None:
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the keeper ends by it, and takes its time to tidy up
     os.waitpid(keeper, 0)
-    kill_descendants()
+    if not (folder / RECORD).exists():
+        kill_descendants()
     os._exit(0)
 
 
