@@ -7,7 +7,6 @@ import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from releasd.config.places import sqlite_url
 from releasd.config.tables import Builds, Container, Gates
@@ -298,16 +297,8 @@ class Signing(Section):
     builder: Annotated[str, Field(pattern=r"^[a-z][a-z0-9+.-]*:\S+$")] = "urn:releasd:builder"
 
 
-class Settings(BaseSettings, Section):
+class Settings(Section):
     """The whole configuration. Made by `load` alone; every other way leaves the cross-references unchecked."""
-
-    model_config = SettingsConfigDict(
-        frozen=True,
-        extra="forbid",
-        hide_input_in_errors=True,
-        env_prefix="RELEASD_",
-        env_nested_delimiter="__",
-    )
 
     daemon: Daemon
     projects: dict[Name, Project] = Field(default_factory=dict)
@@ -318,15 +309,3 @@ class Settings(BaseSettings, Section):
     mail: dict[Name, Mail] = Field(default_factory=dict)
     forges: dict[Name, Forge] = Field(default_factory=dict)
     signing: Signing | None = None
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is pydantic-settings'
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Take what `load` merged and nothing else: the environment is handed in there."""
-        return (init_settings,)
