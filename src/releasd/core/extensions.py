@@ -36,20 +36,13 @@ _PLAIN = """\
   cibuildwheel --output-dir "$RELEASD_OUT"
 """
 # Ended by a signal cibuildwheel leaves its container behind, which goes on with what it was told last, for hours maybe.
-# So the script removes it, however it ends. Where it was killed together with its runner, a process does that lacks
-# $RELEASD_OUT in its environment, by which the next runner finds what it has to kill. And should that one have been
-# killed as well, docker does (--rm) once the container is through with what it was told: there is no more to read.
-_WATCHED = """\
-  mine="releasd=$(dirname "$RELEASD_OUT")"
-  remove='docker ps --all --quiet --filter "label=$0" | xargs docker rm --force'
-  export CIBW_CONTAINER_ENGINE="docker; create_args: --rm --label=$mine"
-  trap 'sh -c "$remove" "$mine" >/dev/null 2>&1 || :' EXIT
-  trap 'exit 143' TERM
-  cibuildwheel --output-dir "$RELEASD_OUT" &
-  wheels=$!
-  env -u RELEASD_OUT sh -c 'while kill -0 "$1"; do sleep 1; done; kill -KILL "$2"; eval "$3"' \
-    "$mine" $$ "$wheels" "$remove" >/dev/null 2>&1 &
-  wait "$wheels"
+# So it is marked with the task's folder, and whoever removes that removes it first, by the environment in `labelled`
+# (adapters/runner/container.py).
+_MARKED = """\
+  folder="$(dirname "$RELEASD_OUT")"
+  env -u RELEASD_OUT -0 >"$folder/labelled"
+  export CIBW_CONTAINER_ENGINE="docker; create_args: --rm --label=releasd=$folder"
+  cibuildwheel --output-dir "$RELEASD_OUT"
 """
 # A Mac needs the one or the other, a Linux host cibuildwheel with docker or auditwheel with patchelf: in other words,
 # of each of these pairs one. Which engine a project names that names one is not read here.
@@ -64,7 +57,7 @@ _REPAIR = {
 def builds(document: Mapping[str, Any], targets: Iterable[Target]) -> tuple[BuildSpec, ...]:
     """Return a build for each target, and one for the sdist, which any host can make."""
     has_engine = "container-engine" in toml.table(document, "tool", "cibuildwheel")
-    called, engine = (_PLAIN, "") if has_engine else (_WATCHED, _DOCKER)
+    called, engine = (_PLAIN, "") if has_engine else (_MARKED, _DOCKER)
     run = _WHEEL.replace("{run}", called).replace("{engine}", engine)
     run = run.replace("{pythons}", " ".join(pythons.supported(document)))
     wheels = (

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 OURSELVES = f"--user={os.getuid()}:{os.getgid()}"  # so that files come back as ours
 ENGINES = ("docker", "podman")  # in this order of preference
 RECORD = "container.json"  # in the task's folder: what removes its container
+LABELLED = "labelled"  # there as well: the environment of a script that has docker make containers (core/extensions)
 PASSED_ON = ("XDG_RUNTIME_DIR", "DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG")  # of a login's environment
 ASK_LIMIT = 8.0  # seconds for a question to the engine; below the leash
 REMOVE_LIMIT = 12.0  # seconds for the removal of a container
@@ -265,10 +266,32 @@ def name_of(folder: Path) -> str:
 
 
 def remove_container(folder: Path) -> bool:
-    """Remove the container that belongs to a task's folder; return whether none is left, and none comes any more.
+    """Remove the containers that belong to a task's folder; return whether none is left, and none comes any more.
 
     A slow docker daemon goes on making one whose client was killed. So where that may be, absent is not gone.
     """
+    return _remove_labelled(folder) and _remove_own(folder)
+
+
+def _remove_labelled(folder: Path) -> bool:
+    """Remove the containers that the script had made, which it told of before and marked with its folder."""
+    try:
+        noted = (folder / LABELLED).read_bytes().decode(errors="surrogateescape")
+    except FileNotFoundError:
+        return True
+    env = dict(each.split("=", 1) for each in noted.split("\0") if "=" in each)
+    program = shutil.which("docker", path=env.get("PATH"))
+    if program is None:
+        return True
+    mine = (program, "ps", "--all", "--quiet", "--filter", f"label=releasd={folder}")
+    found = ask([*mine], env)
+    if found.returncode == 0 and found.stdout.split():
+        ask([program, "rm", "--force", "--volumes", *found.stdout.split()], env, REMOVE_LIMIT)
+        found = ask([*mine], env)
+    return found.returncode == 0 and not found.stdout.split()
+
+
+def _remove_own(folder: Path) -> bool:
     record = folder / RECORD
     try:
         noted = json.loads(record.read_text())
