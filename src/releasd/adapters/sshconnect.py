@@ -95,6 +95,7 @@ class _Hop(fabric.Connection):  # type: ignore[misc]  # it ships no types
         transport = self.client.get_transport()
         self.client.close()
         if isinstance(self.relay, paramiko.ProxyCommand):
+            self.relay.close = _nothing  # Paramiko's thread would signal a process id that may be another's by then
             self.relay.process.kill()
             if transport:
                 transport.join(CLOSE_LIMIT)  # it reads what the command says
@@ -114,6 +115,10 @@ class _Hop(fabric.Connection):  # type: ignore[misc]  # it ships no types
         finally:
             if agent:
                 agent.close()
+
+
+def _nothing() -> None:
+    """Take the place of what is not to be done any more."""
 
 
 def _public(identity: Path) -> str:

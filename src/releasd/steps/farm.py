@@ -155,7 +155,8 @@ def run_anywhere(ctx: Context, part: str, hosts: Sequence[Host], task: Task) -> 
     Raises `CheckFailed` where it was lost too often.
     """
     passed: list[tuple[Host, ReleasdError]] = []
-    for host in hosts:
+    out = ctx.journal.hosts_out()
+    for host in sorted(hosts, key=lambda host: host.spec.name in out):
         try:
             return host, host.run(task, ctx.sink(part), ctx.should_stop)
         except OwnDiskFull:

@@ -67,8 +67,7 @@ def _tried(ctx: Context, artifact: Artifact) -> str:
         # A wheel of scripts or data alone: that it installs is all there is to see.
         modules, required = importable(file) or ("sys",), requires_python(file)
     pythons = requests(artifact.filename, required)
-    usable = farm.usable(ctx, artifact.filename, hosts)
-    host, result = farm.run_anywhere(ctx, artifact.filename, usable, _task(ctx, artifact, modules, pythons))
+    host, result = farm.run_anywhere(ctx, artifact.filename, hosts, _task(ctx, artifact, modules, pythons))
     if result.exit_status == NO_INTERPRETER:
         return f"{NOT_TRIED}{host.spec.name} has no Python that it is for ({' or '.join(pythons)})"
     _judge(ctx, artifact, host, result)
