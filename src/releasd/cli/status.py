@@ -1,8 +1,12 @@
 """`releasd status`."""
 
+import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import click
@@ -60,26 +64,36 @@ def _watch(config_file: Path | None, what: str | None) -> None:
         return
     from rich.live import Live
 
-    with Live(console=out, screen=True, auto_refresh=False) as live:
-        try:
-            while True:
-                live.update(_screen(_ask(config_file, what)), refresh=True)
-                time.sleep(REFRESH)
-        except KeyboardInterrupt:
-            return
+    with Live(console=out, screen=True, auto_refresh=False) as live, suppress(KeyboardInterrupt):
+        for _ in _until_interrupted():
+            live.update(_screen(_ask(config_file, what)), refresh=True)
 
 
 def _watch_plainly(config_file: Path | None, what: str | None) -> None:
     """Print the status whenever it changed: for a log file or a pipe."""
     out, shown = output.console(), ""
-    try:
-        while True:
+    with suppress(KeyboardInterrupt):
+        for _ in _until_interrupted():
             with out.capture() as capture:
                 out.print(_screen(_ask(config_file, what)))
             if capture.get() != shown:
                 shown = capture.get()
                 sys.stdout.write(shown)
                 sys.stdout.flush()
-            time.sleep(REFRESH)
-    except KeyboardInterrupt:
-        return
+
+
+def _until_interrupted() -> Iterator[None]:
+    """Yield every `REFRESH` seconds until a Ctrl-C, which is noted as well as raised.
+
+    The interpreter swallows what is raised while it tidies up (a finalizer, a callback of a weak reference).
+    """
+    pressed: list[int] = []
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        pressed.append(number)
+        signal.default_int_handler(number, frame)
+
+    signal.signal(signal.SIGINT, interrupt)
+    while not pressed:
+        yield
+        time.sleep(REFRESH)
