@@ -73,7 +73,10 @@ def test_extensions_are_built_for_each_platform_there_is_a_host_of(files: dict[s
     linux, mac, sdist = default_builds(files, hosts=[LINUX, MAC, frozenset({"docker"})])
     assert (linux.name, linux.labels) == ("wheel-linux-x86_64", ("linux", "x86_64"))
     assert (mac.name, mac.labels) == ("wheel-macos-arm64", ("macos", "arm64"))
-    assert linux.tools[0] == "uv"
+    assert linux.tools == (
+        *("uv", "cibuildwheel|auditwheel", "cibuildwheel|patchelf"),
+        *("docker|auditwheel", "docker|patchelf"),
+    )
     assert mac.tools == ("uv", "cibuildwheel|delocate-wheel")
     assert (sdist.name, sdist.labels, sdist.artifacts) == ("sdist", (), ("*.tar.gz",))
 

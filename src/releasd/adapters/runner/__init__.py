@@ -76,12 +76,21 @@ def bare(source: str) -> str:
     one is checked against that of the other), and builds begin in several.
     """
     lines = source.split("\n")
-    for token in _unread(list(tokenize.generate_tokens(io.StringIO(source).readline))):
+    tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
+    within = {row for token in tokens for row in range(token.start[0] + 1, token.end[0] + 1)}  # begin inside of a text
+    for token in _unread(tokens):
         (row, column), (last, _) = token.start, token.end
         rest = '""' if token.type == tokenize.STRING else ""
         lines[row - 1] = (lines[row - 1][:column] + rest).rstrip()
         lines[row:last] = [""] * (last - row)
+    lines = [line if row in within else _shallow(line) for row, line in enumerate(lines, 1)]
     return "\n".join("TYPE_CHECKING = False" if line.startswith(_TYPING) else line for line in lines)
+
+
+def _shallow(line: str) -> str:
+    """Return a line with one space for each level, of which the formatter makes four."""
+    code = line.lstrip(" ")
+    return " " * ((len(line) - len(code)) // 4) + code
 
 
 def _unread(tokens: list[tokenize.TokenInfo]) -> Iterator[tokenize.TokenInfo]:
